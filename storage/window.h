@@ -1,0 +1,33 @@
+// Windows: views on a series. A window at origin t sees context states t-T_in+1..t and
+// future states t+1..t+T_out. Pure index arithmetic plus a reader; stores nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "storage/series_store.h"
+
+namespace skipcast::storage {
+
+struct WindowSpec {
+  int64_t context_states = 0;  // T_in
+  int64_t future_states = 0;   // T_out
+
+  int64_t span() const { return context_states + future_states; }
+  bool operator==(const WindowSpec&) const = default;
+};
+
+// All origins t with first <= t-T_in+1, t+T_out <= last, whose window lies in one session.
+std::vector<int64_t> window_origins(const TimeAxis& axis, const WindowSpec& spec, int64_t first,
+                                    int64_t last);
+
+// The context ending at `origin` into out[T_in, variables.size(), places]; read() errors,
+// and kBadInput naming the times when it would cross a session boundary.
+Status read_context(const SeriesStore& store, const WindowSpec& spec, int64_t origin,
+                    std::span<const int32_t> variables, std::span<float> out);
+// The future after `origin` into out[T_out, variables.size(), places].
+Status read_future(const SeriesStore& store, const WindowSpec& spec, int64_t origin,
+                   std::span<const int32_t> variables, std::span<float> out);
+
+}  // namespace skipcast::storage
