@@ -1,0 +1,62 @@
+// Per-variable, per-place normalisation with an optional slot climatology as the base.
+//
+// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, else
+// identity; base = mean of g(x) over the training part, of the whole (kMean) or per slot of the
+// week (kSlotOfWeek; slot of the session day for axes with sessions). Statistics come from the
+// training part only: fit() takes its end. Plain C++: encoders and networks share it.
+// Values after fit(); thread-safe to read.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/progress.h"
+#include "storage/series_store.h"
+
+namespace skipcast::retrieval {
+
+enum class Base { kMean, kSlotOfWeek };
+
+struct NormalizerOptions {
+  std::vector<int32_t> variables;  // store variable numbers, in the order of the output
+  Base base = Base::kMean;
+  int64_t train_states = 0;        // statistics from states [0, train_states)
+};
+
+class Normalizer {
+ public:
+  // Streams over the training part twice at most. kBadInput when a variable is all missing at a
+  // place (names both); a place that never varies gets scale 1.
+  static Result<Normalizer> fit(const storage::SeriesStore& store, const NormalizerOptions& options,
+                                const Progress& progress = {});
+
+  // In place; values[count, variables, places], states first..first+count-1; NaN stays NaN.
+  void normalise(int64_t first, int64_t count, std::span<float> values) const;
+  void denormalise(int64_t first, int64_t count, std::span<float> values) const;
+  // For a subset: `variable` = position in options().variables; values[count, places].
+  void normalise_one(int64_t variable, int64_t first, int64_t count, std::span<float> values) const;
+  void denormalise_one(int64_t variable, int64_t first, int64_t count, std::span<float> values) const;
+
+  const NormalizerOptions& options() const { return options_; }
+  std::span<const float> scale() const { return scale_; }  // [variables, places]
+  std::span<const float> base() const { return base_; }    // [variables, slots, places]
+  int64_t slots() const { return slots_; }
+  int64_t slot_of(int64_t state) const;
+  int64_t places() const { return places_; }
+
+  // JSON of everything (floats exact), for model files; and its inverse.
+  std::string to_json() const;
+  static Result<Normalizer> from_json(std::string_view text);
+  std::string fingerprint() const;  // 16 hex digits of the content
+
+ private:
+  NormalizerOptions options_;
+  storage::TimeAxis axis_;
+  std::vector<bool> log_;
+  int64_t places_ = 0, slots_ = 1;
+  std::vector<float> base_, scale_;
+};
+
+}  // namespace skipcast::retrieval

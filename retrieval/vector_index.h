@@ -1,0 +1,57 @@
+// Nearest neighbours over embeddings whose ids are increasing 64-bit origins. FAISS lives behind
+// this interface (flat_index.cc, hnsw_index.cc); its exceptions and its file reader stop there.
+// Thread safety: searches may run together; add() needs exclusion (AnalogIndex sees to it).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "retrieval/guard.h"
+#include "storage/status.h"
+
+namespace skipcast::retrieval {
+
+struct Neighbour {
+  int64_t origin = -1;
+  float distance = 0;  // squared L2 in embedding space
+
+  bool operator==(const Neighbour&) const = default;
+};
+
+struct HnswOptions {
+  int32_t links = 32;             // M
+  int32_t ef_construction = 200;
+  int32_t ef_search = 64;
+};
+
+class VectorIndex {
+ public:
+  virtual ~VectorIndex() = default;
+  virtual const char* kind() const = 0;  // "flat", "hnsw"
+  virtual int64_t dimension() const = 0;
+  virtual std::span<const int64_t> ids() const = 0;
+  // ids must increase and exceed all present; vectors[ids.size(), dimension()], all finite.
+  virtual Status add(std::span<const int64_t> ids, std::span<const float> vectors) = 0;
+  // The k nearest whose id lies in `allowed`, nearest first, ties by smaller id. `beam` widens an
+  // approximate search (ignored by exact ones). May return fewer than k; the planner decides then.
+  virtual Result<std::vector<Neighbour>> search(std::span<const float> query, int64_t k,
+                                                std::span<const Interval> allowed,
+                                                int64_t beam) const = 0;
+  // Exact, whatever the kind: a scan of the allowed rows.
+  virtual Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
+                                                      std::span<const Interval> allowed) const = 0;
+  // Bytes for the envelope, and back (make_index + load). load() never trusts a length.
+  virtual Result<std::string> serialize() const = 0;
+};
+
+std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension);
+std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options = {});
+// Only for bytes whose checksum the envelope verified.
+Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, std::string_view bytes,
+                                                int64_t dimension, int64_t rows);
+
+}  // namespace skipcast::retrieval

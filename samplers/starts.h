@@ -1,0 +1,29 @@
+// Starts: how the entry state of an ensemble is made. Pure functions on tensors, in normalised
+// units; members first: [members, lead times, variables, places]. METHODS section 2 gives bias and
+// spread of each. Thread-safe.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace skipcast::samplers {
+
+// Analog futures moved towards the query's last observation:
+// future + decay(lead) * (query_last - analog_last), decay(l) = exp(-(l-1)/tau), l = 1..T.
+// analog_last [members, V, P], query_last [V, P]; tau = infinity shifts all lead times alike,
+// tau = 0 shifts nothing.
+at::Tensor align_offset(const at::Tensor& analog_future, const at::Tensor& analog_last,
+                        const at::Tensor& query_last, double tau);
+
+// Residual alignment ("dress"): query_mean + (future - analog_mean), where the means are the
+// denoiser's mean forecasts at the query's and at the analogs' own contexts. query_mean [T, V, P].
+at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& analog_mean,
+                          const at::Tensor& query_mean);
+
+// The last observation held for all lead times: [T, V, P] from query_last [V, P].
+at::Tensor persist(const at::Tensor& query_last, int64_t lead_times);
+
+// x = clean + sigma * eps: the state at which the chain is entered. eps like clean (broadcasts
+// over members when clean has no member dimension of its own, i.e. clean [T, V, P]).
+at::Tensor enter_at(const at::Tensor& clean, const at::Tensor& eps, double sigma);
+
+}  // namespace skipcast::samplers
