@@ -1,0 +1,64 @@
+// Windows as tensors: a series, normalised and held in memory, cut into contexts and futures.
+//
+// "Normalised units" are the Normalizer's, per variable and place. Tensors are float32 on the CPU.
+// Batch first: context [B, T_in, Vc, P], future [B, T_out, V, P]; Vc context variables (targets
+// first), V targets. Thread safety: const methods may run together.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/task.h"
+#include "retrieval/normalizer.h"
+#include "storage/series_store.h"
+
+namespace skipcast::engine {
+
+struct ContextBatch {
+  at::Tensor values;    // [B, T_in, Vc, P] normalised, missing values filled forward then with 0
+  at::Tensor mask;      // [B, T_in, Vc, P] 1 where observed
+  at::Tensor calendar;  // [B, C] sin/cos features at the origin, as the task lists
+  at::Tensor last;      // [B, V, P] the targets' last observation (filled like values)
+};
+
+struct FutureBatch {
+  at::Tensor values;  // [B, T_out, V, P] normalised, 0 where missing
+  at::Tensor mask;    // [B, T_out, V, P] 1 where observed
+};
+
+class Dataset {
+ public:
+  // Reads states [0, store.size()) of the task's context variables. kUnsupported when they exceed
+  // `memory_bytes_max` (names both sizes). Store and normalizer must outlive it.
+  static Result<std::unique_ptr<Dataset>> load(const storage::SeriesStore& store, const Task& task,
+                                               const retrieval::Normalizer& normalizer,
+                                               int64_t memory_bytes_max = int64_t{8} << 30);
+
+  // Contexts ending at / futures after these origins. REQUIRES windows inside the series.
+  ContextBatch contexts(std::span<const int64_t> origins) const;
+  FutureBatch futures(std::span<const int64_t> origins) const;
+  // Futures as starts: missing values filled forward from the origin's last observation.
+  at::Tensor filled_futures(std::span<const int64_t> origins) const;
+
+  // normalised [.., T_out, V, P] of the window at `origin` -> physical units, and NaN-marked truth.
+  at::Tensor denormalise(const at::Tensor& normalised, int64_t origin) const;
+  at::Tensor observed(int64_t origin) const;  // [T_out, V, P] physical, NaN missing
+
+  int64_t states() const;
+  int64_t places() const;
+  int64_t calendar_features() const;
+  const Task& task() const;
+  const retrieval::Normalizer& normalizer() const;
+  const storage::SeriesStore& store() const;
+
+ private:
+  struct Data;
+  explicit Dataset(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  std::shared_ptr<const Data> data_;
+};
+
+}  // namespace skipcast::engine

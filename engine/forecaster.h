@@ -1,0 +1,101 @@
+// From a query to an ensemble: normalise, encode, search, fetch futures, start, solve,
+// de-normalise. Forecaster::forecast() reads top to bottom.
+//
+// Same seed, same bits, for any batch size, thread count or process split on one CPU type.
+// Thread safety: forecast() may run from several threads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/dataset.h"
+#include "engine/model.h"
+#include "retrieval/analog_index.h"
+#include "samplers/schedule.h"
+#include "storage/series_store.h"
+
+namespace skipcast::engine {
+
+enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist };
+enum class KeyKind { kContext, kForecast, kMixed };
+// How an analog's future is moved to the query: not at all, offset to the last observation with
+// decay, residual about the mean forecasts, or the mean of offset and residual.
+enum class Alignment { kNone, kOffset, kResidual, kHalf };
+enum class ArchiveMode { kGrowing, kFrozen };
+
+struct StartOptions {
+  StartKind kind = StartKind::kAnalog;
+  KeyKind key = KeyKind::kContext;
+  double key_mix = 0.5;               // weight of the context key in kMixed
+  Alignment alignment = Alignment::kOffset;
+  double decay_tau = std::numeric_limits<double>::infinity();  // lead times; kOffset and kHalf
+  int64_t separation = 1;             // least distance between two analogs, in states
+};
+
+struct ForecastOptions {
+  StartOptions start;
+  samplers::Depth depth;              // none set: from sigma_max
+  int64_t steps = 4;                  // of the solver; 0 = the start itself, no evaluation
+  std::string solver = "dpmpp_2m";
+  int64_t members = 32;
+  uint64_t seed = 1;
+  ArchiveMode archive = ArchiveMode::kGrowing;
+  bool tuning_band = false;           // validation queries: the guard's extra band
+  int64_t member_batch = 0;           // members solved at once; 0 = all (never changes a bit)
+};
+
+struct Timing { double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0; };
+
+struct Forecast {
+  int64_t origin = 0;                 // state index
+  at::Tensor normalised;              // [M, T_out, V, P]
+  at::Tensor members;                 // the same in physical units
+  std::vector<retrieval::Neighbour> analogs;  // one a member (empty unless retrieved)
+  retrieval::SearchPlan plan;
+  double entry_sigma = 0;             // 0 when no chain was run
+  int64_t nfe = 0;                    // evaluations a member, without shared ones
+  double nfe_shared = 0;              // shared evaluations (mean forecasts) per query
+  Timing timing;
+  std::vector<std::string> notes;     // "12 analogs for 32 members: reused in turn"
+};
+
+class Forecaster {
+ public:
+  // Loads model and dataset, opens (or builds) the index of each key on demand. The store must
+  // outlive it. Errors: Model::load's, and kBadInput for an archive too short.
+  static Result<std::unique_ptr<Forecaster>> open(const storage::SeriesStore& store,
+                                                  const std::string& task,
+                                                  const Progress& progress = {});
+  virtual ~Forecaster() = default;
+
+  // kUsage: zero members, unknown solver, sigma outside [sigma_min, sigma_max], two depths.
+  // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
+  virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
+  // Origin index of an init time; kNotFound names the archive's span, kBadInput a break.
+  virtual Result<int64_t> origin_at(int64_t time_s) const = 0;
+
+  // The raw analog ensemble of the baselines: aligned futures, no chain. [M, T_out, V, P] normalised.
+  virtual Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) = 0;
+  // Mean retrieval distance of the query's nearest `k` analogs, for policies.
+  virtual Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) = 0;
+
+  virtual const Model& model() const = 0;
+  virtual const Dataset& dataset() const = 0;
+  virtual const storage::SeriesStore& store() const = 0;
+};
+
+// "analog", "cold", ...; kUsage lists the words.
+Result<StartKind> start_from(std::string_view word);
+Result<KeyKind> key_from(std::string_view word);
+Result<Alignment> alignment_from(std::string_view word);
+const char* word(StartKind kind);
+const char* word(KeyKind kind);
+const char* word(Alignment alignment);
+const char* word(ArchiveMode mode);
+
+}  // namespace skipcast::engine

@@ -1,0 +1,46 @@
+// A trained model: network, weights, normaliser and target space of one task on one archive.
+//
+// The chain runs in *target space*: y = (future - last) / lead_scale when the task is residual,
+// else future / lead_scale, in normalised units, so that y has standard deviation sigma_data.
+// Files: models/<task>.safetensors (weights, EMA) and models/<task>.json (everything else,
+// including archive id, task and split). A model refuses another task, archive or version.
+// Immutable after load; thread-safe. DESIGN decision 11: the context is encoded once per query.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+
+#include "engine/dataset.h"
+#include "engine/task.h"
+#include "samplers/precondition.h"
+
+namespace skipcast::engine {
+
+class Model {
+ public:
+  // kNotFound when not trained yet (says which command trains it); kRefused when it belongs to
+  // another archive or task; kDataLoss when a checksum fails; kUnsupported for a newer version.
+  static Result<std::shared_ptr<const Model>> load(const storage::SeriesStore& store,
+                                                   const std::string& task_name);
+  virtual ~Model() = default;
+
+  // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
+  virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
+  // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
+  // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
+  virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;
+
+  // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] for B=M).
+  virtual at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const = 0;
+  virtual at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const = 0;
+
+  virtual const Task& task() const = 0;
+  virtual const Split& split() const = 0;
+  virtual const retrieval::Normalizer& normalizer() const = 0;
+  virtual std::string fingerprint() const = 0;  // 16 hex digits: weights, task, archive
+  virtual int64_t parameters() const = 0;
+};
+
+}  // namespace skipcast::engine

@@ -1,0 +1,33 @@
+// A policy: query distance -> (start, entry sigma, steps, solver), tuned on validation.
+// policies/<name>.json, bound to the archive, model and encoder fingerprints; refuses another
+// model. Values, thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/forecaster.h"
+
+namespace skipcast::engine {
+
+struct PolicyBin {
+  double distance_max = 0;   // queries with mean retrieval distance <= this (last bin: infinity)
+  ForecastOptions options;   // start, depth, steps, solver (members, seed, archive are the caller's)
+};
+
+struct Policy {
+  std::string name, task, archive_id, model_fingerprint;
+  double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
+  int64_t distance_k = 8;
+  KeyKind distance_key = KeyKind::kContext;
+  std::vector<PolicyBin> bins;
+};
+
+// The options for a query at this distance: `base`'s members, seed, archive; the bin's rest.
+ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base);
+
+Status save(const Policy& policy, const std::string& path);
+// kRefused when made for another archive or model; kNotFound lists the policies there are.
+Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path);
+
+}  // namespace skipcast::engine
