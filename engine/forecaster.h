@@ -57,6 +57,7 @@ struct Forecast {
   at::Tensor members;                 // the same in physical units
   std::vector<retrieval::Neighbour> analogs;  // one a member (empty unless retrieved)
   retrieval::SearchPlan plan;
+  std::string encoder_fingerprint;    // of the key the analogs were found by; else empty
   double entry_sigma = 0;             // 0 when no chain was run
   int64_t nfe = 0;                    // evaluations a member, without shared ones
   double nfe_shared = 0;              // shared evaluations (mean forecasts) per query
@@ -71,6 +72,10 @@ class Forecaster {
   static Result<std::unique_ptr<Forecaster>> open(const storage::SeriesStore& store,
                                                   const std::string& task,
                                                   const Progress& progress = {});
+  // The same with a model at hand (tests, benches): `model` belongs to `store`.
+  static Result<std::unique_ptr<Forecaster>> with_model(const storage::SeriesStore& store,
+                                                        std::shared_ptr<const Model> model,
+                                                        const Progress& progress = {});
   virtual ~Forecaster() = default;
 
   // kUsage: zero members, unknown solver, sigma outside [sigma_min, sigma_max], two depths.
@@ -79,10 +84,14 @@ class Forecaster {
   // Origin index of an init time; kNotFound names the archive's span, kBadInput a break.
   virtual Result<int64_t> origin_at(int64_t time_s) const = 0;
 
-  // The raw analog ensemble of the baselines: aligned futures, no chain. [M, T_out, V, P] normalised.
+  // The analog ensemble of the baselines: the aligned futures themselves, no chain.
   virtual Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) = 0;
-  // Mean retrieval distance of the query's nearest `k` analogs, for policies.
+  // Mean distance (not squared, embedding units) of the query's nearest options.members analogs
+  // by options.start's key, for policies.
   virtual Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) = 0;
+  // Opens or builds what forecasts with these options need (indexes, mean forecasts), so that the
+  // first forecast is not the slow one. kInterrupted when the progress of open() says stop.
+  virtual Status prepare(const ForecastOptions& options) = 0;
 
   virtual const Model& model() const = 0;
   virtual const Dataset& dataset() const = 0;

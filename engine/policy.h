@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/forecaster.h"
@@ -26,6 +27,15 @@ struct Policy {
 // The options for a query at this distance: `base`'s members, seed, archive; the bin's rest.
 ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base);
 
+// The forecast a policy asks for: retrieval distance, choice, forecast; one timing for all of it.
+Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                             const ForecastOptions& base);
+
+// JSON text of a policy and of the options it chooses; both exact.
+std::string to_json(const Policy& policy);
+Result<Policy> policy_from_json(std::string_view text);
+
+// Written to a temporary name and renamed; folders are made. kIo names the file.
 Status save(const Policy& policy, const std::string& path);
 // kRefused when made for another archive or model; kNotFound lists the policies there are.
 Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path);

@@ -1,8 +1,11 @@
 // Tuning the skip depth on validation windows: start x key x alignment x entry sigma x NFE,
 // resumable, to a Pareto front (score against NFE and wall time) and a policy.
 //
-// Never sees test data. Every trial is one JSON line in policies/<name>.trials.jsonl; a second run
-// reuses lines whose settings and fingerprints match, so an interrupted sweep continues.
+// Two stages: a coarse one on a quarter of the windows, then the best settings of each NFE on all
+// of them. Cold starts are among the trials at every NFE. Never sees test data: a test replaces the
+// whole test part and gets the same trials. Every trial is one flushed JSON line in
+// policies/<name>.trials.jsonl; a second run reuses lines whose settings and fingerprints match,
+// so an interrupted sweep continues. Not thread-safe: one tuner a policy name.
 #pragma once
 
 #include <cstdint>
@@ -16,30 +19,39 @@ namespace skipcast::engine {
 
 struct TuneRequest {
   std::string name;               // policy name; default: the task's
-  double budget_minutes = 10;
-  int64_t windows = 100;          // validation windows a trial
+  double budget_minutes = 10;     // of new trials; the stage under way ends when it is spent
+  int64_t windows = 100;          // validation windows a trial (coarse trials: a quarter)
   int64_t members = 16;
   int64_t nfe_max = 10;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
-  Progress progress;
+  Progress progress;              // "tune", detail: the trial
 };
 
 struct Trial {
   ForecastOptions options;
-  double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised
+  int64_t windows = 0;
+  double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised, fair
   double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
-  bool on_front = false;
+  bool on_front = false;          // no trial on all windows is better at no more NFE
+  std::vector<Contribution> crps_by_query;
 };
 
 struct TuneReport {
-  std::vector<Trial> trials;      // all
-  std::vector<Trial> best_per_nfe; // the best at each NFE, any start
+  std::vector<Trial> trials;       // all
+  std::vector<Trial> best_per_nfe; // the best at each NFE, any start (trials on all windows)
   std::vector<Trial> cold_per_nfe;
+  int64_t trials_reused = 0;
+  bool budget_spent = false;       // some trials of the plan were left out
   Policy policy;
-  std::string policy_path, front_csv_path;
+  std::string policy_path, front_csv_path, trials_path;
 };
 
+// kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says
+// stop: lines written so far are kept and used by the next run.
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request);
+
+// "analog key=forecast align=residual sigma=3.00 nfe=3": one line for people.
+std::string describe(const ForecastOptions& options);
 
 }  // namespace skipcast::engine
