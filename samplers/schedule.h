@@ -18,8 +18,8 @@ struct ScheduleOptions {
 };
 
 // Karras et al. 2022, eq. 5: `steps` levels from sigma_max to sigma_min, then 0.
-// REQUIRES steps >= 0 (0 gives {}: no evaluation), 0 < sigma_min <= sigma_max; one step gives
-// {sigma_max, 0}.
+// REQUIRES steps >= 0 (0 gives {}: no evaluation), 0 < sigma_min <= sigma_max; one step, or equal
+// ends whatever the number of steps, give {sigma_max, 0}. Strictly descending.
 std::vector<double> karras(int64_t steps, const ScheduleOptions& options);
 
 // The three ways users name the depth; at most one may be set. None = from sigma_max (cold).
@@ -34,7 +34,8 @@ struct Entry {
   std::vector<double> sigmas;   // from there to 0
 };
 
-// entry_sigma: `steps` steps from it. skip_*: the tail of karras(steps), so fewer evaluations.
+// entry_sigma: `steps` steps from it; 0 steps: {sigma 0, no levels}, the start is the forecast.
+// skip_*: the tail of karras(steps), so fewer evaluations; a fraction skips floor(fraction * steps).
 // `error` gets one sentence when the wish is out of range (sigma outside the model's
 // [sigma_min, sigma_max], everything skipped, two wishes at once); returns nullopt then.
 std::optional<Entry> enter(int64_t steps, const Depth& depth, const ScheduleOptions& options,

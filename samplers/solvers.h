@@ -17,6 +17,10 @@
 
 namespace skipcast::samplers {
 
+// Throws c10::Error unless sigmas descend strictly and only the last may be 0. Every solver calls
+// it; lists of 0 or 1 levels are fine and cost nothing.
+void check_sigmas(std::span<const double> sigmas);
+
 // Euler on sigma (DDIM with eta = 0): 1 NFE a step.
 at::Tensor euler(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
 // Karras et al. 2022, algorithm 1 without churn: 2 NFE a step, 1 on the step to 0.
@@ -32,7 +36,7 @@ struct NamedSolver {
   Solver solve;
   int64_t evaluations_per_step;       // on steps that do not end at 0
 };
-// nullopt when there is no such solver; solver_names() lists them.
+// nullopt when there is no such solver; solvers() lists them.
 std::optional<NamedSolver> find_solver(std::string_view name);
 std::span<const NamedSolver> solvers();
 

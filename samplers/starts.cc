@@ -1,0 +1,52 @@
+// Starts, METHODS section 2. Each is one line of arithmetic on broadcast shapes.
+#include "samplers/starts.h"
+
+#include <cmath>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+#include <c10/util/Exception.h>
+
+namespace skipcast::samplers {
+namespace {
+
+// exp(-(l-1)/tau) for l = 1..T as [T, 1, 1]. tau = 0: nothing is shifted, not even lead time 1.
+at::Tensor decay(int64_t lead_times, double tau, const at::TensorOptions& options) {
+  std::vector<double> weights(static_cast<size_t>(lead_times), 0.0);
+  for (int64_t l = 0; l < lead_times && tau > 0; ++l) {
+    weights[static_cast<size_t>(l)] = std::exp(-static_cast<double>(l) / tau);
+  }
+  return at::tensor(weights, at::kDouble).to(options).view({lead_times, 1, 1});
+}
+
+}  // namespace
+
+at::Tensor align_offset(const at::Tensor& analog_future, const at::Tensor& analog_last,
+                        const at::Tensor& query_last, double tau) {
+  TORCH_CHECK(analog_future.dim() == 4 && analog_last.dim() == 3 && query_last.dim() == 2,
+              "align_offset takes [M, T, V, P], [M, V, P] and [V, P]");
+  TORCH_CHECK(tau >= 0, "tau is ", tau, ", must be 0 or more");
+  const at::Tensor offset = (query_last - analog_last).unsqueeze(1);  // [M, 1, V, P]
+  return analog_future + offset * decay(analog_future.size(1), tau, analog_future.options());
+}
+
+at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& analog_mean,
+                          const at::Tensor& query_mean) {
+  TORCH_CHECK(analog_future.sizes() == analog_mean.sizes() && query_mean.dim() == 3,
+              "align_residual takes [M, T, V, P] twice and [T, V, P]");
+  return query_mean + (analog_future - analog_mean);
+}
+
+at::Tensor persist(const at::Tensor& query_last, int64_t lead_times) {
+  TORCH_CHECK(query_last.dim() == 2, "persist takes [V, P]");
+  return query_last.unsqueeze(0).repeat({lead_times, 1, 1});
+}
+
+at::Tensor enter_at(const at::Tensor& clean, const at::Tensor& eps, double sigma) {
+  TORCH_CHECK(sigma >= 0, "sigma is ", sigma, ", must be 0 or more");
+  return clean + eps * sigma;
+}
+
+}  // namespace skipcast::samplers
