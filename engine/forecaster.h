@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/dataset.h"
@@ -102,6 +103,7 @@ class Forecaster {
 Result<StartKind> start_from(std::string_view word);
 Result<KeyKind> key_from(std::string_view word);
 Result<Alignment> alignment_from(std::string_view word);
+Result<ArchiveMode> archive_from(std::string_view word);
 const char* word(StartKind kind);
 const char* word(KeyKind kind);
 const char* word(Alignment alignment);

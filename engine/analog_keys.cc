@@ -1,0 +1,118 @@
+#include "engine/analog_keys.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kComponents = 64;        // of the PCA before an index
+constexpr int64_t kFitOriginsMax = 4096;   // windows a PCA or a mix is fitted on
+
+std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
+  const auto count = static_cast<int64_t>(origins.size());
+  if (count <= count_max) return origins;
+  std::vector<int64_t> out(count_max);
+  for (int64_t i = 0; i < count_max; ++i) out[i] = origins[i * count / count_max];
+  return out;
+}
+
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string name_of(const StartOptions& start) {
+  if (start.key != KeyKind::kMixed) return word(start.key);
+  return fmt::format("{}-{:g}", word(start.key), start.key_mix);
+}
+
+}  // namespace
+
+retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
+  const bool frozen = options.archive == ArchiveMode::kFrozen;
+  return {.spec = model.task().spec,
+          .past_only = true,
+          .band = options.tuning_band,
+          .frozen_states = frozen ? model.split().train_end : -1};
+}
+
+AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset,
+                       Progress progress)
+    : model_(std::move(model)), dataset_(dataset), progress_(std::move(progress)) {
+  fit_origins_ = thinned(part_origins(dataset.store().schema().axis, model_->task(),
+                                      model_->split(), Part::kTrain),
+                         kFitOriginsMax);
+}
+
+std::string AnalogKeys::file(const std::string& name) const {
+  const auto folder = std::filesystem::path(dataset_.store().path()) / "index";
+  std::error_code ignored;  // an unwritable archive is reported by whoever writes the file
+  std::filesystem::create_directories(folder, ignored);
+  const std::string task = std::filesystem::path(model_->task().name).stem().string();
+  return (folder / fmt::format("{}.{}", task, name)).string();
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::projected(
+    std::unique_ptr<retrieval::Encoder> encoder) const {
+  const int64_t components =
+      std::min<int64_t>(kComponents, static_cast<int64_t>(fit_origins_.size()) - 1);
+  if (encoder->dimension() <= kComponents || components < 1) return encoder;
+  return retrieval::make_pca_encoder(std::move(encoder), fit_origins_, components);
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::context_encoder() const {
+  const Task& task = model_->task();
+  retrieval::ContextKeyOptions options = {.spec = task.spec};
+  options.variables.resize(task.variables.size());  // the targets come first
+  std::iota(options.variables.begin(), options.variables.end(), int64_t{0});
+  options.hour_of_day = has(task.calendar, "hour_of_day");
+  options.day_of_week = has(task.calendar, "day_of_week");
+  options.day_of_year = has(task.calendar, "day_of_year");
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
+               retrieval::make_context_encoder(dataset_.store(), model_->normalizer(), options));
+  return projected(std::move(encoder));
+}
+
+Result<std::shared_ptr<MeanTable>> AnalogKeys::open_means() {
+  if (means_) return means_;
+  SKIPCAST_TRY(means_, MeanTable::open(model_, dataset_, file("means.skm"), progress_));
+  return means_;
+}
+
+Result<std::shared_ptr<MeanTable>> AnalogKeys::means() {
+  const std::lock_guard lock(mutex_);
+  return open_means();
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  return projected(make_forecast_encoder(table));
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::encoder_for(const StartOptions& start) {
+  if (start.key == KeyKind::kContext) return context_encoder();
+  if (start.key == KeyKind::kForecast) return forecast_encoder();
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> context, context_encoder());
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> forecast, forecast_encoder());
+  return retrieval::make_mixed_encoder(std::move(context), std::move(forecast), start.key_mix,
+                                       fit_origins_);
+}
+
+Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& start) {
+  const std::lock_guard lock(mutex_);
+  const std::string name = name_of(start);
+  if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
+  const retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
+                                                 .path = file(name + ".skx")};
+  SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
+               retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options,
+                                            progress_));
+  SKIPCAST_TRY_OK(index->follow(progress_));
+  return (indexes_[name] = std::move(index)).get();
+}
+
+}  // namespace skipcast::engine

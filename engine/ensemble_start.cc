@@ -1,0 +1,144 @@
+#include "engine/ensemble_start.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "samplers/noise.h"
+#include "samplers/starts.h"
+#include "storage/window.h"
+
+namespace skipcast::engine {
+namespace {
+
+// Noise steps below 0 are never used by starts or solvers.
+constexpr int64_t kBlindChoice = -1;
+
+bool uses_means(Alignment alignment) {
+  return alignment == Alignment::kResidual || alignment == Alignment::kHalf;
+}
+
+Status none_usable(const Dataset& dataset, const Query& query, const ForecastOptions& options) {
+  return not_found(fmt::format(
+      "no past window may serve as an analog for {} (archive {}): its future must have ended by "
+      "then; take a later time, or --start cold",
+      storage::format_time(query.time_s), word(options.archive)) +
+      (dataset.states() > 0 ? "" : " (the archive is empty)"));
+}
+
+// Complete windows that the guard allows, as positions in `origins`: half-open ranges.
+struct AllowedWindows {
+  std::vector<int64_t> origins;
+  std::vector<retrieval::Interval> ranges;
+  int64_t count = 0;
+
+  int64_t at(int64_t number) const {
+    for (const retrieval::Interval& range : ranges) {
+      if (number < range.end - range.begin) return origins[range.begin + number];
+      number -= range.end - range.begin;
+    }
+    SKIPCAST_CHECK(false);
+    return -1;
+  }
+};
+
+AllowedWindows allowed_windows(const Dataset& dataset, const retrieval::Guard& guard,
+                               int64_t query) {
+  AllowedWindows allowed;
+  allowed.origins = storage::window_origins(dataset.store().schema().axis, guard.spec, 0,
+                                            dataset.states() - 1);
+  const auto position = [&allowed](int64_t origin) {
+    const auto& all = allowed.origins;
+    return std::lower_bound(all.begin(), all.end(), origin) - all.begin();
+  };
+  for (const auto& [begin, end] :
+       retrieval::usable_intervals(guard, query, 0, dataset.states())) {
+    allowed.ranges.push_back({position(begin), position(end)});
+    allowed.count += allowed.ranges.back().end - allowed.ranges.back().begin;
+  }
+  return allowed;
+}
+
+Result<MemberAnalogs> draw_blindly(const Dataset& dataset, const Model& model, const Query& query,
+                                   const ForecastOptions& options) {
+  const AllowedWindows allowed =
+      allowed_windows(dataset, guard_for(model, options), query.origin);
+  if (allowed.count == 0) return none_usable(dataset, query, options);
+  MemberAnalogs drawn;
+  drawn.plan = {.method = "random", .allowed = allowed.count,
+                .rows = static_cast<int64_t>(allowed.origins.size())};
+  for (int64_t member = 0; member < options.members; ++member) {
+    const samplers::NoiseKey key = {options.seed, query.time_s, member, kBlindChoice};
+    const auto number = static_cast<int64_t>(samplers::uniform_index(key, allowed.count));
+    drawn.analogs.push_back({allowed.at(number), std::numeric_limits<float>::quiet_NaN()});
+  }
+  return drawn;
+}
+
+Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const Model& model,
+                               const Query& query, const ForecastOptions& options) {
+  SKIPCAST_TRY(const retrieval::AnalogIndex* index, keys.index(options.start));
+  const retrieval::SearchOptions search = {.k = options.members,
+                                           .separation = options.start.separation,
+                                           .fewer_is_ok = true};
+  SKIPCAST_TRY(retrieval::AnalogResult found,
+               index->search(query.origin, guard_for(model, options), search));
+  if (found.analogs.empty()) return none_usable(dataset, query, options);
+  MemberAnalogs result = {.plan = found.plan,
+                          .encoder_fingerprint = index->encoder().fingerprint()};
+  const auto distinct = static_cast<int64_t>(found.analogs.size());
+  for (int64_t member = 0; member < options.members; ++member) {
+    retrieval::Neighbour analog = found.analogs[member % distinct];
+    analog.distance = std::sqrt(std::max(analog.distance, 0.0f));
+    result.analogs.push_back(analog);
+  }
+  if (distinct < options.members) {
+    result.notes.push_back(fmt::format("{} analogs for {} members: used in turn", distinct,
+                                       options.members));
+  }
+  return result;
+}
+
+}  // namespace
+
+bool needs_mean(const StartOptions& start) {
+  if (start.kind == StartKind::kMean) return true;
+  if (start.kind == StartKind::kRandom) return uses_means(start.alignment);
+  return start.kind == StartKind::kAnalog &&
+         (uses_means(start.alignment) || start.key != KeyKind::kContext);
+}
+
+Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
+                                   const Query& query, const ForecastOptions& options) {
+  switch (options.start.kind) {
+    case StartKind::kAnalog: return retrieve(keys, dataset, model, query, options);
+    case StartKind::kRandom: return draw_blindly(dataset, model, query, options);
+    default: return MemberAnalogs();
+  }
+}
+
+at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
+                           std::span<const int64_t> origins, const StartOptions& start) {
+  const at::Tensor futures = dataset.filled_futures(origins);
+  const auto offset = [&] {
+    return samplers::align_offset(futures, dataset.contexts(origins).last, query.last,
+                                  start.decay_tau);
+  };
+  const auto residual = [&] {
+    SKIPCAST_CHECK(means != nullptr);
+    return samplers::align_residual(futures, means->means(origins), query.mean);
+  };
+  switch (start.alignment) {
+    case Alignment::kNone: return futures;
+    case Alignment::kOffset: return offset();
+    case Alignment::kResidual: return residual();
+    case Alignment::kHalf: return (offset() + residual()) * 0.5;
+  }
+  SKIPCAST_CHECK(false);
+  return futures;
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,49 @@
+// From a query to the clean start of every member: which past windows, and how their futures are
+// moved to the query. Everything in normalised units; no chain here.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/analog_keys.h"
+#include "engine/forecaster.h"
+
+namespace skipcast::engine {
+
+// What a start needs to know of a query.
+struct Query {
+  int64_t origin = 0;
+  int64_t time_s = 0;    // of the origin: keys the noise
+  ContextBatch context;  // B = 1
+  at::Tensor last;       // [V, P]
+  at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
+};
+
+// True when the start needs the query's mean forecast (one shared evaluation).
+bool needs_mean(const StartOptions& start);
+
+// One past window a member, nearest first; fewer than asked are used in turn.
+struct MemberAnalogs {
+  std::vector<retrieval::Neighbour> analogs;  // [members]; distance NaN when drawn blindly
+  retrieval::SearchPlan plan;
+  std::string encoder_fingerprint;
+  std::vector<std::string> notes;
+};
+
+// Retrieved (kAnalog) or blindly drawn (kRandom) past windows under the leakage guard; nothing for
+// the other starts. Distances are not squared. kNotFound when the guard allows none.
+Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
+                                   const Query& query, const ForecastOptions& options);
+
+// Futures [members, T_out, V, P] of these windows, moved to the query as start.alignment says:
+//   kOffset    future + exp(-(l-1)/tau) (query's last - analog's last)
+//   kResidual  query's mean forecast + future - mean forecast at the analog's own context
+//   kHalf      the mean of both
+// `means` is used by kResidual and kHalf alone.
+at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
+                           std::span<const int64_t> origins, const StartOptions& start);
+
+}  // namespace skipcast::engine

@@ -1,0 +1,333 @@
+#include "engine/forecaster.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <numeric>
+#include <optional>
+
+#include "engine/analog_keys.h"
+#include "engine/ensemble_start.h"
+#include "samplers/noise.h"
+#include "samplers/solvers.h"
+#include "samplers/starts.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kMembersMax = 65536;
+
+class Stopwatch {
+ public:
+  // Seconds since the last lap (or construction).
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - lap_).count();
+    lap_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point lap_ = std::chrono::steady_clock::now();
+};
+
+// The chain that options ask for.
+struct Chain {
+  samplers::NamedSolver solver;
+  samplers::Entry entry;
+};
+
+Status check_start(const StartOptions& start) {
+  if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
+  if (!(start.key_mix >= 0 && start.key_mix <= 1)) return usage("key_mix must lie in 0..1");
+  if (!(start.decay_tau >= 0)) return usage("the decay of the alignment must not be negative");
+  return {};
+}
+
+Status check_members(const ForecastOptions& options) {
+  if (options.members < 1) {
+    return usage(fmt::format("an ensemble needs at least 1 member, not {}", options.members));
+  }
+  if (options.members > kMembersMax) {
+    return usage(fmt::format("{} members are more than {}", options.members, kMembersMax));
+  }
+  if (options.member_batch < 0) return usage("member_batch must not be negative");
+  return check_start(options.start);
+}
+
+Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
+  SKIPCAST_TRY_OK(check_members(options));
+  const auto solver = samplers::find_solver(options.solver);
+  if (!solver) {
+    std::string names;
+    for (const auto& each : samplers::solvers()) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
+    }
+    return usage(fmt::format("no solver is called '{}'; there are {}", options.solver, names));
+  }
+  if (options.steps < 0) return usage(fmt::format("{} steps: 0 or more are needed", options.steps));
+  if (options.steps == 0 && options.start.kind == StartKind::kCold) {
+    return usage("a cold start needs at least 1 step: it is pure noise before that");
+  }
+  std::string error;
+  const auto entry = samplers::enter(options.steps, options.depth, task.schedule, &error);
+  if (!entry) return usage(error);
+  return Chain{*solver, *entry};
+}
+
+class ArchiveForecaster : public Forecaster {
+ public:
+  ArchiveForecaster(const storage::SeriesStore& store, std::shared_ptr<const Model> model,
+                    std::unique_ptr<Dataset> dataset, const Progress& progress)
+      : store_(store),
+        model_(std::move(model)),
+        dataset_(std::move(dataset)),
+        keys_(model_, *dataset_, progress) {}
+
+  Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
+  Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) override;
+  Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) override;
+  Result<int64_t> origin_at(int64_t time_s) const override;
+  Status prepare(const ForecastOptions& options) override;
+
+  const Model& model() const override { return *model_; }
+  const Dataset& dataset() const override { return *dataset_; }
+  const storage::SeriesStore& store() const override { return store_; }
+
+ private:
+  Status check_origin(int64_t origin) const;
+  Result<Query> query_at(int64_t origin) const;
+  at::Tensor mean_forecast(const samplers::Denoiser& denoise, const Query& query) const;
+  Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
+  Result<at::Tensor> clean_start(const Query& query, const MemberAnalogs& found,
+                                 const ForecastOptions& options);
+  at::Tensor run_chain(const Chain& chain, const samplers::Denoiser& denoise, const Query& query,
+                       const at::Tensor& clean, const ForecastOptions& options) const;
+  std::vector<std::string> remarks(const Chain& chain, const ForecastOptions& options) const;
+  std::string time_of(int64_t state) const {
+    return storage::format_time(store_.schema().axis.time_at(state));
+  }
+
+  // Constant after construction (keys_ synchronises itself).
+  const storage::SeriesStore& store_;
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Dataset> dataset_;
+  AnalogKeys keys_;
+};
+
+// From a query to an ensemble: the program's main job, top to bottom.
+Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
+  const at::NoGradGuard no_grad;
+  Stopwatch total, watch;
+  Forecast forecast = {.origin = origin};
+  SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
+
+  // Normalise: the context in normalised units.
+  SKIPCAST_TRY(Query query, query_at(origin));
+
+  // Encode: the network sees the context once; its mean forecast is shared by all members.
+  const samplers::Denoiser denoise = model_->condition(query.context);
+  if (needs_mean(options.start)) {
+    query.mean = mean_forecast(denoise, query);
+    forecast.nfe_shared = 1;
+  }
+  forecast.timing.encode_s = watch.lap();
+
+  // Search: one analog a member, under the leakage guard.
+  SKIPCAST_TRY(MemberAnalogs found, search(query, options));
+  forecast.timing.search_s = watch.lap();
+
+  // Fetch futures and align them to the query.
+  SKIPCAST_TRY(const at::Tensor clean, clean_start(query, found, options));
+  forecast.timing.start_s = watch.lap();
+
+  // Start and solve: noise of the entry's size, then the rest of the reverse chain.
+  forecast.normalised = run_chain(chain, denoise, query, clean, options);
+  forecast.timing.solve_s = watch.lap();
+
+  // De-normalise.
+  forecast.members = dataset_->denormalise(forecast.normalised, origin);
+
+  forecast.entry_sigma = chain.entry.sigma;
+  forecast.nfe = samplers::evaluations(chain.solver, chain.entry.sigmas);
+  forecast.notes = remarks(chain, options);
+  forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());
+  forecast.analogs = std::move(found.analogs);
+  forecast.plan = found.plan;
+  forecast.encoder_fingerprint = found.encoder_fingerprint;
+  forecast.timing.total_s = total.lap();
+  return forecast;
+}
+
+Status ArchiveForecaster::check_origin(int64_t origin) const {
+  const storage::WindowSpec& spec = model_->task().spec;
+  const storage::TimeAxis& axis = store_.schema().axis;
+  const int64_t states = dataset_->states();
+  if (origin >= states) {
+    return not_found(fmt::format("{} is after the archive's last state {}: ingest newer states, or "
+                                 "take an earlier time", time_of(origin), time_of(states - 1)));
+  }
+  if (origin - spec.context_states + 1 < 0) {
+    return not_found(fmt::format("{} has no context: {} states up to it are needed and the archive "
+                                 "begins at {}; the first forecast can start at {}",
+                                 time_of(origin), spec.context_states, time_of(0),
+                                 time_of(spec.context_states - 1)));
+  }
+  if (!axis.contiguous(origin - spec.context_states + 1, origin + spec.future_states)) {
+    return bad_input(fmt::format("a forecast from {} would cross a calendar break: its {} states of "
+                                 "context and {} of future must lie in one session",
+                                 time_of(origin), spec.context_states, spec.future_states));
+  }
+  return {};
+}
+
+Result<Query> ArchiveForecaster::query_at(int64_t origin) const {
+  SKIPCAST_TRY_OK(check_origin(origin));
+  Query query = {.origin = origin, .time_s = store_.schema().axis.time_at(origin)};
+  query.context = dataset_->contexts({&origin, 1});
+  if (query.context.mask.sum().item<double>() == 0) {
+    return bad_input(fmt::format("nothing was observed in the {} states up to {}: no forecast",
+                                 model_->task().spec.context_states, time_of(origin)));
+  }
+  query.last = query.context.last[0];
+  return query;
+}
+
+// The denoiser's mean forecast at sigma_max, x = 0: Model::mean_forecast of this context, without
+// encoding the context a second time.
+at::Tensor ArchiveForecaster::mean_forecast(const samplers::Denoiser& denoise,
+                                            const Query& query) const {
+  const Task& task = model_->task();
+  const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
+                                     query.last.size(1)});
+  return model_->from_target(denoise(zero, task.schedule.sigma_max), query.last)[0];
+}
+
+Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
+                                                const ForecastOptions& options) {
+  std::optional<MeanTable::Memo> memo;
+  std::shared_ptr<MeanTable> means;
+  if (options.start.kind == StartKind::kAnalog && options.start.key != KeyKind::kContext) {
+    SKIPCAST_TRY(means, keys_.means());
+    memo.emplace(*means, query.origin, query.mean);
+  }
+  return find_analogs(keys_, *dataset_, *model_, query, options);
+}
+
+// [M or none, T_out, V, P] normalised; undefined for cold starts.
+Result<at::Tensor> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
+                                                  const ForecastOptions& options) {
+  const StartOptions& start = options.start;
+  if (start.kind == StartKind::kCold) return at::Tensor();
+  if (start.kind == StartKind::kMean) return query.mean;
+  if (start.kind == StartKind::kPersist) {
+    return samplers::persist(query.last, model_->task().spec.future_states);
+  }
+  std::shared_ptr<MeanTable> means;
+  if (query.mean.defined()) {
+    SKIPCAST_TRY(means, keys_.means());
+  }
+  std::vector<int64_t> origins;
+  for (const retrieval::Neighbour& analog : found.analogs) origins.push_back(analog.origin);
+  return aligned_futures(*dataset_, means.get(), query, origins, start);
+}
+
+at::Tensor ArchiveForecaster::run_chain(const Chain& chain, const samplers::Denoiser& denoise,
+                                        const Query& query, const at::Tensor& clean,
+                                        const ForecastOptions& options) const {
+  const std::vector<int64_t> shape = {model_->task().spec.future_states, query.last.size(0),
+                                      query.last.size(1)};
+  std::vector<int64_t> full = {options.members};
+  full.insert(full.end(), shape.begin(), shape.end());
+  at::Tensor target = at::zeros(full);
+  if (clean.defined()) target = model_->to_target(clean.expand(full), query.last);
+  if (chain.entry.sigmas.empty()) return model_->from_target(target, query.last);
+
+  std::vector<int64_t> members(options.members);
+  std::iota(members.begin(), members.end(), int64_t{0});
+  const int64_t batch = options.member_batch > 0 ? options.member_batch : options.members;
+  std::vector<at::Tensor> solved;
+  for (int64_t first = 0; first < options.members; first += batch) {
+    const int64_t count = std::min(batch, options.members - first);
+    const std::span<const int64_t> chosen(members.data() + first, count);
+    const at::Tensor eps = samplers::gaussian(options.seed, query.time_s, chosen, 0, shape);
+    const at::Tensor x =
+        samplers::enter_at(target.narrow(0, first, count), eps, chain.entry.sigma);
+    solved.push_back(chain.solver.solve(denoise, x, chain.entry.sigmas));
+  }
+  return model_->from_target(solved.size() == 1 ? solved[0] : at::cat(solved), query.last);
+}
+
+std::vector<std::string> ArchiveForecaster::remarks(const Chain& chain,
+                                                    const ForecastOptions& options) const {
+  const double sigma_max = model_->task().schedule.sigma_max;
+  if (options.start.kind != StartKind::kCold || chain.entry.sigma >= sigma_max) return {};
+  return {fmt::format("a cold start entered at sigma {:g} instead of {:g}: noise about {}",
+                      chain.entry.sigma, sigma_max,
+                      model_->task().residual ? "the last observation" : "the normal state")};
+}
+
+Result<Forecast> ArchiveForecaster::analog_ensemble(int64_t origin,
+                                                    const ForecastOptions& options) {
+  ForecastOptions start_only = options;
+  start_only.start.kind = StartKind::kAnalog;
+  start_only.steps = 0;
+  start_only.depth = {};
+  return forecast(origin, start_only);
+}
+
+Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
+                                                     const ForecastOptions& options) {
+  const at::NoGradGuard no_grad;
+  SKIPCAST_TRY_OK(check_members(options));
+  SKIPCAST_TRY(Query query, query_at(origin));
+  ForecastOptions analog = options;
+  analog.start.kind = StartKind::kAnalog;
+  if (analog.start.key != KeyKind::kContext) query.mean = model_->mean_forecast(query.context)[0];
+  SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
+  double sum = 0;
+  for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
+  return sum / static_cast<double>(found.analogs.size());
+}
+
+Status ArchiveForecaster::prepare(const ForecastOptions& options) {
+  if (options.start.kind == StartKind::kAnalog) {
+    SKIPCAST_TRY_OK(keys_.index(options.start).status());
+  }
+  if (needs_mean(options.start)) return keys_.means().status();
+  return {};
+}
+
+Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
+  SKIPCAST_TRY(const int64_t origin, store_.schema().axis.index_of(time_s));
+  SKIPCAST_TRY_OK(check_origin(origin));
+  return origin;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::SeriesStore& store,
+                                                           std::shared_ptr<const Model> model,
+                                                           const Progress& progress) {
+  const Task& task = model->task();
+  SKIPCAST_TRY(std::unique_ptr<Dataset> dataset,
+               Dataset::load(store, task, model->normalizer()));
+  if (dataset->states() < task.spec.context_states) {
+    return bad_input(fmt::format("the archive {} has {} states; task {} needs a context of {}",
+                                 store.path(), dataset->states(), task.name,
+                                 task.spec.context_states));
+  }
+  return std::unique_ptr<Forecaster>(std::make_unique<ArchiveForecaster>(
+      store, std::move(model), std::move(dataset), progress));
+}
+
+Result<std::unique_ptr<Forecaster>> Forecaster::open(const storage::SeriesStore& store,
+                                                     const std::string& task,
+                                                     const Progress& progress) {
+  SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task));
+  return with_model(store, std::move(model), progress);
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,65 @@
+// The words users say for starts, keys, alignments and archive modes.
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "engine/forecaster.h"
+
+namespace skipcast::engine {
+namespace {
+
+template <typename Kind, size_t n>
+using Words = std::array<std::pair<const char*, Kind>, n>;
+
+constexpr Words<StartKind, 5> kStarts = {{{"cold", StartKind::kCold},
+                                          {"analog", StartKind::kAnalog},
+                                          {"mean", StartKind::kMean},
+                                          {"random", StartKind::kRandom},
+                                          {"persist", StartKind::kPersist}}};
+constexpr Words<KeyKind, 3> kKeys = {{{"context", KeyKind::kContext},
+                                      {"forecast", KeyKind::kForecast},
+                                      {"mixed", KeyKind::kMixed}}};
+constexpr Words<Alignment, 4> kAlignments = {{{"none", Alignment::kNone},
+                                              {"offset", Alignment::kOffset},
+                                              {"residual", Alignment::kResidual},
+                                              {"half", Alignment::kHalf}}};
+constexpr Words<ArchiveMode, 2> kModes = {{{"growing", ArchiveMode::kGrowing},
+                                           {"frozen", ArchiveMode::kFrozen}}};
+
+template <typename Kind, size_t n>
+Result<Kind> from_word(const Words<Kind, n>& words, const char* noun, std::string_view text) {
+  std::string all;
+  for (const auto& [name, kind] : words) {
+    if (name == text) return kind;
+    all += fmt::format("{}{}", all.empty() ? "" : ", ", name);
+  }
+  return usage(fmt::format("no {} is called '{}'; there are {}", noun, text, all));
+}
+
+template <typename Kind, size_t n>
+const char* to_word(const Words<Kind, n>& words, Kind kind) {
+  for (const auto& [name, each] : words) {
+    if (each == kind) return name;
+  }
+  SKIPCAST_CHECK(false);
+  return "";
+}
+
+}  // namespace
+
+Result<StartKind> start_from(std::string_view word) { return from_word(kStarts, "start", word); }
+Result<KeyKind> key_from(std::string_view word) { return from_word(kKeys, "key", word); }
+Result<Alignment> alignment_from(std::string_view word) {
+  return from_word(kAlignments, "alignment", word);
+}
+Result<ArchiveMode> archive_from(std::string_view word) {
+  return from_word(kModes, "archive mode", word);
+}
+const char* word(StartKind kind) { return to_word(kStarts, kind); }
+const char* word(KeyKind kind) { return to_word(kKeys, kind); }
+const char* word(Alignment alignment) { return to_word(kAlignments, alignment); }
+const char* word(ArchiveMode mode) { return to_word(kModes, mode); }
+
+}  // namespace skipcast::engine
