@@ -1,0 +1,110 @@
+#include "storage/archive_config.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "storage/checksum.h"
+#include "storage/file_io.h"
+#include "storage/series_store.h"
+
+namespace skipcast::storage {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kFormatName = "skipcast archive";
+constexpr int64_t kConfigBytesMax = int64_t{1} << 30;
+
+std::string config_path(const std::string& archive) { return archive + "/" + kConfigFile; }
+
+Status damaged(const std::string& archive, std::string_view what) {
+  return data_loss(fmt::format("'{}' is damaged ({}): restore this file from a copy of the archive, "
+                               "or ingest the source files into a new one",
+                               config_path(archive), what));
+}
+
+// Checksum of the object without its key "crc32c".
+std::string checksum_of(json object) {
+  object.erase("crc32c");
+  return fmt::format("{:08x}", crc32c(object.dump()));
+}
+
+bool is_store_id(const std::string& text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+Status check_folder(const std::string& archive) {
+  std::error_code error;
+  const auto type = std::filesystem::status(archive, error).type();
+  if (type == std::filesystem::file_type::not_found) {
+    return not_found(fmt::format("there is no archive '{}': make one with 'skipcast ingest'",
+                                 archive));
+  }
+  if (type != std::filesystem::file_type::directory) {
+    return not_found(fmt::format("'{}' is not a folder; an archive is a folder with a {} in it",
+                                 archive, kConfigFile));
+  }
+  if (!std::filesystem::exists(config_path(archive), error)) {
+    return not_found(fmt::format("folder '{}' is not a skipcast archive: it has no {}", archive,
+                                 kConfigFile));
+  }
+  return Status();
+}
+
+Status check_version(const std::string& archive, const json& object) {
+  const auto version = object.find("format_version");
+  if (version == object.end() || !version->is_number_unsigned()) {
+    return damaged(archive, "no format_version");
+  }
+  const auto number = version->get<uint64_t>();
+  if (number <= kFormatVersion) return Status();
+  return Status(Code::kUnsupported,
+                fmt::format("archive '{}' has format version {}; this program reads versions up "
+                            "to {}: use a newer skipcast", archive, number, kFormatVersion));
+}
+
+Result<ArchiveConfig> config_from_json(const std::string& archive, const json& object) {
+  if (!object.is_object()) return damaged(archive, "not a JSON object");
+  if (object.value("format", json()) != kFormatName) {
+    return damaged(archive, fmt::format("its key 'format' is not '{}'", kFormatName));
+  }
+  SKIPCAST_TRY_OK(check_version(archive, object));
+  if (object.value("crc32c", json()) != checksum_of(object)) {
+    return damaged(archive, "its checksum does not match");
+  }
+  ArchiveConfig config;
+  config.store_id = object.value("store_id", "");
+  if (!is_store_id(config.store_id)) return damaged(archive, "no store_id");
+  SKIPCAST_TRY(config.schema,
+               schema_from_json(object.value("schema", json()).dump(), config_path(archive)));
+  return config;
+}
+
+}  // namespace
+
+Result<ArchiveConfig> read_config(const std::string& archive) {
+  SKIPCAST_TRY_OK(check_folder(archive));
+  SKIPCAST_TRY(const std::string text, read_file(config_path(archive), kConfigBytesMax));
+  try {
+    const json object = json::parse(text, nullptr, false);
+    if (object.is_discarded()) {
+      return damaged(archive, text.empty() ? "empty" : "not valid JSON; truncated?");
+    }
+    return config_from_json(archive, object);
+  } catch (const json::exception& error) {
+    return damaged(archive, error.what());
+  }
+}
+
+Status write_config(const std::string& archive, const ArchiveConfig& config) {
+  json object{{"format", kFormatName},
+              {"format_version", kFormatVersion},
+              {"store_id", config.store_id},
+              {"schema", json::parse(to_json(config.schema))}};
+  object["crc32c"] = checksum_of(object);
+  return write_file_durably(config_path(archive), object.dump(1) + "\n");
+}
+
+}  // namespace skipcast::storage

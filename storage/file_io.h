@@ -1,0 +1,51 @@
+// Files that survive power loss: written whole beside the target, synced, renamed, folder synced.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "storage/status.h"
+
+namespace skipcast::storage {
+
+// Replaces `path` by the bytes: readers see the old file or the new one, never a mix, and the
+// new one survives power loss once this returns. kNoSpace and kIo leave the old file untouched.
+Status write_file_durably(const std::string& path, std::string_view bytes);
+
+// The whole file. kNotFound when absent, kIo when unreadable, kDataLoss when it is larger than
+// `bytes_max` (nothing of that size is ours).
+Result<std::string> read_file(const std::string& path, int64_t bytes_max);
+
+// Makes the folder's entries (created, renamed, removed files) survive power loss.
+Status sync_folder(const std::string& path);
+
+// 32 hex digits from the operating system's random source.
+Result<std::string> random_id();
+
+// The failure of a system call on `path`: kNoSpace for a full disk, quota or size limit
+// (ENOSPC, EDQUOT, EFBIG), kNotFound for ENOENT, else kIo. `doing`: "write", "open", ...
+Status system_error(std::string_view doing, const std::string& path, int error_number);
+
+// An open file descriptor, closed when the object dies.
+class FileHandle {
+ public:
+  explicit FileHandle(int descriptor = -1) : descriptor_(descriptor) {}
+  ~FileHandle();
+  FileHandle(FileHandle&& other) noexcept;
+  FileHandle& operator=(FileHandle&& other) noexcept;
+
+  bool is_open() const { return descriptor_ >= 0; }
+  int get() const { return descriptor_; }
+  // Closes and says whether that failed (errno is set).
+  bool close();
+
+ private:
+  int descriptor_;
+};
+
+// Writes all bytes at `offset`, retrying short writes and EINTR.
+Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
+                std::string_view bytes);
+
+}  // namespace skipcast::storage

@@ -1,0 +1,145 @@
+#include "storage/row_database.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+
+namespace skipcast::storage {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kKeysAtOnce = 128;
+constexpr size_t kProtectionBytes = 8;
+
+bool mentions(const std::string& text, std::string_view word) {
+  return text.find(word) != std::string::npos;
+}
+
+Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
+  if (status.ok()) return Status();
+  const std::string text = status.ToString();
+  if (status.IsNoSpace() || mentions(text, "File too large") || mentions(text, "quota exceeded")) {
+    return Status(Code::kNoSpace,
+                  fmt::format("no space left for '{}': what is stored stays readable; free some "
+                              "space and run again ({})", path, text));
+  }
+  if (mentions(text, "lock hold by current process") || mentions(text, "While lock file")) {
+    return Status(Code::kLocked, fmt::format("another writer has '{}' open: wait for it to end",
+                                             path));
+  }
+  if (status.IsCorruption() || status.IsNotFound() || mentions(text, "No such file")) {
+    return data_loss(fmt::format("the database in '{}' is damaged: {}. Restore the archive from a "
+                                 "copy, or ingest the source files into a new one", path, text));
+  }
+  return io_error(fmt::format("the database in '{}' failed: {}", path, text));
+}
+
+class RocksRows final : public RowDatabase {
+ public:
+  RocksRows(std::unique_ptr<rocksdb::DB> db, std::string path)
+      : db_(std::move(db)), path_(std::move(path)) {}
+
+  Status write_synced(std::span<const Record> records) override {
+    size_t bytes = 0;
+    for (const Record& record : records) bytes += record.key.size() + record.value.size() + 16;
+    rocksdb::WriteBatch batch(bytes + 16, 0, kProtectionBytes, 0);
+    for (const Record& record : records) {
+      const rocksdb::Status status = batch.Put(record.key, record.value);
+      if (!status.ok()) return from_rocksdb(status, path_);
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    return from_rocksdb(db_->Write(options, &batch), path_);
+  }
+
+  Status get_all(std::span<const std::string> keys, const Visit& visit) const override {
+    for (size_t begin = 0; begin < keys.size(); begin += kKeysAtOnce) {
+      const size_t count = std::min(kKeysAtOnce, keys.size() - begin);
+      SKIPCAST_TRY_OK(get_some(keys.subspan(begin, count), begin, visit));
+    }
+    return Status();
+  }
+
+  Status scan(char prefix, const VisitRecord& visit) const override {
+    const std::string end(1, static_cast<char>(prefix + 1));
+    const rocksdb::Slice upper(end);
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
+    for (it->Seek(rocksdb::Slice(&prefix, 1)); it->Valid(); it->Next()) {
+      SKIPCAST_TRY_OK(visit(it->key().ToStringView(), it->value().ToStringView()));
+    }
+    return from_rocksdb(it->status(), path_);
+  }
+
+  Status verify_checksums() const override {
+    return from_rocksdb(db_->VerifyChecksum(rocksdb::ReadOptions()), path_);
+  }
+
+ private:
+  Status get_some(std::span<const std::string> keys, size_t begin, const Visit& visit) const {
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    if (keys.size() == 1) {
+      statuses[0] = db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices[0],
+                             &values[0]);
+    } else {
+      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
+                    values.data(), statuses.data(), true);
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      SKIPCAST_TRY_OK(from_rocksdb(statuses[i], path_));
+      SKIPCAST_TRY_OK(visit(begin + i, values[i].ToStringView()));
+    }
+    return Status();
+  }
+
+  const std::unique_ptr<rocksdb::DB> db_;
+  const std::string path_;
+};
+
+}  // namespace
+
+rocksdb::Options rocksdb_options(bool compress) {
+  rocksdb::Options options;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.compression = compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
+  options.bottommost_compression = options.compression;
+  options.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = kMiB;
+  options.write_buffer_size = 64 * kMiB;
+  rocksdb::BlockBasedTableOptions table;
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  table.block_size = 16 * 1024;
+  table.block_cache = rocksdb::NewLRUCache(64 * kMiB);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,
+                                                       const RowDatabaseOptions& options) {
+  using Access = RowDatabaseOptions::Access;
+  rocksdb::Options settings = rocksdb_options(options.compress);
+  settings.create_if_missing = options.access == Access::kCreate;
+  settings.error_if_exists = options.access == Access::kCreate;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = options.access == Access::kRead
+                                     ? rocksdb::DB::OpenForReadOnly(settings, path, &db)
+                                     : rocksdb::DB::Open(settings, path, &db);
+  std::unique_ptr<rocksdb::DB> owned(db);
+  if (!status.ok()) return from_rocksdb(status, path);
+  return std::unique_ptr<RowDatabase>(std::make_unique<RocksRows>(std::move(owned), path));
+}
+
+}  // namespace skipcast::storage

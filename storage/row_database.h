@@ -1,0 +1,61 @@
+// The adapter around RocksDB: atomic synced batches, gets and scans of byte records.
+//
+// Tested with RocksDB 7.8.3. Known defects it guards against: the default recovery mode drops
+// acknowledged records after a damaged one and reports success (we set
+// kTolerateCorruptedTailRecords; HEAD finds what that mode cannot). Thread-safe. RocksDB's
+// headers and exceptions stay in row_database.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/status.h"
+
+namespace rocksdb {
+struct Options;
+}
+
+namespace skipcast::storage {
+
+struct Record {
+  std::string key, value;
+};
+
+struct RowDatabaseOptions {
+  enum class Access { kCreate, kWrite, kRead };
+  Access access = Access::kRead;
+  bool compress = true;  // zstd in RocksDB's files; pointless when all rows are compressed
+};
+
+// The options every archive's database is opened with; benches open their raw opponent with them.
+rocksdb::Options rocksdb_options(bool compress);
+
+class RowDatabase {
+ public:
+  // kLocked when another process writes, kNoSpace, kDataLoss (names the file), kIo.
+  static Result<std::unique_ptr<RowDatabase>> open(const std::string& path,
+                                                   const RowDatabaseOptions& options);
+  virtual ~RowDatabase() = default;
+
+  // All records or none, surviving power loss when it returns ok.
+  virtual Status write_synced(std::span<const Record> records) = 0;
+
+  // Calls visit(i, value) for every key, in order; an absent key or a failing visit ends it.
+  // Keys must be sorted. kDataLoss when a key is absent or RocksDB finds damage.
+  using Visit = std::function<Status(size_t, std::string_view)>;
+  virtual Status get_all(std::span<const std::string> keys, const Visit& visit) const = 0;
+
+  // Visits all records whose key starts with the prefix, in key order.
+  using VisitRecord = std::function<Status(std::string_view, std::string_view)>;
+  virtual Status scan(char prefix, const VisitRecord& visit) const = 0;
+
+  // Reads every file of the database and checks RocksDB's own checksums.
+  virtual Status verify_checksums() const = 0;
+};
+
+}  // namespace skipcast::storage
