@@ -5,12 +5,16 @@
 // where the guard allows most rows, a wider beam where it allows some, an exact scan of the
 // allowed rows where it allows few; k asked is k returned, or an error says why. The file is a
 // cache: deleting it is always safe, a damaged or foreign one is rebuilt and says so.
-// Thread safety: search() from any number of threads, also while one thread calls follow().
+// Left out are windows whose context holds no data (their embedding is not finite) and windows
+// whose whole future is missing; a future with some gaps is still an analog.
+// Bits: with kind "flat" results depend on the archive alone: not on threads, batches, or whether
+// the index was loaded, followed or rebuilt. An HNSW graph depends on the order of building.
+// Thread safety: search() from any number of threads, also while follow() runs.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -18,6 +22,7 @@
 
 #include "retrieval/encoder.h"
 #include "retrieval/guard.h"
+#include "retrieval/index_envelope.h"
 #include "retrieval/vector_index.h"
 #include "storage/progress.h"
 
@@ -29,6 +34,8 @@ struct AnalogIndexOptions {
   HnswOptions hnsw;
   std::string path;                  // envelope file; empty = memory only
   int64_t batch = 1024;              // windows encoded at once
+  std::vector<int32_t> targets;      // store variables of which a future must show some value;
+                                     // empty = all
 };
 
 struct SearchOptions {
@@ -51,18 +58,29 @@ struct AnalogResult {
 
 class AnalogIndex {
  public:
-  // Loads the envelope when it fits (store id, encoder fingerprint, rows), else starts empty.
-  // Then follow() brings it up to date. `notes()` says what happened. Store must outlive it.
+  // Loads the envelope when it fits (checksums, store id, encoder fingerprint, rows, and a few
+  // windows encoded anew), else the one before it, else starts empty; then runs follow().
+  // notes() says what happened. kUsage for an unknown kind. Store must outlive it.
   static Result<std::unique_ptr<AnalogIndex>> open(const storage::SeriesStore& store,
                                                    std::shared_ptr<const Encoder> encoder,
                                                    const AnalogIndexOptions& options,
                                                    const Progress& progress = {});
-  // Encodes and adds every window complete by the store's current size; writes the envelope.
+  // Encodes and adds every window complete by the store's current size, then writes the envelope
+  // if anything was added. A file that cannot be written is a note, not a failure. Failures of
+  // the encoder or store are returned; what was added stays, and the next call goes on from
+  // there. kInterrupted when `progress` says stop (what was added is saved).
   Status follow(const Progress& progress = {});
 
-  // Analogs for the window with this origin (its embedding is made by the encoder).
+  // Analogs for the window with this origin (its embedding is made by the encoder). kNotFound
+  // when fewer than k can be had (with the numbers), or the context holds no data; kUsage for
+  // k < 1, separation < 1 or a guard for another window shape.
   Result<AnalogResult> search(int64_t query_origin, const Guard& guard,
                               const SearchOptions& options) const;
+  // Many queries on all threads, result i for query_origins[i], the same bits as one by one. The
+  // first failure is returned.
+  Result<std::vector<AnalogResult>> search_many(std::span<const int64_t> query_origins,
+                                                const Guard& guard,
+                                                const SearchOptions& options) const;
   // The same with the query's embedding at hand: [dimension].
   Result<AnalogResult> search(std::span<const float> query, int64_t query_origin,
                               const Guard& guard, const SearchOptions& options) const;
@@ -75,14 +93,27 @@ class AnalogIndex {
   AnalogIndex(const storage::SeriesStore& store, std::shared_ptr<const Encoder> encoder,
               const AnalogIndexOptions& options);
 
+  EnvelopeHeader header() const;
+  void restore();
+  Result<std::unique_ptr<VectorIndex>> load(const std::string& path, EnvelopeHeader& header) const;
+  void save();
+  void note(std::string text);
+  Status add_windows(std::span<const int64_t> origins);
+  Result<std::vector<float>> encode_queries(std::span<const int64_t> origins) const;
+  std::shared_lock<std::shared_mutex> read_lock() const;
+  std::unique_lock<std::shared_mutex> write_lock() const;
+
   // Constant after construction.
   const storage::SeriesStore& store_;
   std::shared_ptr<const Encoder> encoder_;
   AnalogIndexOptions options_;
+  std::mutex follow_mutex_;     // held by the one follow() at work
+  mutable std::mutex turnstile_;  // held by a writer waiting for mutex_, so that readers let it in
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;
   std::unique_ptr<VectorIndex> index_;
   int64_t through_ = 0;  // states of the store covered
+  int64_t skipped_ = 0;  // windows left out
   std::vector<std::string> notes_;
 };
 

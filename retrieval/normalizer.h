@@ -2,14 +2,19 @@
 //
 // normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, else
 // identity; base = mean of g(x) over the training part, of the whole (kMean) or per slot of the
-// week (kSlotOfWeek; slot of the session day for axes with sessions). Statistics come from the
-// training part only: fit() takes its end. Plain C++: encoders and networks share it.
-// Values after fit(); thread-safe to read.
+// week (kSlotOfWeek), falling back to the whole where a slot has fewer than 3 values; scale =
+// standard deviation of g(x) - base. base() of a kSlotOfWeek fit is the slot-of-week climatology.
+// Slots: steps below a day: slots of the week (UTC, from Monday), one a step, at least 5 minutes
+// wide; axes with sessions: slots of the session, all weekdays together; calendar months: months
+// of the year; other steps of a day or more: half-months of the year (day 1-15, 16-end).
+// Statistics come from the training part only: fit() takes its end. Plain C++: encoders and
+// networks share it. Values after fit(); thread-safe to read.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/progress.h"
@@ -27,12 +32,15 @@ struct NormalizerOptions {
 
 class Normalizer {
  public:
-  // Streams over the training part twice at most. kBadInput when a variable is all missing at a
-  // place (names both); a place that never varies gets scale 1.
+  // Streams over the training part twice, sums in double. kUsage for an empty or wrong variable
+  // list or training part. kBadInput when a variable is all missing at a place (names both) or a
+  // log variable has a value <= -1 (names the time too); a place that never varies gets scale 1.
+  // kInterrupted when `progress` says stop.
   static Result<Normalizer> fit(const storage::SeriesStore& store, const NormalizerOptions& options,
                                 const Progress& progress = {});
 
-  // In place; values[count, variables, places], states first..first+count-1; NaN stays NaN.
+  // In place; values[count, variables, places], states first..first+count-1 (any index: beyond
+  // the training part the slots go on). NaN stays NaN; values <= -1 of log variables become NaN.
   void normalise(int64_t first, int64_t count, std::span<float> values) const;
   void denormalise(int64_t first, int64_t count, std::span<float> values) const;
   // For a subset: `variable` = position in options().variables; values[count, places].
@@ -43,15 +51,20 @@ class Normalizer {
   std::span<const float> scale() const { return scale_; }  // [variables, places]
   std::span<const float> base() const { return base_; }    // [variables, slots, places]
   int64_t slots() const { return slots_; }
-  int64_t slot_of(int64_t state) const;
+  int64_t slot_of(int64_t state) const;                    // 0..slots()-1
   int64_t places() const { return places_; }
 
-  // JSON of everything (floats exact), for model files; and its inverse.
+  // JSON of everything (floats exact), for model files; and its inverse: kBadInput names the
+  // field that is missing, of another size or not finite; kUnsupported a newer version.
   std::string to_json() const;
   static Result<Normalizer> from_json(std::string_view text);
   std::string fingerprint() const;  // 16 hex digits of the content
 
  private:
+  void normalise_row(int64_t variable, int64_t slot, float* row) const;
+  void denormalise_row(int64_t variable, int64_t slot, float* row) const;
+  Status read_json(std::string_view text);  // throws nlohmann's exceptions; from_json() stops them
+
   NormalizerOptions options_;
   storage::TimeAxis axis_;
   std::vector<bool> log_;

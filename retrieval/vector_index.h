@@ -1,5 +1,6 @@
 // Nearest neighbours over embeddings whose ids are increasing 64-bit origins. FAISS lives behind
-// this interface (flat_index.cc, hnsw_index.cc); its exceptions and its file reader stop there.
+// this interface (flat_index.cc, hnsw_index.cc, row_scan.cc); its exceptions stop there, and its
+// file reader is not used at all.
 // Thread safety: searches may run together; add() needs exclusion (AnalogIndex sees to it).
 #pragma once
 
@@ -34,23 +35,27 @@ class VectorIndex {
   virtual const char* kind() const = 0;  // "flat", "hnsw"
   virtual int64_t dimension() const = 0;
   virtual std::span<const int64_t> ids() const = 0;
-  // ids must increase and exceed all present; vectors[ids.size(), dimension()], all finite.
+  // ids must be >= 0, increase and exceed all present, else kUsage; vectors[ids.size(),
+  // dimension()], all finite, else kBadInput. Nothing is added on failure.
   virtual Status add(std::span<const int64_t> ids, std::span<const float> vectors) = 0;
-  // The k nearest whose id lies in `allowed`, nearest first, ties by smaller id. `beam` widens an
-  // approximate search (ignored by exact ones). May return fewer than k; the planner decides then.
+  // The k nearest whose id lies in `allowed` (increasing, disjoint), nearest first, ties by smaller
+  // id. `beam` widens an approximate search beyond its ef_search (ignored by exact ones). May
+  // return fewer than k; the planner decides then. kUsage for k < 1 or a query of another size,
+  // kBadInput for one that is not finite.
   virtual Result<std::vector<Neighbour>> search(std::span<const float> query, int64_t k,
                                                 std::span<const Interval> allowed,
                                                 int64_t beam) const = 0;
   // Exact, whatever the kind: a scan of the allowed rows.
   virtual Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
                                                       std::span<const Interval> allowed) const = 0;
-  // Bytes for the envelope, and back (make_index + load). load() never trusts a length.
+  // Bytes for the envelope; load_index() is the inverse.
   virtual Result<std::string> serialize() const = 0;
 };
 
 std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension);
 std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options = {});
-// Only for bytes whose checksum the envelope verified.
+// Only for bytes whose checksum the envelope verified; checks every length and link all the same.
+// kDataLoss when they are not an index of this kind, dimension and number of rows.
 Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, std::string_view bytes,
                                                 int64_t dimension, int64_t rows);
 

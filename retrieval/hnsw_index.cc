@@ -1,0 +1,231 @@
+// Approximate search by FAISS's HNSW graph (Malkov and Yashunin, IEEE TPAMI 42, 2020).
+// Tested with FAISS 1.7.3; what that version gets wrong and how it is kept out:
+//  - IndexHNSW::search ignores a call's efSearch when it sizes its candidate heap, which is
+//    max(index's efSearch, k): a wider beam is therefore asked for as a larger k.
+//  - It throws on remove_ids and stacks OpenMP teams: here rows are only added, and the graph is
+//    searched in the caller's thread.
+//  - A filter does not steer the walk, it only drops results, so few allowed rows mean few
+//    results: the planner (analog_index.cc) widens the beam or searches exactly.
+//  - Its file reader crashes on damaged bytes: it is never called. The graph's arrays are packed
+//    here and every link is checked when they come back.
+#include <faiss/IndexHNSW.h>
+#include <faiss/impl/AuxIndexStructures.h>
+#include <faiss/impl/DistanceComputer.h>
+#include <faiss/impl/IDSelector.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "retrieval/index_payload.h"
+#include "retrieval/row_scan.h"
+
+namespace skipcast::retrieval {
+namespace {
+
+constexpr int32_t kLinksMax = 512;
+
+// Rows in increasing, disjoint ranges.
+struct RowSelector final : faiss::IDSelector {
+  std::span<const Interval> rows;
+
+  explicit RowSelector(std::span<const Interval> ranges) : rows(ranges) {}
+  bool is_member(idx_t row) const final {
+    for (const Interval& range : rows) {
+      if (row < range.end) return row >= range.begin;
+    }
+    return false;
+  }
+};
+
+class HnswIndex final : public VectorIndex {
+ public:
+  HnswIndex(int64_t dimension, const HnswOptions& options)
+      : options_(options), faiss_(static_cast<int>(dimension), options.links) {
+    SKIPCAST_CHECK(dimension >= 1 && dimension <= std::numeric_limits<int>::max());
+    SKIPCAST_CHECK(options.links >= 2 && options.links <= kLinksMax);
+    SKIPCAST_CHECK(options.ef_construction >= 1 && options.ef_search >= 1);
+    faiss_.hnsw.efConstruction = options.ef_construction;
+    faiss_.hnsw.efSearch = options.ef_search;
+  }
+
+  const char* kind() const override { return "hnsw"; }
+  int64_t dimension() const override { return faiss_.d; }
+  std::span<const int64_t> ids() const override { return ids_; }
+
+  Status add(std::span<const int64_t> ids, std::span<const float> vectors) override {
+    SKIPCAST_TRY_OK(check_added(view(), ids, vectors));
+    if (ids_.size() + ids.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+      return Status(Code::kUnsupported, "an hnsw index holds at most 2^31 - 1 rows: use flat");
+    }
+    try {
+      faiss_.add(static_cast<int64_t>(ids.size()), vectors.data());
+    } catch (const std::exception& error) {
+      return io_error(fmt::format("adding to the hnsw index failed: {}", error.what()));
+    }
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    return Status();
+  }
+
+  Result<std::vector<Neighbour>> search(std::span<const float> query, int64_t k,
+                                        std::span<const Interval> allowed,
+                                        int64_t beam) const override {
+    SKIPCAST_TRY_OK(check_query(dimension(), query, k));
+    const std::vector<Interval> rows = rows_within(ids_, allowed);
+    if (rows.empty()) return std::vector<Neighbour>();
+    try {
+      return walk(query.data(), k, rows, beam);
+    } catch (const std::exception& error) {
+      return io_error(fmt::format("the hnsw search failed: {}", error.what()));
+    }
+  }
+
+  Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
+                                              std::span<const Interval> allowed) const override {
+    SKIPCAST_TRY_OK(check_query(dimension(), query, k));
+    return scan_rows(view(), query, k, rows_within(ids_, allowed));
+  }
+
+  // After the rows: links, entry point, top level (int32), levels[rows], count of links (int64),
+  // links[count].
+  Result<std::string> serialize() const override {
+    const faiss::HNSW& graph = faiss_.hnsw;
+    std::string out = pack_rows(view());
+    storage::put(out, options_.links);
+    storage::put(out, options_.ef_construction);
+    storage::put(out, options_.ef_search);
+    storage::put(out, static_cast<int32_t>(graph.entry_point));
+    storage::put(out, static_cast<int32_t>(graph.max_level));
+    put_array(out, std::span<const int>(graph.levels));
+    storage::put(out, static_cast<int64_t>(graph.neighbors.size()));
+    put_array(out, std::span<const faiss::HNSW::storage_idx_t>(graph.neighbors));
+    return out;
+  }
+
+  // The inverse of serialize() after the options, for an index still empty.
+  Status load(const PackedRows& packed, storage::ByteReader& reader);
+
+ private:
+  RowsView view() const {
+    return {ids_, static_cast<const faiss::IndexFlat*>(faiss_.storage)->get_xb(), dimension()};
+  }
+
+  std::vector<Neighbour> walk(const float* query, int64_t k, std::span<const Interval> rows,
+                              int64_t beam) const {
+    const int64_t ef = std::clamp<int64_t>(beam, options_.ef_search, std::max<int64_t>(
+                                               options_.ef_search, faiss_.ntotal));
+    const int64_t want = std::min(ef > options_.ef_search ? std::max(k, ef) : k, faiss_.ntotal);
+    RowSelector selector(rows);
+    faiss::SearchParametersHNSW parameters;
+    parameters.efSearch = static_cast<int>(std::max(ef, want));
+    const bool all = rows.size() == 1 && rows[0].end - rows[0].begin == faiss_.ntotal;
+    parameters.sel = all ? nullptr : &selector;
+    const std::unique_ptr<faiss::DistanceComputer> computer(
+        faiss_.storage->get_distance_computer());
+    computer->set_query(query);
+    std::vector<float> distances(static_cast<size_t>(want), std::numeric_limits<float>::max());
+    std::vector<int64_t> labels(static_cast<size_t>(want), -1);
+    faiss::VisitedTable visited(static_cast<int>(faiss_.ntotal));
+    faiss_.hnsw.search(*computer, static_cast<int>(want), labels.data(), distances.data(), visited,
+                       &parameters);
+    std::vector<Neighbour> found;
+    for (size_t i = 0; i < labels.size(); ++i) {
+      if (labels[i] >= 0) found.push_back({ids_[static_cast<size_t>(labels[i])], distances[i]});
+    }
+    keep_nearest(found, k);
+    return found;
+  }
+
+  const HnswOptions options_;
+  faiss::IndexHNSWFlat faiss_;
+  std::vector<int64_t> ids_;
+};
+
+// Levels fit the graph, and every row's links point at rows that live on the link's level.
+Status check_graph(const faiss::HNSW& graph, int64_t rows) {
+  const auto bad = [](const char* what) {
+    return data_loss(fmt::format("the hnsw index's {}", what));
+  };
+  if (graph.entry_point < -1 || graph.entry_point >= rows) return bad("entry point is no row");
+  if ((graph.entry_point == -1) != (rows == 0)) return bad("entry point is missing");
+  if (rows > 0 && graph.levels[static_cast<size_t>(graph.entry_point)] != graph.max_level + 1) {
+    return bad("entry point is not on the top level");
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    const int levels = graph.levels[static_cast<size_t>(row)];
+    for (int level = 0; level < levels; ++level) {
+      size_t begin, end;
+      graph.neighbor_range(row, level, &begin, &end);
+      for (size_t i = begin; i < end; ++i) {
+        const int32_t link = graph.neighbors[i];
+        if (link < -1 || link >= rows) return bad("links point outside");
+        if (link >= 0 && graph.levels[static_cast<size_t>(link)] <= level) {
+          return bad("links point at rows below their level");
+        }
+      }
+    }
+  }
+  return Status();
+}
+
+Status HnswIndex::load(const PackedRows& packed, storage::ByteReader& reader) {
+  faiss::HNSW& graph = faiss_.hnsw;
+  const int64_t rows = static_cast<int64_t>(packed.ids.size());
+  int32_t entry_point = -1, max_level = -1;
+  int64_t links = -1;
+  if (!reader.take(entry_point) || !reader.take(max_level)) {
+    return data_loss("the hnsw index ends before its graph");
+  }
+  SKIPCAST_TRY_OK(take_array(reader, rows, graph.levels));
+  if (!reader.take(links)) return data_loss("the hnsw index ends before its links");
+  SKIPCAST_TRY_OK(take_array(reader, links, graph.neighbors));
+  const int levels_max = static_cast<int>(graph.cum_nneighbor_per_level.size()) - 1;
+  graph.offsets.assign(1, 0);
+  for (const int levels : graph.levels) {
+    if (levels < 1 || levels > levels_max || levels > max_level + 1) {
+      return data_loss("the hnsw index's levels are out of range");
+    }
+    graph.offsets.push_back(graph.offsets.back() +
+                            static_cast<size_t>(graph.cum_nb_neighbors(levels)));
+  }
+  if (graph.offsets.back() != graph.neighbors.size() || reader.remaining() != 0) {
+    return data_loss("the hnsw index's links do not fit its levels");
+  }
+  graph.entry_point = entry_point;
+  graph.max_level = max_level;
+  SKIPCAST_TRY_OK(check_graph(graph, rows));
+  SKIPCAST_TRY_OK(check_added({{}, nullptr, dimension()}, packed.ids, packed.vectors));
+  try {
+    faiss_.storage->add(rows, packed.vectors.data());
+  } catch (const std::exception& error) {
+    return io_error(fmt::format("loading the hnsw index failed: {}", error.what()));
+  }
+  faiss_.ntotal = rows;
+  ids_ = packed.ids;
+  return Status();
+}
+
+}  // namespace
+
+std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options) {
+  return std::make_unique<HnswIndex>(dimension, options);
+}
+
+Result<std::unique_ptr<VectorIndex>> load_hnsw_index(std::string_view bytes, int64_t dimension,
+                                                     int64_t rows) {
+  storage::ByteReader reader(bytes);
+  SKIPCAST_TRY(const PackedRows packed, unpack_rows(reader, dimension, rows));
+  HnswOptions options;
+  if (!reader.take(options.links) || !reader.take(options.ef_construction) ||
+      !reader.take(options.ef_search)) {
+    return data_loss("the hnsw index ends before its options");
+  }
+  const bool sane = options.links >= 2 && options.links <= kLinksMax &&
+                    options.ef_construction >= 1 && options.ef_search >= 1;
+  if (!sane) return data_loss("the hnsw index's options are out of range");
+  auto index = std::make_unique<HnswIndex>(dimension, options);
+  SKIPCAST_TRY_OK(index->load(packed, reader));
+  return std::unique_ptr<VectorIndex>(std::move(index));
+}
+
+}  // namespace skipcast::retrieval

@@ -1,0 +1,39 @@
+// Exact search over ranges of rows, shared by the index kinds; the checks they share.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "retrieval/vector_index.h"
+
+namespace skipcast::retrieval {
+
+// Rows of an index: ids[rows] increasing, vectors[rows, dimension]. A view.
+struct RowsView {
+  std::span<const int64_t> ids;
+  const float* vectors = nullptr;
+  int64_t dimension = 0;
+};
+
+// The rows whose id lies in one of the increasing, disjoint `allowed` intervals, as row ranges.
+std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const Interval> allowed);
+
+// Sum of the lengths.
+int64_t total_length(std::span<const Interval> intervals);
+
+// The k nearest of the given row ranges, nearest first, ties by smaller id: FAISS's own scan on
+// each range, merged; cost as one raw FAISS call over the same rows.
+Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,
+                                         int64_t k, std::span<const Interval> rows);
+
+// What every add() demands: increasing ids beyond the last one, right size, finite vectors.
+Status check_added(const RowsView& present, std::span<const int64_t> ids,
+                   std::span<const float> vectors);
+// What every search demands: the query's size, finite values, k >= 1.
+Status check_query(int64_t dimension, std::span<const float> query, int64_t k);
+
+// Sorts nearest first, ties by smaller id, and keeps the k first.
+void keep_nearest(std::vector<Neighbour>& found, int64_t k);
+
+}  // namespace skipcast::retrieval

@@ -1,0 +1,32 @@
+// The search planner (DESIGN decision 6): one search over an index whose rows a guard restricts,
+// so planned that k asked is k returned and few allowed rows cost no recall.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "retrieval/analog_index.h"
+
+namespace skipcast::retrieval {
+
+struct PlannedQuery {
+  std::span<const float> embedding;
+  std::span<const Interval> allowed;  // ids, increasing and disjoint
+  int64_t crowd = 0;  // forbidden rows that may lie nearer than any allowed one (windows that
+                      // overlap the query's): an approximate search has to look past them
+};
+
+// "exact": flat indexes; else when scanning the allowed rows costs no more than the beam that an
+// approximate search would need. "ann": nothing is forbidden; beam as configured, or k if larger.
+// "ann-wide": the beam is widened by the crowd and the share of allowed rows. An approximate
+// search that comes back short is redone exactly. Separation: more and more neighbours are fetched
+// until k are far enough apart, taken greedily from the nearest, or none are left. Returns fewer
+// than k only when there are no more; the caller judges. Errors: of the index.
+Result<AnalogResult> plan_search(const VectorIndex& index, const HnswOptions& hnsw,
+                                 const PlannedQuery& query, const SearchOptions& options);
+
+// The nearest k of `found` (nearest first) that lie at least `separation` apart.
+std::vector<Neighbour> pick_separated(std::span<const Neighbour> found, int64_t k,
+                                      int64_t separation);
+
+}  // namespace skipcast::retrieval

@@ -1,0 +1,43 @@
+#include "retrieval/slots.h"
+
+#include <algorithm>
+
+namespace skipcast::retrieval {
+namespace {
+
+constexpr int64_t kDay = 86400;
+constexpr int64_t kWeek = 7 * kDay;
+constexpr int64_t kFirstMonday = 4 * kDay;  // 1970-01-05
+constexpr int64_t kNarrowest = 300;         // seconds; finer steps share a slot
+constexpr int64_t kMonths = 12;
+constexpr int64_t kHalfMonths = 2 * kMonths;
+
+int64_t modulo(int64_t value, int64_t divisor) {
+  const int64_t rest = value % divisor;
+  return rest < 0 ? rest + divisor : rest;
+}
+
+int64_t slot_width(const storage::TimeAxis& axis) { return std::max(axis.step_s, kNarrowest); }
+
+bool within_week(const storage::TimeAxis& axis) {
+  return axis.step_months == 0 && axis.step_s < kDay;
+}
+
+}  // namespace
+
+int64_t slot_count(const storage::TimeAxis& axis) {
+  if (axis.session_states > 0) return axis.session_states;
+  if (within_week(axis)) return (kWeek + slot_width(axis) - 1) / slot_width(axis);
+  return axis.step_months > 0 ? kMonths : kHalfMonths;
+}
+
+int64_t slot_of_state(const storage::TimeAxis& axis, int64_t state) {
+  if (axis.session_states > 0) return modulo(state, axis.session_states);
+  const int64_t time = axis.time_at(state);
+  if (within_week(axis)) return modulo(time - kFirstMonday, kWeek) / slot_width(axis);
+  const storage::CalendarTime calendar = storage::calendar_time(time);
+  if (axis.step_months > 0) return calendar.month - 1;
+  return 2 * (calendar.month - 1) + (calendar.day > 15 ? 1 : 0);
+}
+
+}  // namespace skipcast::retrieval

@@ -1,0 +1,88 @@
+// A series store in memory, for tests of what stands above storage: a schema and its values.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/series_store.h"
+
+namespace skipcast::tests {
+
+// Holds values[state, variable, place]; append() takes what follows, without overlap. Reads may
+// run while another thread appends only if reserve() was called for all states first.
+class MemoryStore final : public storage::SeriesStore {
+ public:
+  MemoryStore(storage::Schema schema, std::vector<float> values,
+              std::string store_id = "00112233445566778899aabbccddeeff")
+      : schema_(std::move(schema)), values_(std::move(values)), store_id_(std::move(store_id)) {}
+
+  Result<storage::AppendReceipt> append(const storage::StateBlock& block) override {
+    if (block.first != size()) return refused("a memory store takes no overlap and no gap");
+    values_.insert(values_.end(), block.values.begin(), block.values.end());
+    blocks_.push_back({static_cast<int64_t>(blocks_.size()) + 1, block.first, block.states});
+    return storage::AppendReceipt{blocks_.back().block, block.states, 0};
+  }
+
+  Status read(int64_t first, int64_t count, std::span<const int32_t> variables,
+              std::span<float> out) const override {
+    const int64_t places = schema_.places.count(), width = schema_.state_values();
+    if (first < 0 || count < 0 || first + count > size()) return not_found("no such states");
+    float* to = out.data();
+    for (int64_t state = first; state < first + count; ++state) {
+      for (const int32_t variable : variables) {
+        const float* from = values_.data() + state * width + variable * places;
+        to = std::copy_n(from, places, to);
+      }
+    }
+    return Status();
+  }
+
+  int64_t size() const override {
+    return static_cast<int64_t>(values_.size()) / schema_.state_values();
+  }
+  const storage::Schema& schema() const override { return schema_; }
+  const std::string& path() const override { return path_; }
+  const std::string& store_id() const override { return store_id_; }
+  std::vector<storage::BlockInfo> blocks() const override { return blocks_; }
+  Status set_tasks(const std::string& tasks_json) override {
+    schema_.tasks_json = tasks_json;
+    return Status();
+  }
+
+  // The values themselves, for tests that damage or compare them.
+  std::vector<float>& values() { return values_; }
+  void reserve(int64_t states) {
+    values_.reserve(static_cast<size_t>(states * schema_.state_values()));
+  }
+
+ private:
+  storage::Schema schema_;
+  std::vector<float> values_;
+  std::string store_id_;
+  std::string path_ = "(memory)";
+  std::vector<storage::BlockInfo> blocks_;
+};
+
+// A graph schema with `variables` named "a", "b", ... and `places` named "p0", "p1", ...: hourly
+// from Monday 2018-01-01 unless the caller changes the axis.
+inline storage::Schema memory_schema(int variables, int places) {
+  storage::Schema schema;
+  schema.title = "memory";
+  schema.axis.start_s = 1514764800;
+  schema.axis.step_s = 3600;
+  for (int v = 0; v < variables; ++v) {
+    storage::Variable variable;
+    variable.name = std::string(1, static_cast<char>('a' + v));
+    variable.units = "1";
+    schema.variables.push_back(variable);
+  }
+  for (int p = 0; p < places; ++p) schema.places.names.push_back("p" + std::to_string(p));
+  return schema;
+}
+
+}  // namespace skipcast::tests
