@@ -1,0 +1,101 @@
+#include "tools/cli.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "engine/task.h"
+#include "tools/suggest.h"
+
+namespace skipcast::tools {
+namespace {
+
+constexpr int64_t kThreadsMax = 1024;
+
+bool plain_word(const char* word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./=,:@%";
+  return *word != '\0' && word[std::strspn(word, kPlain)] == '\0';
+}
+
+}  // namespace
+
+void add_json_flag(CLI::App& command, Invocation& invocation) {
+  command.add_flag("--json", invocation.json, "print one JSON value on standard output instead");
+}
+
+void add_threads_option(CLI::App& command, int64_t& threads) {
+  command.add_option("--threads", threads, "threads of one network evaluation; 0 = all cores");
+}
+
+Status use_threads(int64_t threads) {
+  if (threads < 0 || threads > kThreadsMax) {
+    return usage(fmt::format("--threads {}: a number from 0 (all cores) to {} is expected", threads,
+                             kThreadsMax));
+  }
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+  return {};
+}
+
+Result<std::unique_ptr<storage::SeriesStore>> open_archive(const std::string& path,
+                                                           storage::OpenMode mode) {
+  return storage::SeriesStore::open(path, mode);
+}
+
+Status suggest_task(const storage::SeriesStore& store, const std::string& task, Status status) {
+  if (status.code() != Code::kNotFound) return status;
+  const std::vector<std::string> names = engine::task_names(store);
+  if (std::find(names.begin(), names.end(), task) != names.end()) return status;
+  return {status.code(), status.message() + did_you_mean(task, names)};
+}
+
+std::string command_line_text(int argc, char** argv) {
+  std::string text = "skipcast";
+  for (int i = 1; i < argc; ++i) {
+    if (plain_word(argv[i])) {
+      text += std::string(" ") + argv[i];
+      continue;
+    }
+    text += " '";
+    for (const char* letter = argv[i]; *letter != '\0'; ++letter) {
+      text += *letter == '\'' ? std::string("'\\''") : std::string(1, *letter);
+    }
+    text += "'";
+  }
+  return text;
+}
+
+std::string bytes_text(int64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1000 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+Status save_text(const std::string& path, const std::string& text) {
+  const std::string half = path + ".tmp";
+  std::error_code error;
+  {
+    std::ofstream out(half, std::ios::binary);
+    out << text;
+    if (!out.flush()) return io_error(fmt::format("{}: cannot be written", path));
+  }
+  std::filesystem::rename(half, path, error);
+  if (error) return io_error(fmt::format("{}: cannot be written ({})", path, error.message()));
+  return {};
+}
+
+}  // namespace skipcast::tools

@@ -1,0 +1,218 @@
+// skipcast evaluate: scores starts, keys and depths against baselines and blind controls.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cmath>
+#include <memory>
+
+#include "engine/evaluate.h"
+#include "tools/cli.h"
+#include "tools/forecast_flags.h"
+#include "tools/progress_bar.h"
+
+namespace skipcast::tools {
+namespace {
+
+constexpr int64_t kHeunReferenceSteps = 18;  // 35 evaluations
+
+struct EvaluateArguments {
+  std::string archive, task, split = "test", save, json_file;
+  std::vector<std::string> starts = {"cold", "analog", "mean", "random", "persist"};
+  std::vector<std::string> keys = {"context"}, policies;
+  std::vector<int64_t> steps = {4};
+  std::vector<double> sigmas = {5};
+  bool baselines = false, no_reference = false;
+  int64_t windows = 0, threads = 0;
+  ForecastFlags flags;
+};
+
+Result<engine::Part> part_from(const std::string& word) {
+  if (word == "train") return engine::Part::kTrain;
+  if (word == "validation") return engine::Part::kValidation;
+  if (word == "test") return engine::Part::kTest;
+  return usage(fmt::format("--split {}: train, validation or test is expected", word));
+}
+
+engine::Candidate reference(const ForecastFlags& flags) {
+  engine::Candidate candidate{.name = "cold heun 35"};
+  candidate.options.start.kind = engine::StartKind::kCold;
+  candidate.options.solver = "heun";
+  candidate.options.steps = kHeunReferenceSteps;
+  candidate.options.member_batch = flags.member_batch;
+  return candidate;
+}
+
+std::string name_of(const engine::ForecastOptions& options) {
+  std::string name = word(options.start.kind);
+  if (options.start.kind == engine::StartKind::kAnalog) {
+    name += fmt::format(" {}/{}", word(options.start.key), word(options.start.alignment));
+  }
+  if (options.steps == 0) return name + ", no chain";
+  if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
+  return name + fmt::format(" {} x{}", options.solver, options.steps);
+}
+
+// Every start at every depth; keys matter for analogs only, depth not for cold starts.
+Status add_chains(const EvaluateArguments& arguments, const std::string& start,
+                  std::vector<engine::Candidate>& candidates) {
+  const std::vector<std::string> keys =
+      start == "analog" ? arguments.keys : std::vector<std::string>{arguments.keys.front()};
+  const std::vector<double> sigmas = start == "cold" ? std::vector<double>{0} : arguments.sigmas;
+  for (const std::string& key : keys) {
+    for (const double sigma : sigmas) {
+      for (const int64_t steps : arguments.steps) {
+        ForecastFlags flags = arguments.flags;
+        flags.start = start;
+        flags.key = key;
+        flags.steps = steps;
+        if (start != "cold") flags.entry_sigma = sigma;
+        SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
+        candidates.push_back({.name = name_of(options), .options = options});
+      }
+    }
+  }
+  return {};
+}
+
+Status add_policies(const engine::Forecaster& forecaster, const EvaluateArguments& arguments,
+                    std::vector<engine::Candidate>& candidates) {
+  for (const std::string& name : arguments.policies) {
+    SKIPCAST_TRY(engine::Policy policy, engine::load_policy(forecaster, name));
+    SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
+    candidates.push_back({.name = "policy " + policy.name,
+                          .kind = engine::Candidate::Kind::kPolicy,
+                          .options = options,
+                          .policy = std::move(policy)});
+  }
+  return {};
+}
+
+// Persistence, climatology and the analogs themselves, by every key.
+Status add_baselines(const EvaluateArguments& arguments,
+                     std::vector<engine::Candidate>& candidates) {
+  using Kind = engine::Candidate::Kind;
+  SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
+  candidates.push_back({.name = "persistence", .kind = Kind::kPersistence, .options = options});
+  candidates.push_back({.name = "climatology", .kind = Kind::kClimatology, .options = options});
+  candidates.push_back({.name = "climatology ensemble", .kind = Kind::kClimatologyEnsemble,
+                        .options = options});
+  for (const std::string& key : arguments.keys) {
+    SKIPCAST_TRY(options.start.key, engine::key_from(key));
+    candidates.push_back({.name = "analogs raw, " + key, .kind = Kind::kAnalogRaw,
+                          .options = options});
+    candidates.push_back({.name = "analogs aligned, " + key, .kind = Kind::kAnalogAligned,
+                          .options = options});
+  }
+  return {};
+}
+
+Result<std::vector<engine::Candidate>> candidates_of(const engine::Forecaster& forecaster,
+                                                     const EvaluateArguments& arguments) {
+  std::vector<engine::Candidate> candidates;
+  if (!arguments.no_reference) candidates.push_back(reference(arguments.flags));
+  for (const std::string& start : arguments.starts) {
+    SKIPCAST_TRY_OK(add_chains(arguments, start, candidates));
+  }
+  SKIPCAST_TRY_OK(add_policies(forecaster, arguments, candidates));
+  if (arguments.baselines) SKIPCAST_TRY_OK(add_baselines(arguments, candidates));
+  return candidates;
+}
+
+Status check(const EvaluateArguments& arguments) {
+  if (arguments.windows < 0) return usage("--windows: 0 (all) or a positive number is expected");
+  if (arguments.keys.empty() || arguments.steps.empty() || arguments.sigmas.empty()) {
+    return usage("--keys, --nfe and --entry-sigma need at least one value each");
+  }
+  return part_from(arguments.split).status();
+}
+
+Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invocation) {
+  SKIPCAST_TRY_OK(check(arguments));
+  SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
+  ProgressBar bar(console_progress());
+  auto opened = engine::Forecaster::open(*store, arguments.task, bar.callback());
+  if (!opened.ok()) return suggest_task(*store, arguments.task, opened.status());
+  engine::EvaluateRequest request;
+  SKIPCAST_TRY(request.part, part_from(arguments.split));
+  SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
+  SKIPCAST_TRY(request.candidates, candidates_of(**opened, arguments));
+  request.windows_max = arguments.windows;
+  request.members = arguments.flags.members;
+  request.seed = arguments.flags.seed;
+  request.save_path = arguments.save;
+  request.progress = bar.callback();
+  const auto evaluation = engine::evaluate(**opened, request);
+  bar.finish();
+  if (!evaluation.ok()) return evaluation.status();
+  const std::string json = engine::to_json(*evaluation) + "\n";
+  if (!arguments.json_file.empty()) SKIPCAST_TRY_OK(save_text(arguments.json_file, json));
+  fmt::print("{}", invocation.json ? json : engine::to_table(*evaluation));
+  if (!invocation.json && !arguments.save.empty()) {
+    fmt::print("wrote {}: every forecast of '{}' with its observations\n", arguments.save,
+               evaluation->rows.front().name);
+  }
+  return {};
+}
+
+void add_lists(CLI::App& command, EvaluateArguments& arguments) {
+  const auto list = [&command](const char* name, auto& values, const char* help) {
+    command.add_option(name, values, help)->delimiter(',')->allow_extra_args(false)
+        ->capture_default_str();
+  };
+  list("--starts", arguments.starts, "starts to compare: cold,analog,mean,random,persist");
+  list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed");
+  list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
+  list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");
+  list("--policy,--policies", arguments.policies, "tuned policies to compare: a,b");
+}
+
+void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
+  command.add_option("--alignment", flags.alignment, "none, offset, residual, half")
+      ->capture_default_str();
+  command.add_option("--decay", flags.decay, "lead times after which the offset fades; inf = never")
+      ->capture_default_str();
+  command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
+      ->capture_default_str();
+  command.add_option("--solver", flags.solver, "of the starts: euler, heun or dpmpp_2m")
+      ->capture_default_str();
+  command.add_option("--archive", flags.archive, "analogs from: growing or frozen")
+      ->capture_default_str();
+  command.add_option("--members", flags.members, "members of every ensemble")->capture_default_str();
+  command.add_option("--member-batch", flags.member_batch, "members computed at once; 0 = all");
+  command.add_option("--seed", flags.seed, "of all randomness")->capture_default_str();
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program, Invocation& invocation) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  arguments->flags.members = 16;
+  CLI::App* command = program.add_subcommand(
+      "evaluate", "Score starts, depths and baselines on a part of the archive");
+  command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_option("--task", arguments->task, "name of the task")->required();
+  command->add_option("--split", arguments->split, "train, validation or test")
+      ->capture_default_str();
+  add_lists(*command, *arguments);
+  add_chain_flags(*command, arguments->flags);
+  command->add_option("--windows", arguments->windows,
+                      "score so many windows, evenly spaced; 0 = as the task says")
+      ->capture_default_str();
+  command->add_flag("--baselines", arguments->baselines,
+                    "also persistence, climatology and the analogs themselves");
+  command->add_flag("--no-reference", arguments->no_reference,
+                    "leave out the cold start with 35 evaluations");
+  command->add_option("--save", arguments->save,
+                      "NetCDF file for every forecast of the first row and its observations");
+  command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
+  add_threads_option(*command, arguments->threads);
+  add_json_flag(*command, invocation);
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] { return run_evaluate(*arguments, invocation); };
+  });
+}
+
+}  // namespace skipcast::tools

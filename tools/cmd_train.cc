@@ -1,0 +1,92 @@
+// skipcast train: trains the network of a task on the archive's training part.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/trainer.h"
+#include "tools/cli.h"
+#include "tools/progress_bar.h"
+
+namespace skipcast::tools {
+namespace {
+
+constexpr double kMinutesMax = 60 * 24 * 30;
+
+struct TrainArguments {
+  std::string archive;
+  engine::TrainRequest request;
+};
+
+Status check(const engine::TrainRequest& request) {
+  if (!(request.minutes >= 0) || request.minutes > kMinutesMax) {
+    return usage(fmt::format("--minutes {}: a positive number is expected", request.minutes));
+  }
+  if (request.steps_max < 0) {
+    return usage(fmt::format("--steps {}: a positive number is expected", request.steps_max));
+  }
+  return {};
+}
+
+std::string resume_hint(const TrainArguments& arguments) {
+  return fmt::format("stopped; the checkpoint is written. Go on with: skipcast train {} --task {} "
+                     "--resume", arguments.archive, arguments.request.task);
+}
+
+void print(const engine::TrainReport& report, const std::string& task, bool json) {
+  if (json) {
+    const nlohmann::json value = {
+        {"task", task}, {"model", report.model_path}, {"steps", report.steps},
+        {"best_step", report.best_step}, {"parameters", report.parameters},
+        {"seconds", report.seconds}, {"loss", report.loss},
+        {"validation_crps_normalised", report.validation_crps}};
+    fmt::print("{}\n", value.dump(2));
+    return;
+  }
+  fmt::print("trained   {}: {} steps in {}, {} parameters, loss {:.4f}\n", task, report.steps,
+             clock_text(report.seconds), report.parameters, report.loss);
+  fmt::print("model     {} (fair CRPS on validation {:.4f} in normalised units, at step {})\n",
+             report.model_path, report.validation_crps, report.best_step);
+}
+
+Status run_train(const TrainArguments& arguments, const Invocation& invocation) {
+  SKIPCAST_TRY_OK(check(arguments.request));
+  SKIPCAST_TRY_OK(use_threads(arguments.request.threads));
+  SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
+  ProgressBar bar(console_progress());
+  engine::TrainRequest request = arguments.request;
+  request.progress = bar.callback();
+  const auto report = engine::train(*store, request);
+  bar.finish();
+  if (report.status().code() == Code::kInterrupted) {
+    return {Code::kInterrupted, resume_hint(arguments)};
+  }
+  if (!report.ok()) return suggest_task(*store, request.task, report.status());
+  print(*report, request.task, invocation.json);
+  return {};
+}
+
+}  // namespace
+
+void add_train(CLI::App& program, Invocation& invocation) {
+  auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = program.add_subcommand("train", "Train the network of a task");
+  command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_option("--task", arguments->request.task,
+                      "name of the task, as `inspect` lists them, or a JSON file")->required();
+  command->add_option("--minutes", arguments->request.minutes,
+                      "stop after so many minutes; default: the task's");
+  command->add_option("--steps", arguments->request.steps_max,
+                      "stop after so many steps; default: the task's");
+  command->add_flag("--resume", arguments->request.resume, "go on from the last checkpoint");
+  add_threads_option(*command, arguments->request.threads);
+  add_json_flag(*command, invocation);
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] { return run_train(*arguments, invocation); };
+  });
+}
+
+}  // namespace skipcast::tools

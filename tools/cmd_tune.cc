@@ -1,0 +1,141 @@
+// skipcast tune: finds the skip depth on validation windows; front (CSV, PNG) and policy (JSON).
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/tuner.h"
+#include "tools/cli.h"
+#include "tools/plot.h"
+#include "tools/progress_bar.h"
+
+namespace skipcast::tools {
+namespace {
+
+struct TuneArguments {
+  std::string archive, task, mode = "growing";
+  engine::TuneRequest request;
+  int64_t threads = 0;
+};
+
+std::vector<FrontPoint> points(const std::vector<engine::Trial>& trials) {
+  std::vector<FrontPoint> result;
+  for (const engine::Trial& trial : trials) {
+    result.push_back({trial.nfe + trial.nfe_shared / static_cast<double>(trial.options.members),
+                      trial.seconds_per_query, trial.crps});
+  }
+  return result;
+}
+
+Status draw_report(const engine::TuneReport& report, const std::string& task,
+                   const std::string& path) {
+  FrontFigure figure{.title = fmt::format("{}: skill against cost on validation windows", task),
+                     .score_label = "fair CRPS (normalised units)",
+                     .path = path,
+                     .trials = points(report.trials),
+                     .curves = {{"best start", points(report.best_per_nfe)},
+                                {"cold start", points(report.cold_per_nfe)}}};
+  return draw_front(figure);
+}
+
+void print_table(const engine::TuneReport& report) {
+  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "NFE", "CRPS fair", "energy", "spread", "ms",
+             "best start on validation");
+  for (const engine::Trial& trial : report.best_per_nfe) {
+    fmt::print("{:>6.3g} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", trial.nfe, trial.crps,
+               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query,
+               engine::describe(trial.options));
+  }
+  for (const engine::Trial& trial : report.cold_per_nfe) {
+    fmt::print("{:>6.3g} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", trial.nfe, trial.crps,
+               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query, "cold");
+  }
+  fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
+             report.policy.validation_crps, report.policy.mean_nfe);
+  fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
+             report.trials_reused,
+             report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
+}
+
+nlohmann::json trial_json(const engine::Trial& trial) {
+  return {{"start", engine::describe(trial.options)}, {"nfe", trial.nfe},
+          {"nfe_shared", trial.nfe_shared}, {"crps_fair", trial.crps}, {"energy_fair", trial.energy},
+          {"variogram", trial.variogram}, {"spread_skill", trial.spread_skill},
+          {"seconds_per_query", trial.seconds_per_query}, {"on_front", trial.on_front}};
+}
+
+void print_json(const engine::TuneReport& report, const std::string& picture) {
+  nlohmann::json value = {{"policy", report.policy_path}, {"front_csv", report.front_csv_path},
+                          {"front_png", picture}, {"trials_file", report.trials_path},
+                          {"trials", report.trials.size()}, {"reused", report.trials_reused},
+                          {"budget_spent", report.budget_spent}};
+  for (const auto& trial : report.best_per_nfe) value["best_per_nfe"].push_back(trial_json(trial));
+  for (const auto& trial : report.cold_per_nfe) value["cold_per_nfe"].push_back(trial_json(trial));
+  fmt::print("{}\n", value.dump(2));
+}
+
+Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
+  SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  engine::TuneRequest request = arguments.request;
+  SKIPCAST_TRY(request.archive, engine::archive_from(arguments.mode));
+  if (request.name.find('/') != std::string::npos) {
+    return usage(fmt::format("--name {}: a name without slashes is expected", request.name));
+  }
+  SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
+  ProgressBar bar(console_progress());
+  auto opened = engine::Forecaster::open(*store, arguments.task, bar.callback());
+  if (!opened.ok()) return suggest_task(*store, arguments.task, opened.status());
+  request.progress = bar.callback();
+  const auto report = engine::tune(**opened, request);
+  bar.finish();
+  if (report.status().code() == Code::kInterrupted) {
+    return {Code::kInterrupted, "stopped; all trials so far are kept. The same command goes on "
+                                "where this one ended."};
+  }
+  if (!report.ok()) return report.status();
+  const std::string picture =
+      std::filesystem::path(report->front_csv_path).replace_extension(".png").string();
+  SKIPCAST_TRY_OK(draw_report(*report, arguments.task, picture));
+  if (invocation.json) {
+    print_json(*report, picture);
+    return {};
+  }
+  print_table(*report);
+  fmt::print("front     {}\npicture   {}\nuse it    skipcast forecast {} --task {} --policy {}\n",
+             report->front_csv_path, picture, arguments.archive, arguments.task,
+             report->policy.name);
+  return {};
+}
+
+}  // namespace
+
+void add_tune(CLI::App& program, Invocation& invocation) {
+  auto arguments = std::make_shared<TuneArguments>();
+  engine::TuneRequest& request = arguments->request;
+  CLI::App* command = program.add_subcommand("tune", "Find the skip depth on validation windows");
+  command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_option("--task", arguments->task, "name of the task")->required();
+  command->add_option("--name", request.name, "name of the policy; default: the task's");
+  command->add_option("--budget-minutes,--minutes", request.budget_minutes, "time for new trials")
+      ->capture_default_str();
+  command->add_option("--windows", request.windows, "validation windows a trial")
+      ->capture_default_str();
+  command->add_option("--members", request.members, "members of every ensemble")
+      ->capture_default_str();
+  command->add_option("--max-nfe", request.nfe_max, "evaluations a member, at most")
+      ->capture_default_str();
+  command->add_option("--seed", request.seed, "of all randomness")->capture_default_str();
+  command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
+      ->capture_default_str();
+  add_threads_option(*command, arguments->threads);
+  add_json_flag(*command, invocation);
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] { return run_tune(*arguments, invocation); };
+  });
+}
+
+}  // namespace skipcast::tools

@@ -1,0 +1,38 @@
+// The command-line options that say how a forecast is made, shared by subcommands.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "engine/forecaster.h"
+#include "storage/status.h"
+
+namespace CLI {
+class App;
+}
+
+namespace skipcast::tools {
+
+struct ForecastFlags {
+  std::string start = "analog", key = "context", alignment = "offset", archive = "growing";
+  std::string solver = "dpmpp_2m";
+  double mix = 0.5;
+  double decay = std::numeric_limits<double>::infinity();
+  int64_t separation = 1, steps = 4, members = 32, member_batch = 0;
+  uint64_t seed = 1;
+  std::optional<double> entry_sigma, skip_frac;
+  std::optional<int64_t> skip_steps;
+};
+
+// Declares all of them on a subcommand, with their defaults in the help text.
+void add_forecast_flags(CLI::App& command, ForecastFlags& flags);
+
+// kUsage lists the words that would do.
+Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags);
+
+// True when an option was given that a policy decides itself; its name goes to `option`.
+bool decides_depth(const CLI::App& command, std::string* option);
+
+}  // namespace skipcast::tools

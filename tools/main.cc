@@ -1,0 +1,145 @@
+// The skipcast program: parses the command line, runs one subcommand, prints one sentence when it
+// fails, and exits with 0, 1 (data), 2 (usage) or 130 (interrupted). Never a stack trace.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tools/cli.h"
+#include "tools/interrupt.h"
+#include "tools/suggest.h"
+
+namespace skipcast::tools {
+namespace {
+
+void declare(CLI::App& program, Invocation& invocation) {
+  program.set_version_flag("--version", "skipcast " SKIPCAST_VERSION);
+  program.require_subcommand(0, 1);
+  program.fallthrough(false);
+  program.footer(
+      "Start with:  skipcast ingest city.skc --recipe recipe.json *.csv.gz\n"
+      "             skipcast train city.skc --task NAME\n"
+      "             skipcast forecast city.skc --task NAME --out f.nc --plot f.png");
+  add_ingest(program, invocation);
+  add_inspect(program, invocation);
+  add_train(program, invocation);
+  add_forecast(program, invocation);
+  add_evaluate(program, invocation);
+  add_tune(program, invocation);
+  add_doctor(program, invocation);
+}
+
+std::vector<std::string> subcommand_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// The subcommand that was named, or the program itself.
+const CLI::App& active(const CLI::App& program) {
+  const auto parsed = program.get_subcommands();
+  return parsed.empty() ? program : *parsed.front();
+}
+
+std::string help_hint(const CLI::App& program) {
+  const CLI::App& command = active(program);
+  return &command == &program ? " (skipcast --help)"
+                              : fmt::format(" (skipcast {} --help)", command.get_name());
+}
+
+Status explain(const CLI::App& program, const CLI::ParseError& error) {
+  const std::vector<std::string> extra = program.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extra.empty()) {
+    std::string text = error.what();
+    while (!text.empty() && (text.back() == '\n' || text.back() == '.')) text.pop_back();
+    return usage(text + help_hint(program));
+  }
+  const std::string word = extra.front().substr(0, extra.front().find('='));
+  const bool option = word.starts_with("-");
+  const std::string near = option ? did_you_mean(word, option_names(active(program))) : "";
+  return usage(fmt::format("{} '{}' is not known here.{}{}", option ? "the option" : "the word",
+                           extra.front(), near, help_hint(program)));
+}
+
+// A first word that is no subcommand; CLI11 would only call it unexpected.
+Status check_subcommand(const CLI::App& program, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::vector<std::string> names = subcommand_names(program);
+  std::string list;
+  for (const std::string& name : names) {
+    if (name == argv[1]) return {};
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  return usage(fmt::format("there is no subcommand '{}'.{} There are: {}", argv[1],
+                           did_you_mean(argv[1], names), list));
+}
+
+int report(const Status& status, const Invocation& invocation) {
+  if (status.ok()) return 0;
+  if (invocation.json) {
+    const nlohmann::json error = {{"code", code_name(status.code())},
+                                  {"message", status.message()}};
+    fmt::print("{}\n", nlohmann::json{{"error", error}}.dump(2, ' ', false,
+               nlohmann::json::error_handler_t::replace));
+  }
+  std::fflush(stdout);
+  fmt::print(stderr, "skipcast: {}\n", status.message());
+  return exit_code(status);
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("Fast, calibrated ensemble forecasts from an archive of past states.", "skipcast");
+  Invocation invocation{.command_line = command_line_text(argc, argv)};
+  declare(program, invocation);
+  if (const Status status = check_subcommand(program, argc, argv); !status.ok()) {
+    return report(status, invocation);
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& wish) {  // --help, --version
+    return program.exit(wish);
+  } catch (const CLI::ParseError& error) {
+    return report(explain(program, error), invocation);
+  }
+  if (!invocation.run) {
+    fmt::print(stderr, "{}", program.help());
+    return exit_code(usage(""));
+  }
+  watch_for_interrupt();
+  return report(invocation.run(), invocation);
+}
+
+// Last resort for what a library threw past its adapter: its first line, not its stack.
+int report_exception(const std::exception& error) {
+  const std::string text = error.what();
+  fmt::print(stderr, "skipcast: unexpected failure: {} (please report it with the command line)\n",
+             text.substr(0, text.find('\n')));
+  return 1;
+}
+
+}  // namespace
+}  // namespace skipcast::tools
+
+int main(int argc, char** argv) {
+  try {
+    return skipcast::tools::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "skipcast: out of memory; ask for fewer members or a smaller network\n");
+    return 1;
+  } catch (const std::exception& error) {
+    return skipcast::tools::report_exception(error);
+  }
+}
