@@ -180,7 +180,8 @@ void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
       ->capture_default_str();
   command.add_option("--archive", flags.archive, "analogs from: growing or frozen")
       ->capture_default_str();
-  command.add_option("--members", flags.members, "members of every ensemble")->capture_default_str();
+  command.add_option("--members", flags.members, "members of every ensemble")
+      ->capture_default_str();
   command.add_option("--member-batch", flags.member_batch, "members computed at once; 0 = all");
   command.add_option("--seed", flags.seed, "of all randomness")->capture_default_str();
 }

@@ -5,15 +5,13 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "engine/model.h"
 #include "engine/task.h"
+#include "storage/series_summary.h"
 #include "tools/cli.h"
 #include "tools/progress_bar.h"
 
@@ -23,62 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int64_t kValuesAtOnce = int64_t{4} << 20;
-constexpr size_t kGapsShown = 5;
-
-struct Coverage {
-  std::vector<int64_t> missing;                      // a variable
-  std::vector<std::pair<int64_t, int64_t>> gaps;     // states without any value: first, count
-};
-
-void count_state(const std::vector<float>& values, int64_t at, const storage::Schema& schema,
-                 int64_t state, Coverage& coverage) {
-  const int64_t places = schema.places.count();
-  int64_t present = 0;
-  for (size_t v = 0; v < schema.variables.size(); ++v) {
-    const auto* begin = values.data() + at + static_cast<int64_t>(v) * places;
-    const int64_t here =
-        std::count_if(begin, begin + places, [](float value) { return !std::isnan(value); });
-    coverage.missing[v] += places - here;
-    present += here;
-  }
-  if (present > 0) return;
-  auto& gaps = coverage.gaps;
-  const bool goes_on = !gaps.empty() && gaps.back().first + gaps.back().second == state;
-  if (goes_on) ++gaps.back().second;
-  if (!goes_on) gaps.push_back({state, 1});
-}
-
-Result<Coverage> scan(const storage::SeriesStore& store, const Progress& progress) {
-  const storage::Schema& schema = store.schema();
-  Coverage coverage{.missing = std::vector<int64_t>(schema.variables.size())};
-  std::vector<int32_t> all(schema.variables.size());
-  std::iota(all.begin(), all.end(), 0);
-  const int64_t step = std::max<int64_t>(1, kValuesAtOnce / std::max<int64_t>(1, schema.state_values()));
-  for (int64_t first = 0; first < store.size(); first += step) {
-    const int64_t count = std::min(step, store.size() - first);
-    std::vector<float> values(static_cast<size_t>(count * schema.state_values()));
-    SKIPCAST_TRY_OK(store.read(first, count, all, values));
-    for (int64_t i = 0; i < count; ++i) {
-      count_state(values, i * schema.state_values(), schema, first + i, coverage);
-    }
-    const double done = static_cast<double>(first + count) / static_cast<double>(store.size());
-    if (!tell(progress, {done, "inspect", ""})) return Status{Code::kInterrupted, "stopped"};
-  }
-  return coverage;
-}
-
-int64_t bytes_under(const fs::path& folder) {
-  std::error_code error;
-  int64_t bytes = 0;
-  if (fs::is_regular_file(folder, error)) return static_cast<int64_t>(fs::file_size(folder, error));
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code ignored;
-    if (it->is_regular_file(ignored)) bytes += static_cast<int64_t>(it->file_size(ignored));
-  }
-  return bytes;
-}
+constexpr int64_t kBarFromValues = int64_t{32} << 20;  // smaller archives are read at once
 
 // Files of a subfolder with this ending, sorted: [{"file", "bytes"}].
 json files_in(const std::string& archive, const char* folder, const std::string& ending) {
@@ -91,7 +34,7 @@ json files_in(const std::string& archive, const char* folder, const std::string&
   std::sort(paths.begin(), paths.end());
   json list = json::array();
   for (const fs::path& path : paths) {
-    list.push_back({{"file", path.filename().string()}, {"bytes", bytes_under(path)}});
+    list.push_back({{"file", path.filename().string()}, {"bytes", fs::file_size(path, error)}});
   }
   return list;
 }
@@ -140,35 +83,74 @@ json models_of(const storage::SeriesStore& store) {
   return list;
 }
 
-json describe(const storage::SeriesStore& store, const Coverage& coverage) {
-  const storage::Schema& schema = store.schema();
-  const double values = static_cast<double>(store.size() * schema.places.count());
-  json result = {{"archive", store.path()}, {"title", schema.title}, {"id", store.store_id()},
-                 {"states", store.size()}, {"blocks", store.blocks().size()},
-                 {"step", step_text(schema.axis)}, {"places", places_text(schema.places)},
-                 {"place_count", schema.places.count()}};
-  if (store.size() > 0) {
-    result["first"] = storage::format_time(schema.axis.time_at(0));
-    result["last"] = storage::format_time(schema.axis.time_at(store.size() - 1));
+json gap_json(const storage::Schema& schema, const storage::Gap& gap) {
+  if (gap.states == 0) return nullptr;
+  json value = {{"from", storage::format_time(schema.axis.time_at(gap.first))},
+                {"states", gap.states}};
+  const auto place = static_cast<size_t>(gap.place);
+  if (gap.place >= 0 && place < schema.places.names.size()) {
+    value["place"] = schema.places.names[place];
   }
+  return value;
+}
+
+json variables_json(const storage::Schema& schema, const storage::SeriesSummary& summary) {
+  json list = json::array();
   for (size_t v = 0; v < schema.variables.size(); ++v) {
     const storage::Variable& variable = schema.variables[v];
-    result["variables"].push_back({{"name", variable.name}, {"units", variable.units},
-        {"long_name", variable.long_name},
-        {"missing_share", values > 0 ? static_cast<double>(coverage.missing[v]) / values : 0}});
+    const storage::VariableSummary& facts = summary.variables[v];
+    list.push_back({{"name", variable.name},
+                    {"units", variable.units},
+                    {"long_name", variable.long_name},
+                    {"missing_share", facts.missing_share},
+                    {"min", facts.min},
+                    {"mean", facts.mean},
+                    {"max", facts.max},
+                    {"longest_gap", gap_json(schema, facts.longest_place_gap)}});
   }
-  result["gaps"] = json::array();
-  for (const auto& [first, count] : coverage.gaps) {
-    result["gaps"].push_back({{"from", storage::format_time(schema.axis.time_at(first))},
-                              {"states", count}});
-  }
-  result["models"] = models_of(store);
-  result["indexes"] = files_in(store.path(), "index", "");
-  result["policies"] = files_in(store.path(), "policies", ".json");
-  for (const char* part : {"db", "index", "models", "policies"}) {
-    result["bytes"][part] = bytes_under(fs::path(store.path()) / part);
+  return list;
+}
+
+json sizes_json(const storage::ArchiveSizes& sizes) {
+  return {{"states", sizes.database_bytes},
+          {"index", sizes.index_bytes},
+          {"models", sizes.models_bytes},
+          {"policies", sizes.policies_bytes},
+          {"total", sizes.total_bytes()}};
+}
+
+Result<json> describe(const storage::SeriesStore& store, const Progress& progress) {
+  const storage::Schema& schema = store.schema();
+  SKIPCAST_TRY(const storage::SeriesSummary summary, storage::summarise(store, progress));
+  SKIPCAST_TRY(const storage::ArchiveSizes sizes, storage::archive_sizes(store.path()));
+  json result = {{"archive", store.path()},
+                 {"title", schema.title},
+                 {"id", store.store_id()},
+                 {"states", summary.states},
+                 {"blocks", store.blocks().size()},
+                 {"step", step_text(schema.axis)},
+                 {"places", places_text(schema.places)},
+                 {"place_count", schema.places.count()},
+                 {"missing_share", summary.missing_share},
+                 {"longest_gap", gap_json(schema, summary.longest_gap)},
+                 {"variables", variables_json(schema, summary)},
+                 {"models", models_of(store)},
+                 {"indexes", files_in(store.path(), "index", "")},
+                 {"policies", files_in(store.path(), "policies", ".json")},
+                 {"bytes", sizes_json(sizes)}};
+  if (summary.states > 0) {
+    result["first"] = storage::format_time(summary.first_time_s);
+    result["last"] = storage::format_time(summary.last_time_s);
   }
   return result;
+}
+
+std::string gap_text(const json& gap) {
+  if (gap.is_null()) return "none";
+  std::string text = fmt::format("{} states from {}", gap["states"].get<int64_t>(),
+                                 gap["from"].get<std::string>());
+  if (gap.contains("place")) text += " at " + gap["place"].get<std::string>();
+  return text;
 }
 
 void print_files(const char* topic, const json& files, const char* none) {
@@ -179,17 +161,25 @@ void print_files(const char* topic, const json& files, const char* none) {
   }
 }
 
-void print_gaps(const json& gaps) {
-  if (gaps.empty()) {
-    fmt::print("gaps      none: every state has a value\n");
-    return;
+void print_variable(const json& variable) {
+  const std::string long_name = variable["long_name"].get<std::string>();
+  fmt::print("variable  {} [{}]{}: {:.4g} to {:.4g}, mean {:.4g}; {:.2f} % missing",
+             variable["name"].get<std::string>(), variable["units"].get<std::string>(),
+             long_name.empty() ? "" : " " + long_name, variable["min"].get<double>(),
+             variable["max"].get<double>(), variable["mean"].get<double>(),
+             100 * variable["missing_share"].get<double>());
+  const json& gap = variable["longest_gap"];
+  fmt::print("{}\n", gap.is_null() ? "" : ", longest gap " + gap_text(gap));
+}
+
+void print_model(const json& model) {
+  const std::string state = model["state"].get<std::string>();
+  fmt::print("task      {}: {}", model["task"].get<std::string>(), state);
+  if (state == "trained") {
+    fmt::print(", model {} with {} parameters", model["fingerprint"].get<std::string>(),
+               model["parameters"].get<int64_t>());
   }
-  fmt::print("gaps      {} runs of states without any value", gaps.size());
-  for (size_t i = 0; i < std::min(kGapsShown, gaps.size()); ++i) {
-    fmt::print("{}{} ({})", i == 0 ? ": " : ", ", gaps[i]["from"].get<std::string>(),
-               gaps[i]["states"].get<int64_t>());
-  }
-  fmt::print("{}\n", gaps.size() > kGapsShown ? ", ..." : "");
+  fmt::print("{}\n", state == "unusable" ? ": " + model["why"].get<std::string>() : "");
 }
 
 void print(const json& value) {
@@ -198,37 +188,24 @@ void print(const json& value) {
   fmt::print("span      {} to {}, every {}: {} states in {} blocks\n", text("first"), text("last"),
              text("step"), value["states"].get<int64_t>(), value["blocks"].get<int64_t>());
   fmt::print("places    {}\n", text("places"));
-  for (const json& variable : value["variables"]) {
-    const std::string long_name = variable["long_name"].get<std::string>();
-    fmt::print("variable  {} [{}], {:.2f} % missing{}\n", variable["name"].get<std::string>(),
-               variable["units"].get<std::string>(), 100 * variable["missing_share"].get<double>(),
-               long_name.empty() ? "" : ": " + long_name);
-  }
-  print_gaps(value["gaps"]);
-  for (const json& model : value["models"]) {
-    const std::string state = model["state"].get<std::string>();
-    fmt::print("task      {}: {}", model["task"].get<std::string>(), state);
-    if (state == "trained") {
-      fmt::print(", model {} with {} parameters", model["fingerprint"].get<std::string>(),
-                 model["parameters"].get<int64_t>());
-    }
-    fmt::print("{}\n", state == "unusable" ? ": " + model["why"].get<std::string>() : "");
-  }
+  for (const json& variable : value["variables"]) print_variable(variable);
+  fmt::print("missing   {:.2f} % of all values; longest run of wholly empty states: {}\n",
+             100 * value["missing_share"].get<double>(), gap_text(value["longest_gap"]));
+  for (const json& model : value["models"]) print_model(model);
   print_files("index", value["indexes"], "none yet: built by the first forecast from analogs");
   print_files("policy", value["policies"], "none yet: skipcast tune makes one");
   const json& bytes = value["bytes"];
   fmt::print("sizes     states {}, index {}, models {}, policies {}\n",
-             bytes_text(bytes["db"]), bytes_text(bytes["index"]), bytes_text(bytes["models"]),
+             bytes_text(bytes["states"]), bytes_text(bytes["index"]), bytes_text(bytes["models"]),
              bytes_text(bytes["policies"]));
 }
 
 Status run_inspect(const std::string& archive, const Invocation& invocation) {
   SKIPCAST_TRY(const auto store, open_archive(archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  const bool large = store->size() * store->schema().state_values() > 8 * kValuesAtOnce;
-  SKIPCAST_TRY(const Coverage coverage, scan(*store, large ? bar.callback() : Progress()));
+  const bool large = store->size() * store->schema().state_values() > kBarFromValues;
+  SKIPCAST_TRY(const json value, describe(*store, large ? bar.callback() : Progress()));
   bar.finish();
-  const json value = describe(*store, coverage);
   if (invocation.json) {
     fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
   } else {

@@ -62,10 +62,15 @@ void print_table(const engine::TuneReport& report) {
 }
 
 nlohmann::json trial_json(const engine::Trial& trial) {
-  return {{"start", engine::describe(trial.options)}, {"nfe", trial.nfe},
-          {"nfe_shared", trial.nfe_shared}, {"crps_fair", trial.crps}, {"energy_fair", trial.energy},
-          {"variogram", trial.variogram}, {"spread_skill", trial.spread_skill},
-          {"seconds_per_query", trial.seconds_per_query}, {"on_front", trial.on_front}};
+  return {{"start", engine::describe(trial.options)},
+          {"nfe", trial.nfe},
+          {"nfe_shared", trial.nfe_shared},
+          {"crps_fair", trial.crps},
+          {"energy_fair", trial.energy},
+          {"variogram", trial.variogram},
+          {"spread_skill", trial.spread_skill},
+          {"seconds_per_query", trial.seconds_per_query},
+          {"on_front", trial.on_front}};
 }
 
 void print_json(const engine::TuneReport& report, const std::string& picture) {

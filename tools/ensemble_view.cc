@@ -105,7 +105,8 @@ Result<std::vector<float>> EnsembleView::stored(int64_t target, int64_t first,
   if (begin < end) {
     const auto offset = static_cast<size_t>((begin - first) * places_);
     const auto length = static_cast<size_t>((end - begin) * places_);
-    SKIPCAST_TRY_OK(store.read(begin, end - begin, number, std::span(result).subspan(offset, length)));
+    SKIPCAST_TRY_OK(
+        store.read(begin, end - begin, number, std::span(result).subspan(offset, length)));
   }
   for (int64_t i = 0; i < count; ++i) {
     const int64_t low = std::min(first + i, forecast_.origin);

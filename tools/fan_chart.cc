@@ -51,17 +51,20 @@ std::string panel_script(const FanPanel& panel, size_t number, bool with_key) {
       "plot $fan{0} using 1:2:6 with filledcurves lc rgb '#c6dbef' title '5-95 %', \\\n"
       " $fan{0} using 1:3:5 with filledcurves lc rgb '#6baed6' title '25-75 %'", id);
   for (size_t i = 0; i < panel.analogs.size(); ++i) {
-    text += fmt::format(", \\\n $analog{}_{} using 1:2 with lines lw 0.7 lc rgb '#f4a582' {}", id, i,
-                        i == 0 ? "title 'analogs, as they went on'" : "notitle");
+    text += fmt::format(", \\\n $analog{}_{} using 1:2 with lines lw 0.7 lc rgb '#f4a582' {}", id,
+                        i, i == 0 ? "title 'analogs, as they went on'" : "notitle");
   }
-  text += fmt::format(", \\\n $fan{} using 1:4 with lines lw 2 lc rgb '#08519c' title 'median'", id);
+  text +=
+      fmt::format(", \\\n $fan{} using 1:4 with lines lw 2 lc rgb '#08519c' title 'median'", id);
   if (has_values(panel.past)) {
-    text += fmt::format(", \\\n $past{} using 1:2 with lines lw 2 lc rgb '#252525' title 'observed'",
-                        id);
+    text += fmt::format(
+        ", \\\n $past{} using 1:2 with lines lw 2 lc rgb '#252525' title 'observed'", id);
   }
   if (has_values(panel.observed)) {
-    text += fmt::format(", \\\n $seen{} using 1:2 with linespoints lw 1 pt 7 ps 0.5 lc rgb '#252525'"
-                        " title 'observed later'", id);
+    text += fmt::format(
+        ", \\\n $seen{} using 1:2 with linespoints lw 1 pt 7 ps 0.5 lc rgb '#252525'"
+        " title 'observed later'",
+        id);
   }
   return text + "\n";
 }
@@ -78,7 +81,8 @@ Status draw_fan_chart(const FanChart& chart) {
   Picture picture{.path = chart.path, .width_px = 1100,
                   .height_px = kHead_px + panels * kPanelHeight_px};
   std::string& text = picture.script;
-  text += "set xdata time\nset timefmt '%s'\nset format x \"%d %b %Y\\n%H:%M\"\nset xtics nomirror\n";
+  text +=
+      "set xdata time\nset timefmt '%s'\nset format x \"%d %b %Y\\n%H:%M\"\nset xtics nomirror\n";
   text += "set border 3\nset ytics nomirror\nset grid ytics lc rgb '#dddddd'\nset lmargin 10\n";
   text += "set style fill solid 1.0 noborder\nset tics scale 0.5\n";
   text += "set datafile missing 'nan'\n";

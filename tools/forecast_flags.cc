@@ -38,7 +38,8 @@ void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
                      "skip depth: the noise level at which the chain is entered");
   command.add_option("--skip-frac", flags.skip_frac,
                      "skip depth: share of the steps that is not run, 0 <= f < 1");
-  command.add_option("--skip-steps", flags.skip_steps, "skip depth: how many first steps are not run");
+  command.add_option("--skip-steps", flags.skip_steps,
+                     "skip depth: how many first steps are not run");
   command.add_option("--steps", flags.steps, "solver steps; 0 = the start itself is the forecast")
       ->capture_default_str();
   command.add_option("--solver", flags.solver, "euler, heun or dpmpp_2m")->capture_default_str();

@@ -45,14 +45,17 @@ std::string cost_text(const engine::Forecaster& forecaster, const engine::Foreca
       "forecast  {} from {}, {} members, seed {}\n", forecaster.dataset().task().name,
       origin_text(forecaster, forecast.origin), options.members, options.seed);
   if (forecast.nfe == 0) {
-    text += fmt::format("depth     {} start as it is, no chain, 0 NFE a member", word(options.start.kind));
+    text += fmt::format("depth     {} start as it is, no chain, 0 NFE a member",
+                        word(options.start.kind));
   } else {
-    text += fmt::format("depth     {} start, entered at sigma {:.4g} with {}, {} NFE a member",
-                        word(options.start.kind), forecast.entry_sigma, options.solver, forecast.nfe);
+    text +=
+        fmt::format("depth     {} start, entered at sigma {:.4g} with {}, {} NFE a member",
+                    word(options.start.kind), forecast.entry_sigma, options.solver, forecast.nfe);
   }
   if (forecast.nfe_shared > 0) text += fmt::format(" + {:g} shared by all", forecast.nfe_shared);
-  text += fmt::format("\ntime      {:.3f} s: encode {:.3f}, search {:.3f}, start {:.3f}, solve {:.3f}\n",
-                      timing.total_s, timing.encode_s, timing.search_s, timing.start_s, timing.solve_s);
+  text += fmt::format(
+      "\ntime      {:.3f} s: encode {:.3f}, search {:.3f}, start {:.3f}, solve {:.3f}\n",
+      timing.total_s, timing.encode_s, timing.search_s, timing.start_s, timing.solve_s);
   text += retrieval_text(forecaster, forecast);
   for (const std::string& note : forecast.notes) text += "note      " + note + "\n";
   return text;
@@ -63,10 +66,10 @@ Result<std::string> lead_time_table(const engine::Forecaster& forecaster,
   const EnsembleView view(forecaster, forecast);
   SKIPCAST_TRY(const std::vector<float> seen,
                view.stored(0, forecast.origin + 1, view.lead_times()));
-  std::string text = fmt::format("\n{}, mean over {} places\n{:<21}{:>10}{:>10}{:>10}{:>10}{:>10}\n",
-                                 label_with_unit(view.variable(0).name, view.variable(0).units),
-                                 view.places(), "valid at", "mean", "spread", "5 %", "95 %",
-                                 "observed");
+  std::string text =
+      fmt::format("\n{}, mean over {} places\n{:<21}{:>10}{:>10}{:>10}{:>10}{:>10}\n",
+                  label_with_unit(view.variable(0).name, view.variable(0).units), view.places(),
+                  "valid at", "mean", "spread", "5 %", "95 %", "observed");
   const int64_t rows = std::min(kRowsMax, view.lead_times());
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t lead = nearest_index(row, rows, view.lead_times());

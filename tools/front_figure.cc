@@ -21,7 +21,8 @@ std::string block(const std::string& name, const std::vector<FrontPoint>& points
 // One of the two plots: `column` is 1 for NFE and 2 for milliseconds.
 std::string side(const FrontFigure& figure, int column) {
   std::string text = fmt::format(
-      "plot $trials using {}:3 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'all trials'", column);
+      "plot $trials using {}:3 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'all trials'",
+      column);
   for (size_t i = 0; i < figure.curves.size(); ++i) {
     text += fmt::format(", \\\n $curve{} using {}:3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '{}' "
                         "title {}", i, column, kColours[i % std::size(kColours)],
@@ -45,7 +46,8 @@ Status draw_front(const FrontFigure& figure) {
     text += block(fmt::format("curve{}", i), figure.curves[i].points);
   }
   // A few poor trials must not squeeze the front into a line.
-  text += "stats $trials using 3 nooutput\nset yrange [*:STATS_median + (STATS_median - STATS_min)]\n";
+  text +=
+      "stats $trials using 3 nooutput\nset yrange [*:STATS_median + (STATS_median - STATS_min)]\n";
   text += "if (STATS_median <= STATS_min) set yrange [*:*]\n";
   text += "set border 3\nset tics nomirror\nset grid lc rgb '#dddddd'\nset key top right\n";
   text += "set ylabel " + quoted(figure.score_label) + "\n";

@@ -101,7 +101,8 @@ int report(const Status& status, const Invocation& invocation) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App program("Fast, calibrated ensemble forecasts from an archive of past states.", "skipcast");
+  CLI::App program("Fast, calibrated ensemble forecasts from an archive of past states.",
+                   "skipcast");
   Invocation invocation{.command_line = command_line_text(argc, argv)};
   declare(program, invocation);
   if (const Status status = check_subcommand(program, argc, argv); !status.ok()) {
