@@ -1,0 +1,210 @@
+#include "engine/forecast_file.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "engine/netcdf_places.h"
+#include "engine/netcdf_writer.h"
+
+namespace skipcast::engine {
+namespace {
+
+using Type = NetcdfWriter::Type;
+constexpr const char* kTimeUnits = "seconds since 1970-01-01 00:00:00";
+
+// Ids of what a forecast file holds.
+struct Layout {
+  int number = -1, init_time = -1, lead_time = -1, valid_time = -1;
+  int analog_time = -1, analog_distance = -1;
+  PlaceAxes places;
+  std::vector<int> targets;
+};
+
+// Lead times in the largest of h, min, s that divides them: names that readers do not turn into
+// time differences, as CF asks for a forecast_period in plain units of time.
+struct LeadTimes {
+  std::string units = "h";
+  std::vector<double> values;
+  std::vector<double> valid_s;
+};
+
+LeadTimes lead_times(const storage::TimeAxis& axis, int64_t origin, int64_t count) {
+  LeadTimes leads;
+  std::vector<int64_t> seconds;
+  int64_t unit = 3600;
+  for (int64_t l = 1; l <= count; ++l) {
+    seconds.push_back(axis.time_at(origin + l) - axis.time_at(origin));
+    leads.valid_s.push_back(static_cast<double>(axis.time_at(origin + l)));
+    while (seconds.back() % unit != 0) unit = unit == 3600 ? 60 : 1;
+  }
+  leads.units = unit == 3600 ? "h" : unit == 60 ? "min" : "s";
+  for (const int64_t each : seconds) {
+    leads.values.push_back(static_cast<double>(each) / static_cast<double>(unit));
+  }
+  return leads;
+}
+
+void define_time(NetcdfWriter& file, int id, const char* standard_name, const char* long_name) {
+  if (standard_name != nullptr) file.text(id, "standard_name", standard_name);
+  file.text(id, "long_name", long_name);
+  file.text(id, "units", kTimeUnits);
+  file.text(id, "calendar", "standard");
+}
+
+void define_analogs(NetcdfWriter& file, int number, int init_time, Layout& layout) {
+  layout.analog_time = file.variable("analog_time", Type::kDouble, {number, init_time});
+  file.missing_as_nan(layout.analog_time, Type::kDouble);
+  define_time(file, layout.analog_time, nullptr,
+              "last observed time of the past situation the member started from");
+  layout.analog_distance = file.variable("analog_distance", Type::kFloat, {number, init_time});
+  file.missing_as_nan(layout.analog_distance, Type::kFloat);
+  file.text(layout.analog_distance, "long_name",
+            "distance of the member's analog from the query in embedding space");
+  file.text(layout.analog_distance, "units", "1");
+}
+
+void define_target(NetcdfWriter& file, const storage::Variable& variable,
+                   const std::vector<int>& dimensions, Layout& layout) {
+  const int id = file.variable(cf_name(variable.name), Type::kFloat, dimensions);
+  file.missing_as_nan(id, Type::kFloat);
+  file.text(id, "long_name", variable.long_name.empty() ? variable.name : variable.long_name);
+  file.text(id, "units", variable.units.empty() ? "1" : variable.units);
+  const std::string& places = layout.places.coordinates;
+  file.text(id, "coordinates", places.empty() ? "valid_time" : "valid_time " + places);
+  if (layout.analog_time >= 0) {
+    file.text(id, "ancillary_variables", "analog_time analog_distance");
+  }
+  layout.targets.push_back(id);
+}
+
+Layout define_layout(NetcdfWriter& file, const Forecaster& forecaster, const Forecast& forecast,
+                     const LeadTimes& leads) {
+  Layout layout;
+  const storage::Schema& schema = forecaster.store().schema();
+  const int number = file.dimension("number", forecast.members.size(0));
+  const int init_time = file.dimension("init_time", 1);
+  const int lead_time = file.dimension("lead_time", forecast.members.size(1));
+  layout.number = file.variable("number", Type::kInt, {number});
+  file.text(layout.number, "standard_name", "realization");
+  file.text(layout.number, "long_name", "ensemble member");
+  file.text(layout.number, "units", "1");
+  layout.init_time = file.variable("init_time", Type::kDouble, {init_time});
+  define_time(file, layout.init_time, "forecast_reference_time", "last observed time");
+  layout.lead_time = file.variable("lead_time", Type::kDouble, {lead_time});
+  file.text(layout.lead_time, "standard_name", "forecast_period");
+  file.text(layout.lead_time, "long_name", "time since the last observation");
+  file.text(layout.lead_time, "units", leads.units);
+  layout.valid_time = file.variable("valid_time", Type::kDouble, {init_time, lead_time});
+  define_time(file, layout.valid_time, "time", "time the forecast is valid for");
+  layout.places = define_places(file, schema.places);
+  if (!forecast.analogs.empty()) define_analogs(file, number, init_time, layout);
+  std::vector<int> dimensions = {number, init_time, lead_time};
+  dimensions.insert(dimensions.end(), layout.places.dimensions.begin(),
+                    layout.places.dimensions.end());
+  for (const std::string& name : forecaster.model().task().variables) {
+    define_target(file, schema.variables[schema.variable_index(name)], dimensions, layout);
+  }
+  return layout;
+}
+
+std::string now_or(int64_t written_at_s) {
+  if (written_at_s != 0) return storage::format_time(written_at_s);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return storage::format_time(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+void define_origin(NetcdfWriter& file, const Forecaster& forecaster,
+                   const ForecastFileOptions& options) {
+  const int global = NetcdfWriter::kGlobal;
+  const Model& model = forecaster.model();
+  const std::string& title = forecaster.store().schema().title;
+  file.text(global, "Conventions", "CF-1.8");
+  file.text(global, "title", "Ensemble forecast" + (title.empty() ? "" : ": " + title));
+  file.text(global, "source", "skipcast: diffusion ensemble entered mid-chain from analogs");
+  file.text(global, "history", now_or(options.written_at_s) + ": " + options.command);
+  file.text(global, "task", model.task().name);
+  file.text(global, "task_configuration", to_json(model.task()));
+  file.text(global, "archive_id", forecaster.store().store_id());
+  file.text(global, "model_fingerprint", model.fingerprint());
+}
+
+void define_run(NetcdfWriter& file, const Forecast& forecast, const ForecastOptions& options) {
+  const int global = NetcdfWriter::kGlobal;
+  const StartOptions& start = options.start;
+  file.text(global, "start", word(start.kind));
+  file.number(global, "entry_sigma", forecast.entry_sigma);
+  file.text(global, "solver", options.solver);
+  file.integer(global, "steps", static_cast<int32_t>(options.steps));
+  file.integer(global, "nfe", static_cast<int32_t>(forecast.nfe));
+  file.number(global, "nfe_shared", forecast.nfe_shared);
+  file.text(global, "seed", fmt::format("{}", options.seed));
+  file.text(global, "archive_mode", word(options.archive));
+  if (!forecast.analogs.empty()) {
+    file.text(global, "alignment", word(start.alignment));
+    file.text(global, "alignment_decay_tau", fmt::format("{:g}", start.decay_tau));
+    file.text(global, "search", forecast.plan.method);
+    file.number(global, "search_rows_allowed", static_cast<double>(forecast.plan.allowed));
+  }
+  if (!forecast.encoder_fingerprint.empty()) {
+    file.text(global, "key", word(start.key));
+    if (start.key == KeyKind::kMixed) file.number(global, "key_mix", start.key_mix);
+    file.text(global, "encoder_fingerprint", forecast.encoder_fingerprint);
+  }
+  std::string notes;
+  for (const std::string& note : forecast.notes) notes += (notes.empty() ? "" : "; ") + note;
+  if (!notes.empty()) file.text(global, "comment", notes);
+}
+
+void put_analogs(NetcdfWriter& file, const Layout& layout, const storage::TimeAxis& axis,
+                 const Forecast& forecast) {
+  if (layout.analog_time < 0) return;
+  std::vector<double> times;
+  std::vector<float> distances;
+  for (const retrieval::Neighbour& analog : forecast.analogs) {
+    times.push_back(static_cast<double>(axis.time_at(analog.origin)));
+    distances.push_back(analog.distance);
+  }
+  file.put(layout.analog_time, std::span<const double>(times));
+  file.put(layout.analog_distance, std::span<const float>(distances));
+}
+
+void put_values(NetcdfWriter& file, const Layout& layout, const Forecaster& forecaster,
+                const Forecast& forecast, const LeadTimes& leads) {
+  const storage::Schema& schema = forecaster.store().schema();
+  std::vector<int32_t> numbers;
+  for (int64_t m = 0; m < forecast.members.size(0); ++m) {
+    numbers.push_back(static_cast<int32_t>(m));
+  }
+  const auto init = static_cast<double>(schema.axis.time_at(forecast.origin));
+  file.put(layout.number, std::span<const int32_t>(numbers));
+  file.put(layout.init_time, std::span<const double>(&init, 1));
+  file.put(layout.lead_time, std::span<const double>(leads.values));
+  file.put(layout.valid_time, std::span<const double>(leads.valid_s));
+  put_places(file, schema.places, layout.places);
+  put_analogs(file, layout, schema.axis, forecast);
+  for (size_t v = 0; v < layout.targets.size(); ++v) {
+    const at::Tensor values = forecast.members.select(2, static_cast<int64_t>(v)).contiguous();
+    file.put(layout.targets[v], std::span<const float>(values.const_data_ptr<float>(),
+                                                       static_cast<size_t>(values.numel())));
+  }
+}
+
+}  // namespace
+
+Status write_forecast(const std::string& path, const Forecaster& forecaster,
+                      const Forecast& forecast, const ForecastFileOptions& options) {
+  const LeadTimes leads = lead_times(forecaster.store().schema().axis, forecast.origin,
+                                     forecast.members.size(1));
+  NetcdfWriter file(path);
+  const Layout layout = define_layout(file, forecaster, forecast, leads);
+  define_origin(file, forecaster, options);
+  define_run(file, forecast, options.options);
+  file.end_definitions();
+  put_values(file, layout, forecaster, forecast, leads);
+  return file.finish();
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,178 @@
+#include "engine/policy.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "engine/options_json.h"
+#include "storage/file_io.h"
+
+namespace skipcast::engine {
+namespace {
+
+using nlohmann::json;
+constexpr int64_t kPolicyBytesMax = 1 << 20;
+constexpr int64_t kPolicyVersion = 1;
+
+std::string folder_of(const Forecaster& forecaster) {
+  return (std::filesystem::path(forecaster.store().path()) / "policies").string();
+}
+
+std::string names_in(const std::string& folder) {
+  std::string names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    if (entry.path().extension() != ".json") continue;
+    names += (names.empty() ? "" : ", ") + entry.path().stem().string();
+  }
+  return names.empty() ? "none yet: run skipcast tune" : names;
+}
+
+std::string path_of(const Forecaster& forecaster, const std::string& name_or_path) {
+  const bool is_path = name_or_path.find('/') != std::string::npos ||
+                       name_or_path.ends_with(".json");
+  return is_path ? name_or_path : folder_of(forecaster) + "/" + name_or_path + ".json";
+}
+
+Policy policy_of(const json& object) {
+  Policy policy;
+  object.at("name").get_to(policy.name);
+  object.at("task").get_to(policy.task);
+  object.at("archive_id").get_to(policy.archive_id);
+  object.at("model_fingerprint").get_to(policy.model_fingerprint);
+  object.at("validation_crps").get_to(policy.validation_crps);
+  object.at("validation_energy").get_to(policy.validation_energy);
+  object.at("mean_nfe").get_to(policy.mean_nfe);
+  object.at("distance_k").get_to(policy.distance_k);
+  return policy;
+}
+
+Status check(const Policy& policy) {
+  if (policy.bins.empty()) return bad_input("a policy needs at least one bin");
+  if (policy.distance_k < 1) return bad_input("distance_k must be at least 1");
+  double last = -std::numeric_limits<double>::infinity();
+  for (const PolicyBin& bin : policy.bins) {
+    if (!(bin.distance_max > last)) return bad_input("the bins' distance_max must increase");
+    last = bin.distance_max;
+  }
+  if (std::isfinite(last)) return bad_input("the last bin's distance_max must be null (infinity)");
+  return {};
+}
+
+}  // namespace
+
+ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base) {
+  SKIPCAST_CHECK(!policy.bins.empty());
+  const PolicyBin* chosen = &policy.bins.back();
+  for (const PolicyBin& bin : policy.bins) {
+    if (distance <= bin.distance_max) {
+      chosen = &bin;
+      break;
+    }
+  }
+  ForecastOptions options = base;
+  options.start = chosen->options.start;
+  options.depth = chosen->options.depth;
+  options.steps = chosen->options.steps;
+  options.solver = chosen->options.solver;
+  return options;
+}
+
+Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                             const ForecastOptions& base) {
+  if (policy.bins.empty()) return usage("the policy has no bins");
+  const auto begin = std::chrono::steady_clock::now();
+  double distance = 0, shared = 0;
+  if (policy.bins.size() > 1) {
+    ForecastOptions nearest = base;
+    nearest.members = policy.distance_k;
+    nearest.start = {.kind = StartKind::kAnalog, .key = policy.distance_key};
+    SKIPCAST_TRY(distance, forecaster.retrieval_distance(origin, nearest));
+    shared = policy.distance_key == KeyKind::kContext ? 0 : 1;
+  }
+  const auto found = std::chrono::steady_clock::now();
+  SKIPCAST_TRY(Forecast forecast, forecaster.forecast(origin, choose(policy, distance, base)));
+  forecast.nfe_shared += shared;
+  forecast.timing.search_s += std::chrono::duration<double>(found - begin).count();
+  forecast.timing.total_s += std::chrono::duration<double>(found - begin).count();
+  return forecast;
+}
+
+std::string to_json(const Policy& policy) {
+  json bins = json::array();
+  for (const PolicyBin& bin : policy.bins) {
+    json each = {{"options", options_json(bin.options)}, {"distance_max", nullptr}};
+    if (std::isfinite(bin.distance_max)) each["distance_max"] = bin.distance_max;
+    bins.push_back(std::move(each));
+  }
+  const json all = {{"format", "skipcast policy"},
+                    {"version", kPolicyVersion},
+                    {"name", policy.name},
+                    {"task", policy.task},
+                    {"archive_id", policy.archive_id},
+                    {"model_fingerprint", policy.model_fingerprint},
+                    {"validation_crps", policy.validation_crps},
+                    {"validation_energy", policy.validation_energy},
+                    {"mean_nfe", policy.mean_nfe},
+                    {"distance_k", policy.distance_k},
+                    {"distance_key", word(policy.distance_key)},
+                    {"bins", std::move(bins)}};
+  return all.dump(2) + "\n";
+}
+
+Result<Policy> policy_from_json(std::string_view text) {
+  try {
+    const json object = json::parse(text);
+    if (object.at("format") != "skipcast policy") return bad_input("is not a skipcast policy");
+    if (object.at("version").get<int64_t>() > kPolicyVersion) {
+      return Status(Code::kUnsupported, "comes from a newer skipcast: update this one");
+    }
+    Policy policy = policy_of(object);
+    SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
+    for (const json& each : object.at("bins")) {
+      PolicyBin bin = {.distance_max = std::numeric_limits<double>::infinity()};
+      if (!each.at("distance_max").is_null()) each.at("distance_max").get_to(bin.distance_max);
+      SKIPCAST_TRY(bin.options, options_from_json(each.at("options")));
+      policy.bins.push_back(bin);
+    }
+    SKIPCAST_TRY_OK(check(policy));
+    return policy;
+  } catch (const json::exception& error) {
+    return bad_input(fmt::format("cannot be read as a policy: {}", error.what()));
+  }
+}
+
+Status save(const Policy& policy, const std::string& path) {
+  std::error_code ignored;  // the write names the folder when it is missing
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  return storage::write_file_durably(path, to_json(policy));
+}
+
+Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path) {
+  const std::string path = path_of(forecaster, name_or_path);
+  const Result<std::string> text = storage::read_file(path, kPolicyBytesMax);
+  if (text.status().code() == Code::kNotFound) {
+    return not_found(fmt::format("no policy {}; the archive has: {}", path,
+                                 names_in(folder_of(forecaster))));
+  }
+  SKIPCAST_TRY_OK(text.status());
+  Result<Policy> policy = policy_from_json(*text);
+  if (!policy.ok()) {
+    return Status(policy.status().code(), fmt::format("{}: {}", path, policy.status().message()));
+  }
+  if (policy->archive_id != forecaster.store().store_id()) {
+    return refused(fmt::format("{} was tuned on another archive: run skipcast tune on this one",
+                               path));
+  }
+  if (policy->model_fingerprint != forecaster.model().fingerprint()) {
+    return refused(fmt::format("{} was tuned for another model of task {} (it was trained again "
+                               "since?): run skipcast tune", path, policy->task));
+  }
+  return policy;
+}
+
+}  // namespace skipcast::engine
