@@ -54,7 +54,8 @@ class RegularReader : public StateReader {
   int64_t pending_index_ = 0;
   int64_t next_index_ = -1;  // -1 before the first state
   int64_t gap_states_ = 0;
-  Status failure_;  // met while looking ahead: told once the states before it are handed out
+  Status late_failure_;  // met by look_ahead(): told after the states before it
+  Status failure_;       // met behind the last state handed out: told by the next call
 };
 
 Result<std::optional<TimedState>> RegularReader::take() {
@@ -71,9 +72,11 @@ Status RegularReader::look_ahead() {
   const size_t wanted =
       known ? 1 : std::min(kLookaheadStates, 2 + kLookaheadBytes / (state_bytes + 1));
   while (ahead_.size() < wanted) {
-    SKIPCAST_TRY(std::optional<TimedState> state, take());
-    if (!state) break;
-    ahead_.push_back(std::move(*state));
+    Result<std::optional<TimedState>> state = take();
+    if (!state.ok() && ahead_.size() < 2) return state.status();
+    late_failure_ = state.status();
+    if (!state.ok() || !*state) break;
+    ahead_.push_back(std::move(**state));
   }
   if (ahead_.empty()) return bad_input(states_->position({}) + ": holds no states; is it empty?");
   return {};
@@ -181,6 +184,7 @@ Status RegularReader::load_pending() {
     pending_ = std::move(ahead_.front());
     ahead_.pop_front();
   } else {
+    SKIPCAST_TRY_OK(late_failure_);
     SKIPCAST_TRY(pending_, take());
   }
   if (!pending_) return {};
