@@ -21,7 +21,11 @@ namespace skipcast::engine {
 struct ContextBatch {
   at::Tensor values;    // [B, T_in, Vc, P] normalised, missing values filled forward then with 0
   at::Tensor mask;      // [B, T_in, Vc, P] 1 where observed
-  at::Tensor calendar;  // [B, C] sin/cos features at the origin, as the task lists
+  at::Tensor calendar;  // [B, C] features of the origin's time, as the task lists: hour_of_day and
+                        // day_of_year two harmonics each, day_of_week seven indicators
+  at::Tensor base;      // [B, T_in + T_out, V, P] the targets' slot climatology over the whole
+                        // window (known ahead), at mean 0 and deviation 1 over the slots; no time
+                        // steps [B, 0, V, P] when the normalizer's base is a mean
   at::Tensor last;      // [B, V, P] the targets' last observation (filled like values)
 };
 
@@ -29,6 +33,9 @@ struct FutureBatch {
   at::Tensor values;  // [B, T_out, V, P] normalised, 0 where missing
   at::Tensor mask;    // [B, T_out, V, P] 1 where observed
 };
+
+// C of ContextBatch::calendar for this task.
+int64_t calendar_features(const Task& task);
 
 class Dataset {
  public:
@@ -38,7 +45,8 @@ class Dataset {
                                                const retrieval::Normalizer& normalizer,
                                                int64_t memory_bytes_max = int64_t{8} << 30);
 
-  // Contexts ending at / futures after these origins. REQUIRES windows inside the series.
+  // Contexts ending at / futures after these origins. REQUIRES windows inside the series. Missing
+  // values are filled with the last normalised value before them, also from before the window.
   ContextBatch contexts(std::span<const int64_t> origins) const;
   FutureBatch futures(std::span<const int64_t> origins) const;
   // Futures as starts: missing values filled forward from the origin's last observation.
@@ -50,7 +58,6 @@ class Dataset {
 
   int64_t states() const;
   int64_t places() const;
-  int64_t calendar_features() const;
   const Task& task() const;
   const retrieval::Normalizer& normalizer() const;
   const storage::SeriesStore& store() const;

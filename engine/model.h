@@ -1,9 +1,10 @@
 // A trained model: network, weights, normaliser and target space of one task on one archive.
 //
-// The chain runs in *target space*: y = (future - last) / lead_scale when the task is residual,
-// else future / lead_scale, in normalised units, so that y has standard deviation sigma_data.
-// Files: models/<task>.safetensors (weights, EMA) and models/<task>.json (everything else,
-// including archive id, task and split). A model refuses another task, archive or version.
+// The chain runs in *target space*: y = (future - damping * last) / scale in normalised units, with
+// damping and scale per lead time, variable and place from the training part (target_space.h), so
+// that y has standard deviation sigma_data; damping is 0 unless the task is residual.
+// Files: models/<task>.safetensors (EMA weights, target space) and models/<task>.json (everything
+// else, including archive id, task and split). A model refuses another task, archive or version.
 // Immutable after load; thread-safe. DESIGN decision 11: the context is encoded once per query.
 #pragma once
 

@@ -25,22 +25,29 @@ struct NetworkOptions {
   int64_t width = 128;          // channels of a token, or of the U-Net's first level
   int64_t context_blocks = 2;   // depth of the context encoder (run once per query)
   int64_t blocks = 3;           // depth of the denoising part (run once per step)
-  int64_t heads = 4;
+  int64_t heads = 4;            // graph: divides width
+  int64_t mlp_ratio = 2;        // hidden channels of a block's MLP, in widths
   int64_t inducing = 0;         // inducing points for attention over many places; 0 = full attention
-  double dropout = 0;
+  bool adjacency = false;       // graph: attention learns a bias from the archive's adjacency
+  double dropout = 0;           // of each block's branches
+  double input_dropout = 0;     // of the context's features
 };
 
 struct TrainingOptions {
-  double minutes = 12;          // stop by the clock, or
+  double minutes = 12;          // stop by the clock (0 = never), or
   int64_t steps_max = 200000;   // by steps, whichever first
-  int64_t batch = 64;
-  double learning_rate = 1e-3;  // cosine to 1 % of it after `warmup_steps`
+  int64_t batch = 64;           // contexts a step, each with
+  int64_t sigma_draws = 4;      // noise levels (the context is encoded once for all of them)
+  double learning_rate = 1e-3;  // cosine to 2 % of it after `warmup_steps`
   int64_t warmup_steps = 200;
-  double weight_decay = 0.01;
-  double gradient_clip = 1.0;
-  double ema_decay = 0.999;
-  double sigma_log_mean = -0.5; // ln sigma ~ N(mean, std) in training (EDM P_mean, P_std)
-  double sigma_log_std = 1.4;
+  double weight_decay = 0.01;   // of matrices; vectors (biases, gains) have none
+  double gradient_clip = 1.0;   // of the whole gradient's 2-norm
+  double ema_decay = 0.999;     // shorter during the first steps
+  double sigma_log_mean = 0.0;  // ln sigma ~ N(mean, std) in training (EDM P_mean, P_std)
+  double sigma_log_std = 1.6;
+  double context_noise = 0;     // standard normal noise of this size on the context's values
+  int64_t validations = 8;      // evenly over the budget; the best weights are kept
+  int64_t validation_windows = 64;
   uint64_t seed = 1;
 };
 
@@ -51,8 +58,9 @@ struct Task {
   storage::WindowSpec spec;
   std::array<double, 3> split = {0.6, 0.2, 0.2};
   std::vector<std::string> calendar = {"hour_of_day", "day_of_week"};  // also "day_of_year"
-  retrieval::Base base = retrieval::Base::kMean;   // "base": "mean" | "slot_of_week"
-  bool residual = true;        // "residual": networks predict the change since the last observation
+  retrieval::Base base = retrieval::Base::kMean;  // "mean", "slot_of_week", "slot_of_day", "seasonal"
+  int64_t base_smoothing = 0;  // slots averaged in on each side
+  bool residual = true;        // networks predict the future minus the damped last observation
   int64_t evaluate_stride = 1; // every n-th test window is scored
   samplers::ScheduleOptions schedule = {.sigma_min = 0.02, .sigma_max = 80, .rho = 7};
   double sigma_data = 1.0;
@@ -60,7 +68,8 @@ struct Task {
   TrainingOptions training;
 };
 
-// Reads one task object; `places` decides the default network. kBadInput names key and problem.
+// Reads one task object; `places` decides the default network. "network" (or its kind
+// alone), "training" and "schedule" are objects whose keys are the fields above. kBadInput names key and problem.
 Result<Task> task_from_json(std::string_view text, storage::PlacesKind places);
 std::string to_json(const Task& task);
 

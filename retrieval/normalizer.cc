@@ -75,7 +75,7 @@ Result<Normalizer> Normalizer::fit(const storage::SeriesStore& store,
 }
 
 int64_t Normalizer::slot_of(int64_t state) const {
-  return slots_ == 1 ? 0 : slot_of_state(axis_, state);
+  return slots_ == 1 ? 0 : slot_of_state(axis_, options_.base, state);
 }
 
 void Normalizer::normalise_row(int64_t variable, int64_t slot, float* row) const {
@@ -133,8 +133,9 @@ std::string Normalizer::to_json() const {
   return json{{"kind", "normalizer"},
               {"version", kJsonVersion},
               {"variables", options_.variables},
-              {"base_kind", options_.base == Base::kMean ? "mean" : "slot_of_week"},
+              {"base_kind", kBaseWords[static_cast<int>(options_.base)]},
               {"train_states", options_.train_states},
+              {"smoothing", options_.smoothing},
               {"axis", axis_json(axis_)},
               {"log", log_},
               {"places", places_},
@@ -151,15 +152,17 @@ Status Normalizer::read_json(std::string_view text) {
   options_.variables = object.at("variables").get<std::vector<int32_t>>();
   options_.train_states = object.at("train_states").get<int64_t>();
   const std::string base_kind = object.at("base_kind").get<std::string>();
-  if (base_kind != "mean" && base_kind != "slot_of_week") {
+  const auto* word = std::find(std::begin(kBaseWords), std::end(kBaseWords), base_kind);
+  if (word == std::end(kBaseWords)) {
     return bad_input(fmt::format("normalizer field 'base_kind' is '{}'", base_kind));
   }
-  options_.base = base_kind == "mean" ? Base::kMean : Base::kSlotOfWeek;
+  options_.base = static_cast<Base>(word - std::begin(kBaseWords));
+  options_.smoothing = object.at("smoothing").get<int64_t>();
   axis_ = axis_from(object.at("axis"));
   SKIPCAST_TRY_OK(storage::validate(axis_));
   log_ = object.at("log").get<std::vector<bool>>();
   places_ = object.at("places").get<int64_t>();
-  slots_ = options_.base == Base::kMean ? 1 : slot_count(axis_);
+  slots_ = slot_count(axis_, options_.base);
   const int64_t variables = static_cast<int64_t>(options_.variables.size());
   if (variables == 0 || log_.size() != options_.variables.size() || places_ < 1 ||
       places_ > kSizeMax || variables > kSizeMax / (places_ * slots_)) {

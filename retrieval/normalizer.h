@@ -1,12 +1,14 @@
 // Per-variable, per-place normalisation with an optional slot climatology as the base.
 //
 // normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, else
-// identity; base = mean of g(x) over the training part, of the whole (kMean) or per slot of the
-// week (kSlotOfWeek), falling back to the whole where a slot has fewer than 3 values; scale =
-// standard deviation of g(x) - base. base() of a kSlotOfWeek fit is the slot-of-week climatology.
+// identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the training part:
+// of the whole (kMean), per slot of the week or of the day, falling back to the whole where a slot
+// has fewer than 3 values; or (kSeasonal) per slot of the day a regression on two harmonics of the
+// year, tabulated for every day of it. base() of a kSlotOfWeek fit is the usual climatology.
 // Slots: steps below a day: slots of the week (UTC, from Monday), one a step, at least 5 minutes
-// wide; axes with sessions: slots of the session, all weekdays together; calendar months: months
-// of the year; other steps of a day or more: half-months of the year (day 1-15, 16-end).
+// wide, or of the day (kSlotOfDay alike; kSeasonal at least an hour wide). For other axes kSlotOfDay
+// and kSeasonal mean kSlotOfWeek: axes with sessions: slots of the session, all weekdays together;
+// calendar months: months of the year; other steps: half-months of the year (day 1-15, 16-end).
 // Statistics come from the training part only: fit() takes its end. Plain C++: encoders and
 // networks share it. Values after fit(); thread-safe to read.
 #pragma once
@@ -22,12 +24,16 @@
 
 namespace skipcast::retrieval {
 
-enum class Base { kMean, kSlotOfWeek };
+enum class Base { kMean, kSlotOfWeek, kSlotOfDay, kSeasonal };
+
+// "mean", "slot_of_week", "slot_of_day", "seasonal": the words of recipes and files, by number.
+inline constexpr const char* kBaseWords[] = {"mean", "slot_of_week", "slot_of_day", "seasonal"};
 
 struct NormalizerOptions {
   std::vector<int32_t> variables;  // store variable numbers, in the order of the output
   Base base = Base::kMean;
   int64_t train_states = 0;        // statistics from states [0, train_states)
+  int64_t smoothing = 0;           // slots on each side that are averaged in (not kMean, kSeasonal)
 };
 
 class Normalizer {

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "retrieval/harmonics.h"
 #include "retrieval/slots.h"
 
 namespace skipcast::retrieval {
 namespace {
 
 constexpr int32_t kSlotValuesMin = 3;        // fewer: the slot takes the overall mean
+constexpr int64_t kSmoothingMax = 1000;
 constexpr int64_t kChunkValues = 1 << 21;    // floats read at once, about
 constexpr double kRelativeSpreadMin = 1e-6;  // below: the place does not vary
 
@@ -32,6 +34,10 @@ Status check_options(const storage::SeriesStore& store, const NormalizerOptions&
       return usage(fmt::format("variable number {} is outside 0..{}", variable, known - 1));
     }
   }
+  if (options.smoothing < 0 || options.smoothing > kSmoothingMax) {
+    return usage(fmt::format("smoothing over {} slots is outside 0..{}", options.smoothing,
+                             kSmoothingMax));
+  }
   if (options.train_states < 1 || options.train_states > store.size()) {
     return usage(fmt::format("a training part of {} states does not fit the archive's {}",
                              options.train_states, store.size()));
@@ -47,7 +53,8 @@ class Fitter {
       : store_(store), options_(options), progress_(progress) {
     const storage::Schema& schema = store.schema();
     made_.places = schema.places.count();
-    if (options.base == Base::kSlotOfWeek) made_.slots = slot_count(schema.axis);
+    made_.slots = slot_count(schema.axis, options.base);
+    seasonal_ = options.base == Base::kSeasonal && has_slots_of_day(schema.axis);
     for (const int32_t v : options.variables) {
       made_.log.push_back(schema.variables[static_cast<size_t>(v)].log_transform);
     }
@@ -57,8 +64,10 @@ class Fitter {
     const size_t cells = made_.log.size() * static_cast<size_t>(made_.places);
     sum_.assign(cells * static_cast<size_t>(made_.slots), 0);
     count_.assign(sum_.size(), 0);
+    if (seasonal_) harmonics_.resize(cells * static_cast<size_t>(made_.slots / kYearDays));
     SKIPCAST_TRY_OK(scan(0, [this](int64_t state, const float* row) { add_sums(state, row); }));
     SKIPCAST_TRY_OK(set_base());
+    if (seasonal_) set_seasonal_base();
     squares_.assign(cells, 0);
     SKIPCAST_TRY_OK(scan(0.5, [this](int64_t state, const float* row) { add_squares(state, row); }));
     set_scale();
@@ -121,11 +130,12 @@ class Fitter {
   }
 
   int64_t slot_of(int64_t state) const {
-    return made_.slots == 1 ? 0 : slot_of_state(store_.schema().axis, state);
+    return made_.slots == 1 ? 0 : slot_of_state(store_.schema().axis, options_.base, state);
   }
 
   void add_sums(int64_t state, const float* row) {
     const size_t places = static_cast<size_t>(made_.places);
+    const Harmonics::Row phase = Harmonics::row_at(slot_of(state) / slots_of_day());
     for (size_t v = 0; v < made_.log.size(); ++v) {
       const size_t begin = at(v, slot_of(state));
       for (size_t p = 0; p < places; ++p) {
@@ -133,7 +143,52 @@ class Fitter {
         if (!std::isfinite(value)) continue;
         sum_[begin + p] += double{value};
         ++count_[begin + p];
+        if (seasonal_) harmonics_[harmonics_at(v, slot_of(state)) + p].add(phase, double{value});
       }
+    }
+  }
+
+  int64_t slots_of_day() const { return seasonal_ ? made_.slots / kYearDays : made_.slots; }
+
+  // First index of (variable, slot of the day) in harmonics_.
+  size_t harmonics_at(size_t v, int64_t slot) const {
+    return (v * static_cast<size_t>(slots_of_day()) +
+            static_cast<size_t>(slot % slots_of_day())) * static_cast<size_t>(made_.places);
+  }
+
+  void set_seasonal_base() {
+    const size_t places = static_cast<size_t>(made_.places);
+    for (size_t v = 0; v < made_.log.size(); ++v) {
+      for (int64_t of_day = 0; of_day < slots_of_day(); ++of_day) {
+        for (size_t p = 0; p < places; ++p) {
+          const auto factors = harmonics_[harmonics_at(v, of_day) + p].solve();
+          if (!factors) continue;  // too few values: the overall mean set_base() chose
+          for (int64_t day = 0; day < kYearDays; ++day) {
+            made_.base[at(v, day * slots_of_day() + of_day) + p] =
+                static_cast<float>(Harmonics::value(*factors, Harmonics::row_at(day)));
+          }
+        }
+      }
+    }
+  }
+
+  // Sums of a slot and its neighbours: around the circle, or within the session.
+  void smooth(size_t v, size_t p) {
+    const bool circle = store_.schema().axis.session_states == 0;
+    std::vector<double> sums(static_cast<size_t>(made_.slots), 0);
+    std::vector<int64_t> counts(sums.size(), 0);
+    for (int64_t slot = 0; slot < made_.slots; ++slot) {
+      for (int64_t shift = -options_.smoothing; shift <= options_.smoothing; ++shift) {
+        int64_t from = slot + shift;
+        if (circle) from = (from % made_.slots + made_.slots) % made_.slots;
+        if (from < 0 || from >= made_.slots) continue;
+        sums[static_cast<size_t>(slot)] += sum_[at(v, from) + p];
+        counts[static_cast<size_t>(slot)] += count_[at(v, from) + p];
+      }
+    }
+    for (int64_t slot = 0; slot < made_.slots; ++slot) {
+      sum_[at(v, slot) + p] = sums[static_cast<size_t>(slot)];
+      count_[at(v, slot) + p] = counts[static_cast<size_t>(slot)];
     }
   }
 
@@ -165,9 +220,10 @@ class Fitter {
                                      name(v), place_name(store_.schema().places, p)));
       }
       overall_[i] /= static_cast<double>(total_[i]);
+      if (options_.smoothing > 0 && made_.slots > 1 && !seasonal_) smooth(v, p);
       for (int64_t slot = 0; slot < made_.slots; ++slot) {
         const size_t j = at(v, slot) + p;
-        const bool enough = made_.slots == 1 || count_[j] >= kSlotValuesMin;
+        const bool enough = !seasonal_ && (made_.slots == 1 || count_[j] >= kSlotValuesMin);
         made_.base[j] = static_cast<float>(enough ? sum_[j] / count_[j] : overall_[i]);
       }
     }
@@ -187,6 +243,8 @@ class Fitter {
   const NormalizerOptions& options_;
   const Progress& progress_;
   NormalizerStatistics made_;
+  bool seasonal_ = false;
+  std::vector<Harmonics> harmonics_;             // [v, slots of the day, p]
   std::vector<double> sum_, squares_, overall_;  // [v, slots, p], [v, p], [v, p]
   std::vector<int64_t> count_, total_;           // [v, slots, p], [v, p]
 };

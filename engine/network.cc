@@ -1,0 +1,144 @@
+#include "engine/network.h"
+
+#include <torch/nn.h>
+
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <span>
+
+#include "samplers/noise.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kInitialisation = -1;  // NoiseKey::query of initial weights; origins are times
+constexpr int64_t kSigmaFrequencies = 16;
+constexpr double kHalfPi = std::numbers::pi / 2;
+
+// Standard normal, [numel].
+at::Tensor normal_values(int64_t numel, uint64_t seed, int64_t stream) {
+  const std::array<int64_t, 1> member = {0};
+  return samplers::gaussian(seed, kInitialisation, member, stream, {numel}).view({numel});
+}
+
+}  // namespace
+
+void fill_normal(at::Tensor& parameter, uint64_t seed, int64_t stream, double scale) {
+  const at::NoGradGuard no_grad;
+  parameter.copy_((normal_values(parameter.numel(), seed, stream) * scale).view_as(parameter));
+}
+
+NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots) {
+  NetworkShape shape;
+  shape.context_states = task.spec.context_states;
+  shape.future_states = task.spec.future_states;
+  shape.variables = static_cast<int64_t>(task.variables.size());
+  shape.context_variables = static_cast<int64_t>(task.context_variables.size());
+  shape.places = places.count();
+  shape.calendar = calendar_features(task);
+  if (slots > 1) shape.base_states = task.spec.span();
+  if (places.kind == storage::PlacesKind::kGrid) {
+    shape.rows = static_cast<int64_t>(places.lat.size());
+    shape.columns = static_cast<int64_t>(places.lon.size());
+  }
+  if (!places.adjacency.empty()) {
+    auto* data = const_cast<float*>(places.adjacency.data());  // cloned at once
+    shape.adjacency = at::from_blob(data, {shape.places, shape.places}, at::kFloat).clone();
+  }
+  return shape;
+}
+
+at::Tensor drop(const at::Tensor& x, double rate, const DropoutSource& source) {
+  if (rate <= 0 || !source.generator) return x;
+  return x * at::empty_like(x).bernoulli_(1 - rate, source.generator).div_(1 - rate);
+}
+
+void Network::initialise(uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  int64_t stream = 0;
+  for (auto& parameter : parameters()) {
+    ++stream;
+    if (parameter.dim() < 2) {
+      parameter.zero_();
+      continue;
+    }
+    // Normal with the variance of the uniform law on +-1/sqrt(fan-in).
+    const int64_t fan_in = parameter.numel() / parameter.size(0);
+    fill_normal(parameter, seed, stream, 1 / std::sqrt(3.0 * static_cast<double>(fan_in)));
+  }
+  for (auto& module : modules(false)) {
+    if (auto* norm = module->as<torch::nn::LayerNormImpl>(); norm && norm->weight.defined()) {
+      norm->weight.fill_(1);
+    }
+    if (auto* norm = module->as<torch::nn::GroupNormImpl>()) norm->weight.fill_(1);
+  }
+  initialise_special(seed);
+}
+
+int64_t Network::parameter_count() const {
+  int64_t count = 0;
+  for (const auto& parameter : parameters()) count += parameter.numel();
+  return count;
+}
+
+std::shared_ptr<Network> make_network(const NetworkOptions& options, const NetworkShape& shape) {
+  return options.kind == NetworkKind::kGrid ? make_grid_net(options, shape)
+                                            : make_graph_net(options, shape);
+}
+
+SigmaEmbedding::SigmaEmbedding(int64_t width) {
+  first_ = register_module("first", torch::nn::Linear(2 * kSigmaFrequencies, width));
+  second_ = register_module("second", torch::nn::Linear(width, width));
+  frequencies_ = at::empty({kSigmaFrequencies}, at::kFloat);
+  float* out = frequencies_.data_ptr<float>();
+  for (int64_t i = 0; i < kSigmaFrequencies; ++i) {
+    out[i] = static_cast<float>(kHalfPi * std::exp2(static_cast<double>(i) / 3));
+  }
+}
+
+at::Tensor SigmaEmbedding::forward(const at::Tensor& c_noise) {
+  const at::Tensor phase = c_noise.unsqueeze(1) * frequencies_;
+  return at::silu(second_(at::silu(first_(at::cat({phase.cos(), phase.sin()}, 1)))));
+}
+
+Attention::Attention(int64_t width, int64_t heads, int64_t inducing)
+    : heads_(heads), inducing_(inducing) {
+  qkv_ = register_module("qkv", torch::nn::Linear(width, 3 * width));
+  output_ = register_module("output", torch::nn::Linear(width, width));
+  if (inducing_ == 0) return;
+  points_ = register_parameter("points", at::zeros({inducing_, width}));
+  query_ = register_module("query", torch::nn::Linear(width, width));
+  summary_ = register_module("summary", torch::nn::Linear(width, 2 * width));
+}
+
+void Attention::initialise_special(uint64_t seed) {
+  constexpr int64_t kPointsStream = 1 << 20;
+  if (inducing_ > 0) fill_normal(points_, seed, kPointsStream, 0.02);
+}
+
+// [B, P, width] -> [B, heads, P, width / heads].
+at::Tensor Attention::split(const at::Tensor& x) const {
+  return x.view({x.size(0), x.size(1), heads_, -1}).transpose(1, 2);
+}
+
+at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const at::Tensor& bias) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)) / static_cast<double>(heads_));
+  at::Tensor scores = at::matmul(split(q) * scale, split(k).transpose(-2, -1));
+  if (bias.defined()) scores = scores + bias;
+  const at::Tensor mixed = at::matmul(at::softmax(scores, -1), split(v));
+  return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), -1});
+}
+
+at::Tensor Attention::forward(const at::Tensor& x, const at::Tensor& bias) {
+  const auto parts = qkv_(x).chunk(3, -1);
+  const at::Tensor q = parts[0].contiguous(), k = parts[1].contiguous(), v = parts[2].contiguous();
+  if (inducing_ == 0) return output_(attend(q, k, v, bias));
+  const at::Tensor asked = query_(points_).unsqueeze(0).expand({x.size(0), -1, -1}).contiguous();
+  const at::Tensor summaries = attend(asked, k, v, {}) + points_;
+  const auto keyed = summary_(summaries).chunk(2, -1);
+  return output_(attend(q, keyed[0].contiguous(), keyed[1].contiguous(), {}));
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,102 @@
+// The raw networks F(c_in x; c_noise, context) behind a model, and the layers they share.
+// Internal to engine: users see Model's Denoiser, which adds the EDM preconditioning.
+//
+// A network is used in two calls: encode() once per query, denoise() once per step. Rows of a
+// batch never mix, so a member's bits do not depend on the others in its batch.
+#pragma once
+
+#include <torch/nn.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/dataset.h"
+#include "engine/task.h"
+
+namespace skipcast::engine {
+
+struct NetworkShape {
+  int64_t context_states = 0, future_states = 0;
+  int64_t variables = 0;          // targets V
+  int64_t context_variables = 0;  // Vc
+  int64_t places = 0;
+  int64_t calendar = 0;           // features
+  int64_t base_states = 0;        // time steps of ContextBatch::base
+  int64_t rows = 0, columns = 0;  // of a grid
+  at::Tensor adjacency;           // [P, P] or undefined
+};
+
+// The shape of a task's batches; `slots` is the normalizer's.
+NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots);
+
+// Where the dropout of a training step gets its bits; without a generator nothing is dropped.
+// Each step sets a generator of its own (seed, step), so that a resumed run repeats it.
+struct DropoutSource {
+  std::optional<at::Generator> generator;
+};
+
+// x with a share `rate` of its elements zeroed and the rest scaled up, while a generator is set.
+at::Tensor drop(const at::Tensor& x, double rate, const DropoutSource& source);
+
+class Network : public torch::nn::Module {
+ public:
+  // What denoise() needs to know of the contexts: tensors whose first dimension is B.
+  virtual std::vector<at::Tensor> encode(const ContextBatch& contexts) = 0;
+  // x [N, T_out, V, P] scaled by c_in; c_noise [N] or [1]; conditioning rows N, or 1 for all.
+  // Returns F, shaped like x.
+  virtual at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
+                             const std::vector<at::Tensor>& conditioning) = 0;
+
+  // Fills every parameter as a function of the seed (weights uniform in +-1/sqrt(fan-in) as in
+  // PyTorch's linear layers, vectors 0), then lets the network set its special ones.
+  void initialise(uint64_t seed);
+  int64_t parameter_count() const;
+  DropoutSource& dropout_source() { return *dropout_; }
+
+ protected:
+  // Zero-initialised outputs, open gates, small embeddings.
+  virtual void initialise_special(uint64_t seed) = 0;
+  std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();
+};
+
+std::shared_ptr<Network> make_network(const NetworkOptions& options, const NetworkShape& shape);
+std::shared_ptr<Network> make_graph_net(const NetworkOptions& options, const NetworkShape& shape);
+std::shared_ptr<Network> make_grid_net(const NetworkOptions& options, const NetworkShape& shape);
+
+// Features of ln(sigma)/4: cos and sin at 16 frequencies, two layers with SiLU. [N] -> [N, width].
+class SigmaEmbedding : public torch::nn::Module {
+ public:
+  explicit SigmaEmbedding(int64_t width);
+  at::Tensor forward(const at::Tensor& c_noise);
+
+ private:
+  torch::nn::Linear first_{nullptr}, second_{nullptr};
+  at::Tensor frequencies_;
+};
+
+// Multi-head attention between tokens [B, P, width]; with inducing points (Lee et al. 2019, Set
+// Transformer, ISAB without its inner MLPs) m learned queries first summarise all tokens, and the
+// tokens attend to the m summaries: cost P m instead of P^2. `bias` [heads, P, P] may be undefined.
+class Attention : public torch::nn::Module {
+ public:
+  Attention(int64_t width, int64_t heads, int64_t inducing);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& bias = {});
+  void initialise_special(uint64_t seed);
+  torch::nn::Linear& output() { return output_; }
+
+ private:
+  at::Tensor split(const at::Tensor& x) const;
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                    const at::Tensor& bias) const;
+
+  int64_t heads_, inducing_;
+  torch::nn::Linear qkv_{nullptr}, output_{nullptr}, query_{nullptr}, summary_{nullptr};
+  at::Tensor points_;
+};
+
+// In-place values of one parameter as a function of (seed, stream): standard normal * scale.
+void fill_normal(at::Tensor& parameter, uint64_t seed, int64_t stream, double scale);
+
+}  // namespace skipcast::engine
