@@ -48,8 +48,10 @@ AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& datase
 }
 
 std::string AnalogKeys::file(const std::string& name) const {
-  const auto folder = std::filesystem::path(dataset_.store().path()) / "index";
+  const std::filesystem::path archive = dataset_.store().path();
   std::error_code ignored;  // an unwritable archive is reported by whoever writes the file
+  if (!std::filesystem::is_directory(archive, ignored)) return "";  // a store without a folder
+  const std::filesystem::path folder = archive / "index";
   std::filesystem::create_directories(folder, ignored);
   const std::string task = std::filesystem::path(model_->task().name).stem().string();
   return (folder / fmt::format("{}.{}", task, name)).string();

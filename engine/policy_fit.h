@@ -1,0 +1,38 @@
+// From trials on all validation windows to the Pareto front and a policy: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "engine/tuner.h"
+
+namespace skipcast::engine {
+
+// Evaluations a member, its share of the shared ones included.
+double cost(const Trial& trial, int64_t members);
+
+// Marks trials that no other one beats in score at no more cost.
+void mark_front(std::span<Trial> trials, int64_t members);
+
+// The best trial at each NFE, ascending; only cold starts, or any.
+enum class Starts { kAny, kCold };
+std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
+
+// Retrieval distance of each query, by its origin's time.
+using Distances = std::map<int64_t, double>;
+
+// The bins of a policy. One half of the queries (alternate blocks of four) chooses, the other half
+// must confirm. First one setting for all: the cheapest within half a percent of the best; a cold
+// start at the same NFE unless the other half confirms that it is better. Then two or three bins
+// by quantiles of distance, each with its best setting of no more cost, accepted only if the other
+// half confirms a gain over the single setting. Queries farther than any seen get the cold start.
+// REQUIRES a cold trial.
+std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
+                                int64_t members);
+
+// The single setting fit_bins starts from.
+const Trial& single_choice(std::span<const Trial> trials, int64_t members);
+
+}  // namespace skipcast::engine

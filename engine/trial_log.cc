@@ -1,0 +1,127 @@
+#include "engine/trial_log.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/options_json.h"
+#include "storage/file_io.h"
+
+namespace skipcast::engine {
+namespace {
+
+using nlohmann::json;
+constexpr int64_t kLogBytesMax = int64_t{1} << 30;
+
+json result_json(const Trial& trial) {
+  json origins = json::array(), sums = json::array(), weights = json::array();
+  for (const Contribution& each : trial.crps_by_query) {
+    origins.push_back(each.origin);
+    sums.push_back(each.sum);
+    weights.push_back(each.weight);
+  }
+  return {{"crps", trial.crps},
+          {"energy", trial.energy},
+          {"variogram", trial.variogram},
+          {"spread_skill", trial.spread_skill},
+          {"nfe", trial.nfe},
+          {"nfe_shared", trial.nfe_shared},
+          {"seconds_per_query", trial.seconds_per_query},
+          {"origins", std::move(origins)},
+          {"crps_sums", std::move(sums)},
+          {"crps_weights", std::move(weights)}};
+}
+
+double number(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+Trial trial_from(const json& line, const ForecastOptions& options) {
+  Trial trial = {.options = options};
+  line.at("setting").at("windows").get_to(trial.windows);
+  const json& result = line.at("result");
+  trial.crps = number(result.at("crps"));
+  trial.energy = number(result.at("energy"));
+  trial.variogram = number(result.at("variogram"));
+  trial.spread_skill = number(result.at("spread_skill"));
+  trial.nfe = number(result.at("nfe"));
+  trial.nfe_shared = number(result.at("nfe_shared"));
+  trial.seconds_per_query = number(result.at("seconds_per_query"));
+  const json &origins = result.at("origins"), &sums = result.at("crps_sums");
+  const json& weights = result.at("crps_weights");
+  for (size_t i = 0; i < origins.size(); ++i) {
+    trial.crps_by_query.push_back({origins.at(i).get<int64_t>(), number(sums.at(i)),
+                                   number(weights.at(i))});
+  }
+  return trial;
+}
+
+}  // namespace
+
+TrialLog::TrialLog(std::string path, TrialContext context)
+    : path_(std::move(path)), context_(std::move(context)) {}
+
+Result<std::unique_ptr<TrialLog>> TrialLog::open(const std::string& path,
+                                                 const TrialContext& context) {
+  std::unique_ptr<TrialLog> log(new TrialLog(path, context));
+  SKIPCAST_TRY_OK(log->read_lines());
+  log->file_.reset(std::fopen(path.c_str(), "a"));
+  if (!log->file_) return storage::system_error("open", path, errno);
+  return log;
+}
+
+Status TrialLog::read_lines() {
+  Result<std::string> text = storage::read_file(path_, kLogBytesMax);
+  if (text.status().code() == Code::kNotFound) return {};
+  SKIPCAST_TRY_OK(text.status());
+  if (!text->empty() && !text->ends_with('\n')) {
+    // The last line was cut short: take it off, so that the next one stands alone.
+    text->erase(text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1);
+    SKIPCAST_TRY_OK(storage::write_file_durably(path_, *text));
+  }
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    const json parsed = json::parse(line, nullptr, false);
+    if (!parsed.is_object() || !parsed.contains("setting")) continue;
+    try {
+      const json& setting = parsed.at("setting");
+      const Result<ForecastOptions> options = options_from_json(setting.at("options"));
+      if (options.ok()) trials_[setting.dump()] = trial_from(parsed, *options);
+    } catch (const json::exception&) {
+      continue;  // another version's line: tried again
+    }
+  }
+  return {};
+}
+
+std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows) const {
+  const json setting = {{"options", options_json(options)},
+                        {"windows", windows},
+                        {"members", context_.members},
+                        {"seed", fmt::format("{}", context_.seed)},
+                        {"archive_mode", word(context_.archive)},
+                        {"archive_id", context_.archive_id},
+                        {"model_fingerprint", context_.model_fingerprint}};
+  return setting.dump();
+}
+
+std::optional<Trial> TrialLog::find(const ForecastOptions& options, int64_t windows) const {
+  const auto at = trials_.find(setting_of(options, windows));
+  if (at == trials_.end()) return std::nullopt;
+  return at->second;
+}
+
+Status TrialLog::add(const Trial& trial) {
+  const std::string setting = setting_of(trial.options, trial.windows);
+  const std::string line = fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting,
+                                       result_json(trial).dump());
+  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
+                       std::fflush(file_.get()) == 0;
+  if (!written) return storage::system_error("write", path_, errno);
+  trials_[setting] = trial;
+  return {};
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,317 @@
+#include "engine/tuner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "engine/policy_fit.h"
+#include "engine/trial_log.h"
+#include "engine/tuner_plan.h"
+#include "storage/file_io.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr double kCoarseShare = 0.5;     // of the budget
+constexpr int64_t kCoarseWindowsMin = 16;
+constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
+constexpr int64_t kVariogramPairs = 64;
+constexpr int64_t kDistanceAnalogs = 8;
+
+class Tuner {
+ public:
+  Tuner(Forecaster& forecaster, const TuneRequest& request, TrialLog& log)
+      : forecaster_(forecaster),
+        request_(request),
+        log_(log),
+        schedule_(forecaster.model().task().schedule) {}
+
+  Status sweep();
+  Result<TuneReport> report() &&;
+
+ private:
+  enum class Budget { kLimited, kUnlimited };
+
+  Status coarse();
+  Status refine();
+  Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
+  Result<Trial> tried(const ForecastOptions& options, int64_t windows);
+  bool out_of_budget() const { return spent_s_ >= allowed_s_; }
+  bool is_there(const ForecastOptions& options, int64_t windows) const;
+  std::vector<Trial> coarse_at(int64_t nfe) const;
+  std::vector<Trial> full() const;
+  Status add_policy(TuneReport& report);
+  Result<Distances> distances(KeyKind key);
+  double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
+  int64_t coarse_windows() const {
+    return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
+  }
+
+  Forecaster& forecaster_;
+  const TuneRequest& request_;
+  TrialLog& log_;
+  const samplers::ScheduleOptions schedule_;
+  std::vector<Trial> trials_;
+  int64_t reused_ = 0;
+  double spent_s_ = 0, allowed_s_ = 0;  // on new trials
+  bool left_out_ = false;
+};
+
+Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
+  if (std::optional<Trial> known = log_.find(options, windows)) {
+    ++reused_;
+    return *std::move(known);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const EvaluateRequest request = {.part = Part::kValidation,
+                                   .windows_max = windows,
+                                   .members = request_.members,
+                                   .seed = request_.seed,
+                                   .archive = request_.archive,
+                                   .candidates = {{.name = describe(options), .options = options}},
+                                   .score = {.pairs_max = kVariogramPairs},
+                                   .physical_scores = false,
+                                   .progress = [this](const ProgressStep& step) {
+                                     return tell(request_.progress,
+                                                 {fraction(), "tune", step.detail});
+                                   }};
+  SKIPCAST_TRY(const Evaluation evaluation, evaluate(forecaster_, request));
+  const CandidateScores& row = evaluation.rows.front();
+  const Trial trial = {.options = options,
+                       .windows = windows,
+                       .crps = row.normalised.crps_fair,
+                       .energy = row.normalised.energy_fair,
+                       .variogram = row.normalised.variogram,
+                       .spread_skill = row.normalised.spread_skill,
+                       .nfe = row.nfe,
+                       .nfe_shared = row.nfe_shared,
+                       .seconds_per_query = row.seconds_per_query,
+                       .crps_by_query = row.normalised_rows.contributions(Metric::kCrpsFair)};
+  SKIPCAST_TRY_OK(log_.add(trial));
+  spent_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return trial;
+}
+
+Status Tuner::run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget) {
+  for (const ForecastOptions& options : plan) {
+    if (is_there(options, windows)) continue;
+    const bool known = log_.find(options, windows).has_value();
+    if (!known && budget == Budget::kLimited && out_of_budget()) {
+      left_out_ = true;
+      continue;  // later ones may be known from an earlier run
+    }
+    SKIPCAST_TRY(Trial trial, tried(options, windows));
+    trials_.push_back(std::move(trial));
+  }
+  return {};
+}
+
+// In this sweep already (plans overlap).
+bool Tuner::is_there(const ForecastOptions& options, int64_t windows) const {
+  const std::string wanted = describe(options);
+  return std::any_of(trials_.begin(), trials_.end(), [&](const Trial& trial) {
+    return trial.windows == windows && describe(trial.options) == wanted;
+  });
+}
+
+std::vector<Trial> Tuner::coarse_at(int64_t nfe) const {
+  std::vector<Trial> out;
+  for (const Trial& trial : trials_) {
+    if (trial.windows == coarse_windows() && trial.options.steps == nfe) out.push_back(trial);
+  }
+  return out;
+}
+
+std::vector<Trial> Tuner::full() const {
+  std::vector<Trial> out;
+  for (const Trial& trial : trials_) {
+    if (trial.windows == request_.windows) out.push_back(trial);
+  }
+  return out;
+}
+
+// Everything at one NFE, then what was good there at the others.
+Status Tuner::coarse() {
+  allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
+  const int64_t wide = std::min(kWideNfe, request_.nfe_max);
+  SKIPCAST_TRY_OK(run(cold_plan(request_.nfe_max), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(no_chain_plan(), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(wide_plan(schedule_, wide), coarse_windows(), Budget::kLimited));
+  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
+    if (nfe == wide || nfe == 0) continue;
+    const std::vector<Trial> seen = coarse_at(wide);
+    SKIPCAST_TRY_OK(run(transfer_plan(schedule_, seen, nfe), coarse_windows(), Budget::kLimited));
+  }
+  return {};
+}
+
+// The best of each NFE on all windows, cold beside them; the first NFE whatever the budget.
+Status Tuner::refine() {
+  allowed_s_ = request_.budget_minutes * 60;
+  Budget budget = Budget::kUnlimited;
+  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
+    SKIPCAST_TRY_OK(run(refine_plan(schedule_, coarse_at(nfe), nfe), request_.windows, budget));
+    budget = Budget::kLimited;
+  }
+  // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
+  for (const ForecastOptions& options : cold_plan(request_.nfe_max)) {
+    SKIPCAST_TRY_OK(run({options}, request_.windows, budget));
+  }
+  return {};
+}
+
+Status Tuner::sweep() {
+  SKIPCAST_TRY_OK(coarse());
+  return refine();
+}
+
+Result<Distances> Tuner::distances(KeyKind key) {
+  const ForecastOptions options = {.start = {.kind = StartKind::kAnalog, .key = key},
+                                   .members = kDistanceAnalogs,
+                                   .archive = request_.archive,
+                                   .tuning_band = true};
+  Distances found;
+  const storage::TimeAxis& axis = forecaster_.store().schema().axis;
+  for (const int64_t origin : scored_origins(forecaster_, Part::kValidation, request_.windows)) {
+    SKIPCAST_TRY(found[axis.time_at(origin)], forecaster_.retrieval_distance(origin, options));
+  }
+  return found;
+}
+
+// CRPS (or NFE) of the queries when each takes its bin's trial.
+void validate(const std::vector<Trial>& trials, const Distances& distances, Policy& policy) {
+  double sum = 0, weight = 0, nfe = 0, energy = 0;
+  int64_t queries = 0;
+  for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
+    const auto at = distances.find(trials.front().crps_by_query[i].origin);
+    const double distance = at == distances.end() ? 0 : at->second;
+    const std::string wanted = describe(choose(policy, distance, {}));
+    const auto trial = std::find_if(trials.begin(), trials.end(), [&](const Trial& each) {
+      return describe(each.options) == wanted;
+    });
+    if (trial == trials.end()) continue;
+    sum += trial->crps_by_query[i].sum;
+    weight += trial->crps_by_query[i].weight;
+    nfe += trial->nfe;
+    energy += trial->energy;
+    ++queries;
+  }
+  policy.validation_crps = sum / weight;
+  policy.validation_energy = energy / static_cast<double>(queries);
+  policy.mean_nfe = nfe / static_cast<double>(queries);
+}
+
+Status Tuner::add_policy(TuneReport& report) {
+  const std::vector<Trial> trials = full();
+  Policy& policy = report.policy;
+  policy = {.name = request_.name,
+            .task = forecaster_.model().task().name,
+            .archive_id = forecaster_.store().store_id(),
+            .model_fingerprint = forecaster_.model().fingerprint(),
+            .distance_k = kDistanceAnalogs};
+  const Trial& single = single_choice(trials, request_.members);
+  Distances found;
+  if (single.options.start.kind == StartKind::kAnalog) {
+    policy.distance_key = single.options.start.key;
+    SKIPCAST_TRY(found, distances(policy.distance_key));
+  }
+  policy.bins = fit_bins(trials, found, request_.members);
+  validate(trials, found, policy);
+  return save(policy, report.policy_path);
+}
+
+std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
+  std::string text =
+      "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
+      "alignment,decay_tau,entry_sigma,solver,windows,on_front\n";
+  for (const Trial& trial : trials) {
+    const ForecastOptions& options = trial.options;
+    const StartOptions& start = options.start;
+    const bool past = start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom;
+    text += fmt::format(
+        "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{}\n", trial.nfe,
+        trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps, trial.energy,
+        trial.variogram, trial.spread_skill, word(start.kind),
+        start.kind == StartKind::kAnalog ? word(start.key) : "",
+        past ? word(start.alignment) : "", past ? fmt::format("{:g}", start.decay_tau) : "",
+        options.depth.entry_sigma ? fmt::format("{:.6g}", *options.depth.entry_sigma) : "",
+        options.solver, trial.windows, trial.on_front ? 1 : 0);
+  }
+  return text;
+}
+
+Result<TuneReport> Tuner::report() && {
+  TuneReport report;
+  const std::string base =
+      (std::filesystem::path(forecaster_.store().path()) / "policies" / request_.name).string();
+  report.policy_path = base + ".json";
+  report.front_csv_path = base + ".front.csv";
+  report.trials_path = base + ".trials.jsonl";
+  SKIPCAST_TRY_OK(add_policy(report));
+  std::vector<Trial> complete = full();
+  mark_front(complete, request_.members);
+  std::stable_sort(complete.begin(), complete.end(), [](const Trial& a, const Trial& b) {
+    return a.nfe != b.nfe ? a.nfe < b.nfe : a.crps < b.crps;
+  });
+  SKIPCAST_TRY_OK(storage::write_file_durably(report.front_csv_path,
+                                              front_csv(complete, request_.members)));
+  report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
+  report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
+  report.trials_reused = reused_;
+  report.budget_spent = left_out_;
+  for (Trial& trial : trials_) {
+    if (trial.windows != request_.windows) report.trials.push_back(std::move(trial));
+  }
+  report.trials.insert(report.trials.end(), complete.begin(), complete.end());
+  return report;
+}
+
+}  // namespace
+
+std::string describe(const ForecastOptions& options) {
+  const StartOptions& start = options.start;
+  std::string text = word(start.kind);
+  if (start.kind == StartKind::kAnalog) text += fmt::format(" key={}", word(start.key));
+  if (start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom) {
+    text += fmt::format(" align={}", word(start.alignment));
+    const bool decays = start.alignment == Alignment::kOffset || start.alignment == Alignment::kHalf;
+    if (decays && std::isfinite(start.decay_tau)) text += fmt::format(" tau={:g}", start.decay_tau);
+  }
+  if (options.depth.entry_sigma) text += fmt::format(" sigma={:.3g}", *options.depth.entry_sigma);
+  if (options.depth.skip_fraction) text += fmt::format(" skip={:g}", *options.depth.skip_fraction);
+  if (options.depth.skip_steps) text += fmt::format(" skip={}", *options.depth.skip_steps);
+  return text + fmt::format(" steps={} {}", options.steps, options.solver);
+}
+
+Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
+  if (request.windows < 1 || request.members < 1 || request.nfe_max < 1) {
+    return usage("tuning needs at least 1 window, 1 member and 1 evaluation");
+  }
+  if (!(request.budget_minutes > 0)) return usage("the budget must be more than 0 minutes");
+  TuneRequest named = request;
+  if (named.name.empty()) {
+    named.name = std::filesystem::path(forecaster.model().task().name).stem().string();
+  }
+  const auto windows = static_cast<int64_t>(
+      scored_origins(forecaster, Part::kValidation, named.windows).size());
+  named.windows = std::min(named.windows, std::max<int64_t>(windows, 1));
+  const auto folder = std::filesystem::path(forecaster.store().path()) / "policies";
+  std::error_code ignored;  // opening the log reports a folder that cannot be made
+  std::filesystem::create_directories(folder, ignored);
+  const TrialContext context = {.archive_id = forecaster.store().store_id(),
+                                .model_fingerprint = forecaster.model().fingerprint(),
+                                .members = named.members,
+                                .seed = named.seed,
+                                .archive = named.archive};
+  SKIPCAST_TRY(const std::unique_ptr<TrialLog> log,
+               TrialLog::open((folder / (named.name + ".trials.jsonl")).string(), context));
+  Tuner tuner(forecaster, named, *log);
+  SKIPCAST_TRY_OK(tuner.sweep());
+  return std::move(tuner).report();
+}
+
+}  // namespace skipcast::engine

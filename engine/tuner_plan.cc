@@ -1,0 +1,189 @@
+#include "engine/tuner_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kGridSigmas = 9;
+constexpr size_t kAnalogSettings = 3;   // (key, alignment) pairs carried to other NFE
+constexpr double kLikelySigma = 3;      // where good entries were found on traffic and air
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Move {
+  Alignment alignment;
+  double tau;
+};
+constexpr Move kMoves[] = {{Alignment::kOffset, kInfinity}, {Alignment::kResidual, kInfinity},
+                           {Alignment::kOffset, 6},         {Alignment::kHalf, kInfinity},
+                           {Alignment::kOffset, 2}};
+constexpr KeyKind kKeysTried[] = {KeyKind::kContext, KeyKind::kForecast};
+
+double grid_step(const samplers::ScheduleOptions& schedule) {
+  return std::log(schedule.sigma_max / schedule.sigma_min) / static_cast<double>(kGridSigmas - 1);
+}
+
+// The grid with the likeliest sigmas first.
+std::vector<double> likely_first(const samplers::ScheduleOptions& schedule) {
+  std::vector<double> sigmas = sigma_grid(schedule, kGridSigmas);
+  std::stable_sort(sigmas.begin(), sigmas.end(), [](double a, double b) {
+    return std::abs(std::log(a / kLikelySigma)) < std::abs(std::log(b / kLikelySigma));
+  });
+  return sigmas;
+}
+
+std::vector<StartOptions> analog_starts() {
+  std::vector<StartOptions> starts;
+  for (const Move& move : kMoves) {
+    for (const KeyKind key : kKeysTried) {
+      starts.push_back({.kind = StartKind::kAnalog, .key = key, .alignment = move.alignment,
+                        .decay_tau = move.tau});
+    }
+  }
+  return starts;
+}
+
+std::vector<StartOptions> control_starts() {
+  return {{.kind = StartKind::kPersist},
+          {.kind = StartKind::kMean},
+          {.kind = StartKind::kRandom, .alignment = Alignment::kOffset},
+          {.kind = StartKind::kRandom, .alignment = Alignment::kResidual}};
+}
+
+ForecastOptions chain(const StartOptions& start, double sigma, int64_t nfe) {
+  ForecastOptions options = {.start = start, .steps = nfe};
+  if (nfe > 0) options.depth.entry_sigma = sigma;
+  return options;
+}
+
+ForecastOptions cold(int64_t nfe) {
+  return {.start = {.kind = StartKind::kCold}, .steps = std::max<int64_t>(nfe, 1)};
+}
+
+// The same but for sigma and steps.
+bool same_start(const StartOptions& a, const StartOptions& b) {
+  return a.kind == b.kind && a.key == b.key && a.alignment == b.alignment &&
+         a.decay_tau == b.decay_tau;
+}
+
+bool is_control(StartKind kind) {
+  return kind == StartKind::kMean || kind == StartKind::kRandom || kind == StartKind::kPersist;
+}
+
+// Trials in order of score, the best of each start only, cold ones left out.
+std::vector<const Trial*> best_of_each_start(std::span<const Trial> trials) {
+  std::vector<const Trial*> sorted, best;
+  for (const Trial& trial : trials) {
+    if (trial.options.start.kind != StartKind::kCold) sorted.push_back(&trial);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Trial* a, const Trial* b) { return a->crps < b->crps; });
+  for (const Trial* trial : sorted) {
+    const bool seen = std::any_of(best.begin(), best.end(), [&](const Trial* other) {
+      return same_start(other->options.start, trial->options.start);
+    });
+    if (!seen) best.push_back(trial);
+  }
+  return best;
+}
+
+// At most `analogs` analog settings and the best of each control kind, or the best control alone.
+std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs,
+                                 size_t controls) {
+  std::vector<const Trial*> kept;
+  std::vector<StartKind> kinds;
+  size_t analogs_kept = 0;
+  for (const Trial* trial : best_of_each_start(trials)) {
+    const StartKind kind = trial->options.start.kind;
+    if (kind == StartKind::kAnalog && analogs_kept < analogs) {
+      kept.push_back(trial);
+      ++analogs_kept;
+    }
+    const bool fresh = std::find(kinds.begin(), kinds.end(), kind) == kinds.end();
+    if (is_control(kind) && fresh && kinds.size() < controls) {
+      kept.push_back(trial);
+      kinds.push_back(kind);
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count) {
+  SKIPCAST_CHECK(count >= 2);
+  std::vector<double> sigmas;
+  const double ratio = schedule.sigma_max / schedule.sigma_min;
+  for (int64_t i = 0; i < count; ++i) {
+    sigmas.push_back(schedule.sigma_min *
+                     std::pow(ratio, static_cast<double>(i) / static_cast<double>(count - 1)));
+  }
+  sigmas.back() = schedule.sigma_max;
+  return sigmas;
+}
+
+std::vector<int64_t> nfe_order(int64_t nfe_max) {
+  std::vector<int64_t> order;
+  for (const int64_t nfe : {3, 4, 2, 0, 1, 6, 5, 8, 10, 7, 9}) {
+    if (nfe <= nfe_max) order.push_back(nfe);
+  }
+  for (int64_t nfe = 11; nfe <= nfe_max; ++nfe) order.push_back(nfe);
+  return order;
+}
+
+std::vector<ForecastOptions> cold_plan(int64_t nfe_max) {
+  std::vector<ForecastOptions> plan;
+  for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) plan.push_back(cold(nfe));
+  return plan;
+}
+
+std::vector<ForecastOptions> no_chain_plan() {
+  std::vector<ForecastOptions> plan;
+  for (const StartOptions& start : analog_starts()) plan.push_back(chain(start, 0, 0));
+  for (const StartOptions& start : control_starts()) plan.push_back(chain(start, 0, 0));
+  return plan;
+}
+
+std::vector<ForecastOptions> wide_plan(const samplers::ScheduleOptions& schedule, int64_t nfe) {
+  std::vector<ForecastOptions> plan;
+  for (const double sigma : likely_first(schedule)) {
+    for (const StartOptions& start : analog_starts()) plan.push_back(chain(start, sigma, nfe));
+    for (const StartOptions& start : control_starts()) plan.push_back(chain(start, sigma, nfe));
+  }
+  return plan;
+}
+
+std::vector<ForecastOptions> transfer_plan(const samplers::ScheduleOptions& schedule,
+                                           std::span<const Trial> trials, int64_t nfe) {
+  std::vector<ForecastOptions> plan;
+  const double reach = 2.01 * grid_step(schedule);
+  for (const Trial* trial : chosen(trials, kAnalogSettings, 3)) {
+    const double best = trial->options.depth.entry_sigma.value_or(schedule.sigma_max);
+    for (const double sigma : likely_first(schedule)) {
+      if (std::abs(std::log(sigma / best)) > reach) continue;
+      plan.push_back(chain(trial->options.start, sigma, nfe));
+    }
+  }
+  return plan;
+}
+
+std::vector<ForecastOptions> refine_plan(const samplers::ScheduleOptions& schedule,
+                                         std::span<const Trial> trials, int64_t nfe) {
+  std::vector<ForecastOptions> plan;
+  if (nfe > 0) plan.push_back(cold(nfe));
+  const std::vector<const Trial*> best = chosen(trials, 2, 1);
+  for (const Trial* trial : best) plan.push_back(trial->options);
+  if (best.empty() || !best.front()->options.depth.entry_sigma) return plan;
+  const double sigma = *best.front()->options.depth.entry_sigma;
+  for (const double step : {0.5, -0.5}) {
+    const double near = sigma * std::exp(step * grid_step(schedule));
+    if (near < schedule.sigma_min || near > schedule.sigma_max) continue;
+    plan.push_back(chain(best.front()->options.start, near, nfe));
+  }
+  return plan;
+}
+
+}  // namespace skipcast::engine

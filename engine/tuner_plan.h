@@ -1,0 +1,39 @@
+// What a tuning sweep tries, in the order in which it is worth trying: pure functions from the
+// task's schedule and the trials so far to forecast options.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/tuner.h"
+#include "samplers/schedule.h"
+
+namespace skipcast::engine {
+
+// `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
+std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);
+
+// The evaluations a member that are tried, most useful first: 3, 4, 2, 0, 1, 6, ... up to nfe_max.
+std::vector<int64_t> nfe_order(int64_t nfe_max);
+
+// Cold starts at 1..nfe_max.
+std::vector<ForecastOptions> cold_plan(int64_t nfe_max);
+
+// Starts without a chain: every key and alignment.
+std::vector<ForecastOptions> no_chain_plan();
+
+// Every start, key, alignment and entry sigma at this many evaluations; promising sigmas first.
+std::vector<ForecastOptions> wide_plan(const samplers::ScheduleOptions& schedule, int64_t nfe);
+
+// From trials at another NFE: the best analog settings and the best of each blind control, with
+// sigmas within two grid steps of their best.
+std::vector<ForecastOptions> transfer_plan(const samplers::ScheduleOptions& schedule,
+                                           std::span<const Trial> trials, int64_t nfe);
+
+// For all windows, at one NFE: cold, the two best analog settings, the best control, and the best
+// one's sigma half a grid step up and down. `trials` are the coarse ones.
+std::vector<ForecastOptions> refine_plan(const samplers::ScheduleOptions& schedule,
+                                         std::span<const Trial> trials, int64_t nfe);
+
+}  // namespace skipcast::engine
