@@ -120,7 +120,7 @@ std::unique_lock<std::shared_mutex> AnalogIndex::write_lock() const {
 
 void AnalogIndex::note(std::string text) {
   const auto lock = write_lock();
-  notes_.push_back(std::move(text));
+  if (notes_.empty() || notes_.back() != text) notes_.push_back(std::move(text));
 }
 
 std::vector<std::string> AnalogIndex::notes() const {
@@ -187,13 +187,14 @@ void AnalogIndex::restore() {
     index_ = std::move(loaded).value();
     through_ = header.through;
     skipped_ = header.skipped;
+    saved_ = path == options_.path;
     return;
   }
   note("the index is built from the archive");
 }
 
 void AnalogIndex::save() {
-  if (options_.path.empty()) return;
+  if (options_.path.empty() || saved_) return;
   Status status;
   {
     const auto lock = read_lock();
@@ -201,7 +202,8 @@ void AnalogIndex::save() {
     const Result<std::string> payload = index_->serialize();
     status = payload.ok() ? write_envelope(options_.path, now, *payload) : payload.status();
   }
-  if (!status.ok()) {
+  saved_ = status.ok();
+  if (!saved_) {
     note(fmt::format("the index file could not be written and is kept in memory only: {}",
                      status.message()));
   }
@@ -246,7 +248,8 @@ Status AnalogIndex::follow(const Progress& progress) {
       status = Status(Code::kInterrupted, "stopped while indexing; run again to go on");
     }
   }
-  if (done > 0) save();
+  if (done > 0) saved_ = false;
+  save();
   return status;
 }
 
@@ -278,8 +281,8 @@ Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t q
   const std::span<const int64_t> ids = index_->ids();
   const int64_t first = ids.empty() ? 0 : ids.front(), last = ids.empty() ? 0 : ids.back() + 1;
   const std::vector<Interval> allowed = usable_intervals(guard, query_origin, first, last);
-  SKIPCAST_TRY(AnalogResult result, plan_search(*index_, options_.hnsw,
-                                                {query, allowed, 2 * options_.spec.span()}, options));
+  const PlannedQuery planned{query, allowed, 2 * options_.spec.span()};
+  SKIPCAST_TRY(AnalogResult result, plan_search(*index_, options_.hnsw, planned, options));
   for (const Neighbour& analog : result.analogs) {
     SKIPCAST_CHECK(usable(guard, query_origin, analog.origin));
   }

@@ -66,9 +66,9 @@ class AnalogIndex {
                                                    const AnalogIndexOptions& options,
                                                    const Progress& progress = {});
   // Encodes and adds every window complete by the store's current size, then writes the envelope
-  // if anything was added. A file that cannot be written is a note, not a failure. Failures of
-  // the encoder or store are returned; what was added stays, and the next call goes on from
-  // there. kInterrupted when `progress` says stop (what was added is saved).
+  // unless it holds all of them already. A file that cannot be written is a note, not a failure.
+  // Failures of the encoder or store are returned; what was added stays, and the next call goes
+  // on from there. kInterrupted when `progress` says stop (what was added is saved).
   Status follow(const Progress& progress = {});
 
   // Analogs for the window with this origin (its embedding is made by the encoder). kNotFound
@@ -107,8 +107,9 @@ class AnalogIndex {
   const storage::SeriesStore& store_;
   std::shared_ptr<const Encoder> encoder_;
   AnalogIndexOptions options_;
-  std::mutex follow_mutex_;     // held by the one follow() at work
   mutable std::mutex turnstile_;  // held by a writer waiting for mutex_, so that readers let it in
+  std::mutex follow_mutex_;       // held by the one follow() at work
+  bool saved_ = false;            // guarded by follow_mutex_: the file holds what the index holds
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;
   std::unique_ptr<VectorIndex> index_;

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "retrieval/encoder.h"
+#include "retrieval/evenly_spread.h"
 #include "retrieval/fingerprint.h"
 
 namespace skipcast::retrieval {
@@ -48,15 +48,6 @@ class MixedEncoder final : public Encoder {
   const float factor_a_, factor_b_;
 };
 
-// Up to kSampleRows of the origins, evenly spread.
-std::vector<int64_t> sample(std::span<const int64_t> origins) {
-  const int64_t count = static_cast<int64_t>(origins.size());
-  const int64_t rows = std::min(kSampleRows, count);
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < rows; ++i) chosen.push_back(origins[static_cast<size_t>(i * count / rows)]);
-  return chosen;
-}
-
 // Mean squared distance over pairs of different origins; pairs without embeddings are left out.
 Result<double> mean_squared_distance(const Encoder& encoder, std::span<const int64_t> origins) {
   const uint64_t rows = origins.size();
@@ -95,7 +86,7 @@ Result<std::unique_ptr<Encoder>> make_mixed_encoder(std::unique_ptr<Encoder> a,
   if (!(weight_a >= 0 && weight_a <= 1)) {
     return usage(fmt::format("a mixed key's weight of {} is outside 0..1", weight_a));
   }
-  const std::vector<int64_t> chosen = sample(origins);
+  const std::vector<int64_t> chosen = evenly_spread(origins, kSampleRows);
   SKIPCAST_TRY(const double scale_a, mean_squared_distance(*a, chosen));
   SKIPCAST_TRY(const double scale_b, mean_squared_distance(*b, chosen));
   const float factor_a = factor(weight_a, scale_a), factor_b = factor(1 - weight_a, scale_b);

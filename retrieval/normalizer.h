@@ -51,7 +51,8 @@ class Normalizer {
   void denormalise(int64_t first, int64_t count, std::span<float> values) const;
   // For a subset: `variable` = position in options().variables; values[count, places].
   void normalise_one(int64_t variable, int64_t first, int64_t count, std::span<float> values) const;
-  void denormalise_one(int64_t variable, int64_t first, int64_t count, std::span<float> values) const;
+  void denormalise_one(int64_t variable, int64_t first, int64_t count,
+                       std::span<float> values) const;
 
   const NormalizerOptions& options() const { return options_; }
   std::span<const float> scale() const { return scale_; }  // [variables, places]

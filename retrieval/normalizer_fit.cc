@@ -69,7 +69,8 @@ class Fitter {
     SKIPCAST_TRY_OK(set_base());
     if (seasonal_) set_seasonal_base();
     squares_.assign(cells, 0);
-    SKIPCAST_TRY_OK(scan(0.5, [this](int64_t state, const float* row) { add_squares(state, row); }));
+    const auto second = [this](int64_t state, const float* row) { add_squares(state, row); };
+    SKIPCAST_TRY_OK(scan(0.5, second));
     set_scale();
     return std::move(made_);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "retrieval/encoder.h"
+#include "retrieval/evenly_spread.h"
 #include "retrieval/fingerprint.h"
 #include "retrieval/pca_fit.h"
 
@@ -53,10 +54,7 @@ bool finite_row(std::span<const float> row) {
 
 // Embeddings of up to kSampleRows of the origins, evenly spread, rows without one left out.
 Result<std::vector<float>> sample(const Encoder& inner, std::span<const int64_t> origins) {
-  const int64_t count = static_cast<int64_t>(origins.size());
-  const int64_t rows = std::min(kSampleRows, count);
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < rows; ++i) chosen.push_back(origins[static_cast<size_t>(i * count / rows)]);
+  const std::vector<int64_t> chosen = evenly_spread(origins, kSampleRows);
   const size_t width = static_cast<size_t>(inner.dimension());
   std::vector<float> values(chosen.size() * width);
   SKIPCAST_TRY_OK(inner.encode(chosen, values));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -19,11 +20,14 @@ class MemoryStore final : public storage::SeriesStore {
  public:
   MemoryStore(storage::Schema schema, std::vector<float> values,
               std::string store_id = "00112233445566778899aabbccddeeff")
-      : schema_(std::move(schema)), values_(std::move(values)), store_id_(std::move(store_id)) {}
+      : schema_(std::move(schema)), values_(std::move(values)), store_id_(std::move(store_id)) {
+    states_ = static_cast<int64_t>(values_.size()) / schema_.state_values();
+  }
 
   Result<storage::AppendReceipt> append(const storage::StateBlock& block) override {
     if (block.first != size()) return refused("a memory store takes no overlap and no gap");
     values_.insert(values_.end(), block.values.begin(), block.values.end());
+    states_ += block.states;
     blocks_.push_back({static_cast<int64_t>(blocks_.size()) + 1, block.first, block.states});
     return storage::AppendReceipt{blocks_.back().block, block.states, 0};
   }
@@ -42,9 +46,7 @@ class MemoryStore final : public storage::SeriesStore {
     return Status();
   }
 
-  int64_t size() const override {
-    return static_cast<int64_t>(values_.size()) / schema_.state_values();
-  }
+  int64_t size() const override { return states_; }
   const storage::Schema& schema() const override { return schema_; }
   const std::string& path() const override { return path_; }
   const std::string& store_id() const override { return store_id_; }
@@ -63,6 +65,7 @@ class MemoryStore final : public storage::SeriesStore {
  private:
   storage::Schema schema_;
   std::vector<float> values_;
+  std::atomic<int64_t> states_ = 0;
   std::string store_id_;
   std::string path_ = "(memory)";
   std::vector<storage::BlockInfo> blocks_;
