@@ -49,7 +49,7 @@ inline std::string city_recipe() {
  "gap_states_max": 48,
  "tasks": [{"name": "tiny-6", "variables": ["soot"], "context_states": 6, "future_states": 6,
    "network": {"width": 16, "context_blocks": 1, "blocks": 1, "heads": 2},
-   "training": {"minutes": 0.1, "steps_max": 40, "batch": 16, "warmup_steps": 5,
+   "training": {"minutes": 0, "steps_max": 40, "batch": 16, "warmup_steps": 5,
                 "validation_windows": 8, "validations": 2}}]}
 )";
 }

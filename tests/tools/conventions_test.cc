@@ -1,0 +1,130 @@
+// labels: unit slow
+// Forecast files opened by other people's programs: ncdump, xarray with warnings as errors, and a
+// checker of the CF conventions; scores recomputed by independent packages.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/support/refusal.h"
+#include "tests/support/skip.h"
+#include "tests/support/tiny_city.h"
+
+using namespace skipcast::tests;
+
+namespace {
+
+// The Python of tools/setup's environment, or "".
+std::string python() {
+  const char* cache = std::getenv("SKIPCAST_CACHE");
+  const char* home = std::getenv("HOME");
+  const std::string folder =
+      cache != nullptr ? cache : std::string(home != nullptr ? home : "") + "/.cache/skipcast";
+  const std::string path = folder + "/venv/bin/python";
+  return std::filesystem::exists(path) ? path : "";
+}
+
+bool has_module(const std::string& name) {
+  return !python().empty() && run_program({python(), "-c", "import " + name}).exit_code == 0;
+}
+
+struct TrainedCity {
+  TrainedCity() : tiny(folder.path()) {
+    REQUIRE(tiny.ingest().exit_code == 0);
+    const ProgramRun trained = tiny.train();
+    REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
+    const ProgramRun run = tiny.skipcast({"forecast", "city.skc", "--task", "tiny-6", "--at",
+                                          "2020-02-25T12", "--members", "8", "--out", "f.nc"});
+    REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+  }
+  TempDir folder;
+  TinyCity tiny;
+};
+
+const TrainedCity& city() {
+  static const TrainedCity made;
+  return made;
+}
+
+const char* const kReadWithXarray = R"(
+import sys, warnings
+warnings.simplefilter("error")
+import numpy as np, xarray as xr
+with xr.open_dataset(sys.argv[1]) as f:
+    names = [n for n in f.data_vars if {"number", "lead_time"} <= set(f[n].dims)]
+    assert names, f
+    values = f[names[0]].values
+    assert np.isfinite(values).all()
+    assert f.sizes["number"] == 8 and f.sizes["lead_time"] == 6, f.sizes
+    assert f[names[0]].attrs["units"] == "ug m-3", f[names[0]].attrs
+    assert str(f["init_time"].values.ravel()[0]).startswith("2020-02-25T12"), f["init_time"]
+    assert f["number"].attrs["standard_name"] == "realization"
+    f.load()
+)";
+
+// fair CRPS by `scores`, energy score by `scoringrules`, both from the saved forecasts.
+const char* const kRecompute = R"(
+import json, sys, warnings
+import numpy as np, xarray as xr
+from scores.probability import crps_for_ensemble
+import scoringrules
+f = xr.open_dataset(sys.argv[1])
+said = json.load(open(sys.argv[2]))["rows"][0]["physical"]
+forecast, seen = f["forecast"], f["observation"]
+fair = float(crps_for_ensemble(forecast, seen, "number", method="fair"))
+plain = float(crps_for_ensemble(forecast, seen, "number", method="ecdf"))
+energies = []
+for q in range(f.sizes["query"]):
+    y = seen.isel(query=q).values.ravel().astype(np.float64)
+    x = forecast.isel(query=q).transpose("number", "lead_time", "place").values
+    x = x.reshape(x.shape[0], -1).astype(np.float64)
+    there = np.isfinite(y)
+    if there.any():
+        energy = scoringrules.es_ensemble(y[there], x[:, there])
+        energies.append(float(energy) / np.sqrt(there.sum()))
+for name, ours, theirs in (("crps_fair", said["crps_fair"], fair), ("crps", said["crps"], plain),
+                           ("energy", said["energy"], float(np.mean(energies)))):
+    print(name, ours, theirs)
+    assert abs(ours - theirs) <= 1e-5 * abs(theirs), name
+)";
+
+}  // namespace
+
+TEST_CASE("Conventions: ncdump reads a forecast file without a word of complaint") {
+  const ProgramRun run = run_program({"ncdump", "-h", city().folder.file("f.nc")});
+  if (run.exit_code == 127) return skip("no ncdump here");
+  CHECK(run.exit_code == 0);
+  CHECK(run.err == "");
+  for (const char* word : {"number", "lead_time", "CF-1.8", "entry_sigma", "seed"}) {
+    CHECK_MESSAGE(run.out.find(word) != std::string::npos, word);
+  }
+}
+
+TEST_CASE("Conventions: xarray opens a forecast file with warnings turned into errors") {
+  if (!has_module("xarray, netCDF4")) return skip("no Python with xarray here (tools/setup)");
+  const ProgramRun run =
+      run_program({python(), "-c", kReadWithXarray, city().folder.file("f.nc")});
+  CHECK_MESSAGE(run.exit_code == 0, run.err);
+}
+
+TEST_CASE("Conventions: the compliance checker finds no error") {
+  if (!has_module("compliance_checker")) return skip("no compliance-checker here (tools/setup)");
+  const std::string checker =
+      (std::filesystem::path(python()).parent_path() / "compliance-checker").string();
+  const ProgramRun run = run_program({checker, "--test=cf:1.8", "--criteria=lenient",
+                                      city().folder.file("f.nc")});
+  CHECK_MESSAGE(run.exit_code == 0, run.out);
+}
+
+TEST_CASE("Scores: independent packages compute the same from the saved forecasts") {
+  if (!has_module("scores, scoringrules")) return skip("no scores package here (tools/setup)");
+  const ProgramRun run = city().tiny.skipcast(
+      {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "12", "--members", "6",
+       "--no-reference", "--starts", "analog", "--save", "s.nc", "--json-file", "s.json"});
+  REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+  const ProgramRun check = run_program({python(), "-W", "ignore", "-c", kRecompute,
+                                        city().folder.file("s.nc"), city().folder.file("s.json")});
+  CHECK_MESSAGE(check.exit_code == 0, check.out + check.err);
+}
