@@ -80,7 +80,8 @@ TEST_CASE("SourceScan: finds functions, their lengths, parameters and nesting") 
   const std::string text =
       "namespace a {\nstruct S {\n  int f(int x, std::map<int, int> y) const {\n"
       "    return x;\n  }\n  int n = 0;\n};\n// void not_one() {\nvoid g() {\n  for (;;) {\n"
-      "    if (true) { h(\"}{\"); }\n  }\n  const auto l = [] { return 1; };\n}\nconst int k[] = {1, 2};\n}\n";
+      "    if (true) { h(\"}{\"); }\n  }\n  const auto l = [] { return 1; };\n}\n"
+      "const int k[] = {1, 2};\n}\n";
   const std::vector<ScannedFunction> found = scan_functions(text);
   REQUIRE(found.size() == 2);
   CHECK(found[0].lines == 3);
