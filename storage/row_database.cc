@@ -34,16 +34,17 @@ Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
                                              path));
   }
   if (status.IsCorruption() || status.IsNotFound() || mentions(text, "No such file")) {
-    return data_loss(fmt::format("the database in '{}' is damaged: {}. Restore the archive from a "
-                                 "copy, or ingest the source files into a new one", path, text));
+    return data_loss(fmt::format("the database in '{}': {}", path, text));
   }
   return io_error(fmt::format("the database in '{}' failed: {}", path, text));
 }
 
 class RocksRows final : public RowDatabase {
  public:
-  RocksRows(std::unique_ptr<rocksdb::DB> db, std::string path)
-      : db_(std::move(db)), path_(std::move(path)) {}
+  RocksRows(std::unique_ptr<rocksdb::DB> db, std::string path, bool keep_blocks)
+      : db_(std::move(db)), path_(std::move(path)) {
+    get_options_.fill_cache = keep_blocks;
+  }
 
   Status write_synced(std::span<const Record> records) override {
     size_t bytes = 0;
@@ -89,10 +90,9 @@ class RocksRows final : public RowDatabase {
     std::vector<rocksdb::PinnableSlice> values(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
     if (keys.size() == 1) {
-      statuses[0] = db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), slices[0],
-                             &values[0]);
+      statuses[0] = db_->Get(get_options_, db_->DefaultColumnFamily(), slices[0], &values[0]);
     } else {
-      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
+      db_->MultiGet(get_options_, db_->DefaultColumnFamily(), keys.size(), slices.data(),
                     values.data(), statuses.data(), true);
     }
     for (size_t i = 0; i < keys.size(); ++i) {
@@ -104,33 +104,34 @@ class RocksRows final : public RowDatabase {
 
   const std::unique_ptr<rocksdb::DB> db_;
   const std::string path_;
+  rocksdb::ReadOptions get_options_;  // constant after construction
 };
 
 }  // namespace
 
-rocksdb::Options rocksdb_options(bool compress) {
-  rocksdb::Options options;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.compression = compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
-  options.bottommost_compression = options.compression;
-  options.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = kMiB;
-  options.write_buffer_size = 64 * kMiB;
+rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
+  rocksdb::Options settings;
+  settings.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  settings.compression = options.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
+  settings.bottommost_compression = settings.compression;
+  settings.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
+  settings.keep_log_file_num = 2;
+  settings.max_log_file_size = kMiB;
+  settings.write_buffer_size = 64 * kMiB;
   rocksdb::BlockBasedTableOptions table;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
-  table.block_size = 16 * 1024;
-  table.block_cache = rocksdb::NewLRUCache(64 * kMiB);
+  table.block_size = kDatabaseBlockBytes;
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
+  settings.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return settings;
 }
 
 Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,
                                                        const RowDatabaseOptions& options) {
   using Access = RowDatabaseOptions::Access;
-  rocksdb::Options settings = rocksdb_options(options.compress);
+  rocksdb::Options settings = rocksdb_options(options);
   settings.create_if_missing = options.access == Access::kCreate;
   settings.error_if_exists = options.access == Access::kCreate;
   rocksdb::DB* db = nullptr;
@@ -139,7 +140,8 @@ Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,
                                      : rocksdb::DB::Open(settings, path, &db);
   std::unique_ptr<rocksdb::DB> owned(db);
   if (!status.ok()) return from_rocksdb(status, path);
-  return std::unique_ptr<RowDatabase>(std::make_unique<RocksRows>(std::move(owned), path));
+  return std::unique_ptr<RowDatabase>(
+      std::make_unique<RocksRows>(std::move(owned), path, options.keep_blocks));
 }
 
 }  // namespace skipcast::storage

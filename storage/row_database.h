@@ -22,6 +22,9 @@ struct Options;
 
 namespace skipcast::storage {
 
+// Records up to this size share a block of RocksDB's files with others.
+inline constexpr int64_t kDatabaseBlockBytes = 16 * 1024;
+
 struct Record {
   std::string key, value;
 };
@@ -30,10 +33,12 @@ struct RowDatabaseOptions {
   enum class Access { kCreate, kWrite, kRead };
   Access access = Access::kRead;
   bool compress = true;  // zstd in RocksDB's files; pointless when all rows are compressed
+  size_t block_cache_bytes = size_t{8} << 20;  // small: SeriesStore caches decoded rows instead
+  bool keep_blocks = true;  // put blocks that gets read into the cache; not worth it for large rows
 };
 
 // The options every archive's database is opened with; benches open their raw opponent with them.
-rocksdb::Options rocksdb_options(bool compress);
+rocksdb::Options rocksdb_options(const RowDatabaseOptions& options);
 
 class RowDatabase {
  public:

@@ -13,61 +13,29 @@
 #include "storage/series_store.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
-#include <thread>
 
-#include "storage/archive_config.h"
+#include "storage/archive_open.h"
+#include "storage/block_encoder.h"
 #include "storage/block_format.h"
 #include "storage/block_table.h"
-#include "storage/checksum.h"
-#include "storage/file_io.h"
-#include "storage/head_receipt.h"
-#include "storage/recovery.h"
+#include "storage/row_cache.h"
 #include "storage/row_database.h"
 
 namespace skipcast::storage {
 namespace {
 
 constexpr int64_t kBlockBytesMax = int64_t{512} << 20;
-constexpr int kReadOnlyAttempts = 4;
-
-bool worth_compressing(const Schema& schema) {
-  return std::any_of(schema.variables.begin(), schema.variables.end(),
-                     [](const Variable& v) { return v.codec == Codec::kFloat32; });
-}
-
-std::string database_path(const std::string& archive) { return archive + "/db"; }
-
-Status in_archive(const std::string& archive, const Status& status) {
-  if (status.code() != Code::kDataLoss || status.message().find("Restore") != std::string::npos) {
-    return status;
-  }
-  return data_loss(fmt::format("archive '{}' is damaged: {}. Restore it from a copy, or ingest the "
-                               "source files into a new archive", archive, status.message()));
-}
+constexpr size_t kCacheBytes = size_t{64} << 20;
 
 bool same_value(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
-
-// Everything an open archive is made of.
-struct OpenArchive {
-  ArchiveConfig config;
-  std::unique_ptr<RowDatabase> rows;
-  RecoveredSeries series;
-  std::optional<HeadFile> head;  // writers only
-};
 
 class RocksSeriesStore final : public SeriesStore {
  public:
@@ -108,11 +76,15 @@ class RocksSeriesStore final : public SeriesStore {
     int64_t slot = 0;
   };
 
+  struct Window {  // what a read asked for: out[count, variables, places]
+    int64_t first, count, variables;
+    std::span<float> out;
+  };
+
+  void copy_states(const Target& target, std::string_view values, const Window& window) const;
+  Status at_row(const RowId& row, const Status& status) const;
   Status check_append(const StateBlock& block) const;
   Status compare_overlap(const StateBlock& block, int64_t states) const;
-  Result<std::vector<Record>> encode_block(const StateBlock& block, int64_t skip, Receipt& receipt);
-  Status encode_gathered(const StateBlock& block, const RowId& stretch, int32_t variable,
-                         std::vector<float>& values) const;
   Result<std::vector<Target>> plan_targets(int64_t first, int64_t count,
                                            std::span<const int32_t> variables,
                                            std::span<const float> out) const;
@@ -127,6 +99,7 @@ class RocksSeriesStore final : public SeriesStore {
   const int64_t variables_;
   const RecordContext context_;
   const std::unique_ptr<RowDatabase> rows_;
+  mutable RowCache cache_{kCacheBytes};
 
   std::mutex append_mutex_;
   std::optional<HeadFile> head_;  // guarded by append_mutex_
@@ -192,70 +165,6 @@ Status RocksSeriesStore::compare_overlap(const StateBlock& block, int64_t states
   return Status();
 }
 
-// The whole stretch of one variable: stored states first, then the block's.
-Status RocksSeriesStore::encode_gathered(const StateBlock& block, const RowId& stretch,
-                                         int32_t variable, std::vector<float>& values) const {
-  const int64_t places = context_.places;
-  const int64_t stored = last_.states - stretch.first;
-  values.resize(static_cast<size_t>(stretch.states * places));
-  SKIPCAST_TRY_OK(read(stretch.first, stored, std::span(&variable, 1),
-                       std::span(values).first(static_cast<size_t>(stored * places))));
-  for (int64_t i = stored; i < stretch.states; ++i) {
-    const int64_t state = stretch.first + i - block.first;
-    std::memcpy(&values[i * places],
-                &block.values[(state * variables_ + variable) * places], places * sizeof(float));
-  }
-  return Status();
-}
-
-// The batch of one block: the states of `block` after the first `skip`.
-Result<std::vector<Record>> RocksSeriesStore::encode_block(const StateBlock& block, int64_t skip,
-                                                           Receipt& receipt) {
-  const int64_t places = context_.places;
-  const BlockHeader header{.block = last_.block + 1,
-                           .first = last_.states,
-                           .states = block.states - skip,
-                           .variables = static_cast<int32_t>(variables_),
-                           .places = places,
-                           .row_states = table_.row_states()};
-  const Sealed head = encode_header(header, store_id_);
-  std::vector<Record> records{{header_key(header.block), head.bytes}};
-  BlockFooter footer{.block = header.block, .header_seal = head.seal, .previous_seal = last_.chain};
-  std::vector<float> values;
-  uint32_t rows_crc = 0;
-  const auto add_row = [&](const RowId& row) {
-    const Codec codec = schema().variables[row.variable].codec;
-    Sealed sealed = encode_row(row, codec, values, context_);
-    rows_crc = crc32c(rows_crc, &sealed.seal, sizeof sealed.seal);
-    records.push_back({row_key(row), std::move(sealed.bytes)});
-    ++footer.rows;
-  };
-
-  const RowId stretch = completed_stretch(header.first, header.states, header.row_states);
-  for (int32_t variable = 0; stretch.states > 0 && variable < variables_; ++variable) {
-    SKIPCAST_TRY_OK(encode_gathered(block, stretch, variable, values));
-    add_row({RowKind::kGathered, variable, stretch.first, stretch.states});
-  }
-  const std::vector<RowId> pieces = cut_rows(header.first, header.states, header.row_states);
-  for (int32_t variable = 0; variable < variables_; ++variable) {
-    for (RowId piece : pieces) {
-      piece.variable = variable;
-      values.resize(static_cast<size_t>(piece.states * places));
-      for (int64_t i = 0; i < piece.states; ++i) {
-        const int64_t state = piece.first + i - block.first;
-        std::memcpy(&values[i * places], &block.values[(state * variables_ + variable) * places],
-                    places * sizeof(float));
-      }
-      add_row(piece);
-    }
-  }
-  footer.rows_crc = rows_crc;
-  const Sealed foot = encode_footer(footer, store_id_);
-  records.push_back({footer_key(header.block), foot.bytes});
-  receipt = {.block = header.block, .states = header.first + header.states, .chain = foot.seal};
-  return records;
-}
-
 Result<AppendReceipt> RocksSeriesStore::append(const StateBlock& block) {
   const std::lock_guard lock(append_mutex_);
   SKIPCAST_TRY_OK(check_append(block));
@@ -263,18 +172,22 @@ Result<AppendReceipt> RocksSeriesStore::append(const StateBlock& block) {
   SKIPCAST_TRY_OK(compare_overlap(block, skip));
   if (skip == block.states) return AppendReceipt{.block = 0, .states_skipped = skip};
 
-  Receipt receipt;
-  SKIPCAST_TRY(const std::vector<Record> records, encode_block(block, skip, receipt));
-  Status written = rows_->write_synced(records);
-  if (written.ok()) written = head_->write(receipt);
+  const auto stored = [this](int32_t variable, int64_t first, int64_t count,
+                             std::span<float> out) {
+    return read(first, count, std::span(&variable, 1), out);
+  };
+  SKIPCAST_TRY(const EncodedBlock encoded,
+               encode_block({schema(), context_, table_.row_states()}, block, last_, stored));
+  Status written = rows_->write_synced(encoded.records);
+  if (written.ok()) written = head_->write(encoded.receipt);
   if (!written.ok()) {
     failure_ = written;
     return written;
   }
-  last_ = receipt;
+  last_ = encoded.receipt;
   const std::unique_lock table_lock(table_mutex_);
   table_.add(block.states - skip);
-  return AppendReceipt{receipt.block, block.states - skip, skip};
+  return AppendReceipt{last_.block, block.states - skip, skip};
 }
 
 Result<std::vector<RocksSeriesStore::Target>> RocksSeriesStore::plan_targets(
@@ -313,25 +226,52 @@ Result<std::vector<RocksSeriesStore::Target>> RocksSeriesStore::plan_targets(
 Status RocksSeriesStore::read(int64_t first, int64_t count, std::span<const int32_t> variables,
                               std::span<float> out) const {
   SKIPCAST_TRY(const std::vector<Target> targets, plan_targets(first, count, variables, out));
-  std::vector<std::string> keys;
-  keys.reserve(targets.size());
-  for (const Target& target : targets) keys.push_back(row_key(target.row));
-  const size_t state_bytes = static_cast<size_t>(context_.places) * sizeof(float);
-  std::string scratch;
-  const Status status = rows_->get_all(keys, [&](size_t i, std::string_view bytes) {
-    const RowId& row = targets[i].row;
-    SKIPCAST_TRY(const std::string_view values, decode_row(row, bytes, context_, scratch));
-    const int64_t from = std::max(first, row.first);
-    const int64_t to = std::min(first + count, row.first + row.states);
-    for (int64_t state = from; state < to; ++state) {
-      const int64_t line = (state - first) * static_cast<int64_t>(variables.size()) +
-                           targets[i].slot;
-      std::memcpy(out.data() + line * context_.places,
-                  values.data() + (state - row.first) * state_bytes, state_bytes);
+  const Window window{first, count, static_cast<int64_t>(variables.size()), out};
+  std::vector<const Target*> missed;
+  for (const Target& target : targets) {
+    if (const RowCache::Row row = cache_.find(target.row)) {
+      copy_states(target, *row, window);
+    } else {
+      missed.push_back(&target);
     }
+  }
+  if (missed.empty()) return Status();
+  std::vector<std::string> keys;
+  keys.reserve(missed.size());
+  for (const Target* target : missed) keys.push_back(row_key(target->row));
+  std::string scratch;
+  return in_archive(path_, rows_->get_all(keys, [&](size_t i, std::string_view bytes) {
+    const RowId& row = missed[i]->row;
+    const auto values = decode_row(row, bytes, context_, scratch);
+    if (!values.ok()) return at_row(row, values.status());
+    copy_states(*missed[i], *values, window);
+    cache_.insert(row, std::make_shared<const std::string>(*values));
     return Status();
-  });
-  return in_archive(path_, status);
+  }));
+}
+
+// The states of the row that the window wants, to their places in its output.
+void RocksSeriesStore::copy_states(const Target& target, std::string_view values,
+                                   const Window& window) const {
+  const RowId& row = target.row;
+  const size_t state_bytes = static_cast<size_t>(context_.places) * sizeof(float);
+  SKIPCAST_CHECK(values.size() == static_cast<size_t>(row.states) * state_bytes);
+  const int64_t from = std::max(window.first, row.first);
+  const int64_t to = std::min(window.first + window.count, row.first + row.states);
+  for (int64_t state = from; state < to; ++state) {
+    const int64_t line = (state - window.first) * window.variables + target.slot;
+    std::memcpy(window.out.data() + line * context_.places,
+                values.data() + static_cast<size_t>(state - row.first) * state_bytes, state_bytes);
+  }
+}
+
+Status RocksSeriesStore::at_row(const RowId& row, const Status& status) const {
+  const Schema& schema = this->schema();
+  return Status(status.code(),
+                fmt::format("variable '{}', {} .. {}: {}", schema.variables[row.variable].name,
+                            format_time(schema.axis.time_at(row.first)),
+                            format_time(schema.axis.time_at(row.first + row.states - 1)),
+                            status.message()));
 }
 
 Status RocksSeriesStore::set_tasks(const std::string& tasks_json) {
@@ -345,90 +285,19 @@ Status RocksSeriesStore::set_tasks(const std::string& tasks_json) {
   return Status();
 }
 
-Result<OpenArchive> open_archive(const std::string& path, OpenMode mode) {
-  using Access = RowDatabaseOptions::Access;
-  const bool writes = mode == OpenMode::kReadWrite;
-  SKIPCAST_TRY(ArchiveConfig config, read_config(path));
-  // A reader takes HEAD first: what it acknowledges is then in the database it opens after.
-  SKIPCAST_TRY(Receipt acknowledged, read_head(path, config.store_id));
-  SKIPCAST_TRY(std::unique_ptr<RowDatabase> rows,
-               RowDatabase::open(database_path(path),
-                                 {.access = writes ? Access::kWrite : Access::kRead,
-                                  .compress = worth_compressing(config.schema)}));
-  std::optional<HeadFile> head;
-  if (writes) {  // now that RocksDB's lock is ours, nobody changes HEAD any more
-    SKIPCAST_TRY(acknowledged, read_head(path, config.store_id));
-    SKIPCAST_TRY(HeadFile file, HeadFile::open(path, config.store_id));
-    head.emplace(std::move(file));
-  }
-  SKIPCAST_TRY(RecoveredSeries series,
-               walk_blocks(*rows, config.schema, config.store_id, {acknowledged, !writes}));
-  if (writes && series.last != acknowledged) SKIPCAST_TRY_OK(head->write(series.last));
-  return OpenArchive{std::move(config), std::move(rows), std::move(series), std::move(head)};
-}
-
-// A writer may delete a log file between a reader's look at the folder and its opening: again.
-Result<OpenArchive> open_patiently(const std::string& path, OpenMode mode) {
-  Result<OpenArchive> archive = open_archive(path, mode);
-  for (int attempt = 1; mode == OpenMode::kReadOnly && attempt < kReadOnlyAttempts; ++attempt) {
-    const Code code = archive.status().code();
-    if (code != Code::kDataLoss && code != Code::kIo) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10 << attempt));
-    archive = open_archive(path, mode);
-  }
-  return archive;
-}
-
-std::string without_trailing_slashes(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
-
-Status fill_new_archive(const std::string& folder, const Schema& schema) {
-  SKIPCAST_TRY(const std::string store_id, random_id());
-  SKIPCAST_TRY_OK(create_head(folder, store_id, chain_start(store_id)));
-  const auto rows = RowDatabase::open(
-      database_path(folder), {.access = RowDatabaseOptions::Access::kCreate,
-                              .compress = worth_compressing(schema)});
-  if (!rows.ok()) return rows.status();
-  return write_config(folder, {store_id, schema});
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SeriesStore>> SeriesStore::create(const std::string& path,
                                                          const Schema& schema) {
-  SKIPCAST_TRY_OK(validate(schema));
-  const std::string target = without_trailing_slashes(path);
-  std::error_code error;
-  if (std::filesystem::exists(target, error) && !std::filesystem::is_empty(target, error)) {
-    return refused(fmt::format("'{}' exists and is not empty; choose another name, or append to it "
-                               "if it is an archive", target));
-  }
-  // Built beside the target and renamed: a half-made archive never bears its name.
-  std::string making = target + ".making-XXXXXX";
-  if (!::mkdtemp(making.data())) return system_error("create", making, errno);
-  Status status = fill_new_archive(making, schema);
-  ::chmod(making.c_str(), 0755);
-  if (status.ok()) status = sync_folder(making);
-  if (status.ok() && std::rename(making.c_str(), target.c_str()) != 0) {
-    status = system_error("create", target, errno);
-  }
-  if (!status.ok()) {
-    std::filesystem::remove_all(making, error);
-    return status;
-  }
-  const auto parent = std::filesystem::path(target).parent_path();
-  SKIPCAST_TRY_OK(sync_folder(parent.empty() ? "." : parent.string()));
-  return open(target, OpenMode::kReadWrite);
+  SKIPCAST_TRY_OK(create_archive(path, schema));
+  return open(path, OpenMode::kReadWrite);
 }
 
 Result<std::unique_ptr<SeriesStore>> SeriesStore::open(const std::string& path, OpenMode mode) {
   const std::string folder = without_trailing_slashes(path);
-  Result<OpenArchive> archive = open_patiently(folder, mode);
-  if (!archive.ok()) return in_archive(folder, archive.status());
+  SKIPCAST_TRY(OpenArchive archive, open_archive(folder, mode));
   return std::unique_ptr<SeriesStore>(
-      std::make_unique<RocksSeriesStore>(folder, std::move(archive).value()));
+      std::make_unique<RocksSeriesStore>(folder, std::move(archive)));
 }
 
 }  // namespace skipcast::storage
