@@ -1,0 +1,202 @@
+// Parity with the constants that the unit tests of Hugging Face diffusers assert for its schedulers
+// (METHODS section 5): a deterministic dummy model, elementwise, in float64. Variance-preserving
+// (VP) cases run in EDM coordinates: x_vp = alpha x, alpha = 1 / sqrt(1 + sigma^2).
+// Not here: thresholding, UniPC, PNDM, LCM, SA-Solver (no features of ours), and DDIM's final level
+// equal to its last one (no step in sigma).
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "samplers/precondition.h"
+#include "samplers/schedule.h"
+#include "samplers/solvers.h"
+#include "tests/support/torch_doctest.h"
+
+using namespace skipcast::samplers;
+
+namespace {
+
+at::Tensor sample() { return at::arange(768, at::kDouble) / 768; }
+at::Tensor reversed() { return sample().flip(0); }
+at::Tensor dummy_model(const at::Tensor& x, double t) { return x * (t / (t + 1)); }
+
+double mean_magnitude(const at::Tensor& x) { return x.abs().mean().item<double>(); }
+double sum_magnitude(const at::Tensor& x) { return x.abs().sum().item<double>(); }
+
+enum class Predicts { kNoise, kVelocity };
+
+// The sigmas of 1000 VP timesteps with betas rising linearly from beta_first to beta_last.
+std::vector<double> vp_sigmas(double beta_first = 1e-4, double beta_last = 0.02) {
+  std::vector<double> sigmas;
+  double product = 1;
+  for (int t = 0; t < 1000; ++t) {
+    product *= 1 - (beta_first + (beta_last - beta_first) * t / 999);
+    sigmas.push_back(std::sqrt((1 - product) / product));
+  }
+  return sigmas;
+}
+
+double alpha(double sigma) { return 1 / std::sqrt(1 + sigma * sigma); }
+
+// A VP model as a denoiser of EDM coordinates; `times` maps the levels used to timesteps.
+struct VpModel {
+  std::map<double, double> times;
+  Predicts predicts = Predicts::kNoise;
+
+  at::Tensor operator()(const at::Tensor& x, double sigma) const {
+    const double a = alpha(sigma);
+    const at::Tensor x_vp = x * a, output = dummy_model(x_vp, times.at(sigma));
+    if (predicts == Predicts::kVelocity) return x_vp * a - output * (sigma * a);
+    return (x_vp - output * (sigma * a)) / a;
+  }
+};
+
+// DPM-Solver's ten steps: a timestep for every level but the last.
+struct VpChain {
+  std::vector<double> sigmas;
+  VpModel model;
+};
+
+VpChain dpm_chain(Predicts predicts) {
+  const auto levels = vp_sigmas();
+  VpChain chain{.model = {.predicts = predicts}};
+  for (int i = 10; i >= 1; --i) {
+    const double t = std::nearbyint(999.0 * i / 10);
+    chain.sigmas.push_back(levels[static_cast<size_t>(t)]);
+    chain.model.times[chain.sigmas.back()] = t;
+  }
+  chain.sigmas.push_back(levels.front());
+  return chain;
+}
+
+// Karras' levels; timesteps by interpolation in log sigma, rounded.
+VpChain dpm_karras_chain(Predicts predicts) {
+  const auto levels = vp_sigmas();
+  VpChain chain{.model = {.predicts = predicts}};
+  chain.sigmas = karras(10, {.sigma_min = levels.front(), .sigma_max = levels.back()});
+  chain.sigmas.pop_back();  // the last level is the smallest sigma itself: no step
+  for (const double sigma : chain.sigmas) {
+    const auto above = std::lower_bound(levels.begin() + 1, levels.end() - 1, sigma);
+    const double low = std::log(*(above - 1)), high = std::log(*above);
+    const double part = std::clamp((std::log(sigma) - low) / (high - low), 0.0, 1.0);
+    const auto below = static_cast<double>(above - 1 - levels.begin());
+    chain.model.times[sigma] = std::nearbyint(below + part);
+  }
+  return chain;
+}
+
+at::Tensor run_vp(Solver solve, const VpChain& chain, const at::Tensor& x_vp, size_t first = 0) {
+  const auto tail = std::span(chain.sigmas).subspan(first);
+  const at::Tensor x = solve(std::cref(chain.model), x_vp / alpha(tail.front()), tail);
+  return x * alpha(tail.back());
+}
+
+// DDIM's leading timesteps 900, 800, .. 0, then clean data. The reference clips the clean estimate to
+// [-1, 1] but keeps the noise estimate of the unclipped one: x' = clip(y) + sigma' eps. The denoiser
+// that makes Euler's convex combination do so knows the next level.
+struct DdimChain {
+  std::vector<double> sigmas;
+  VpModel model;
+
+  at::Tensor operator()(const at::Tensor& x, double sigma) const {
+    const at::Tensor clean = model(x, sigma);
+    const double next = *(std::find(sigmas.begin(), sigmas.end(), sigma) + 1);
+    return (clean.clamp(-1, 1) - clean * (next / sigma)) / (1 - next / sigma);
+  }
+};
+
+DdimChain ddim_chain(Predicts predicts, double beta_first = 1e-4) {
+  const auto levels = vp_sigmas(beta_first);
+  DdimChain chain{.model = {.predicts = predicts}};
+  for (int t = 900; t >= 0; t -= 100) {
+    chain.sigmas.push_back(levels[static_cast<size_t>(t)]);
+    chain.model.times[chain.sigmas.back()] = t;
+  }
+  chain.sigmas.push_back(0);
+  return chain;
+}
+
+// DDIM's x' in EDM coordinates is clip(y) + sigma' eps with eps of VP; the wrapper's algebra needs
+// (x - y) / sigma = eps, which holds for both predictions.
+at::Tensor run_ddim(const DdimChain& chain, const at::Tensor& x_vp, size_t first = 0) {
+  const auto tail = std::span(chain.sigmas).subspan(first);
+  return euler(std::cref(chain), x_vp / alpha(tail.front()), tail);
+}
+
+// EDM schedulers: sigma_data 0.5, the network sees c_noise as its time.
+struct EdmModel {
+  bool scale_input = true;
+  Predicts predicts = Predicts::kNoise;
+
+  at::Tensor operator()(const at::Tensor& x, double sigma) const {
+    const Scalings s = edm_scalings(sigma, 0.5);
+    const at::Tensor output = dummy_model(scale_input ? x * s.c_in : x, s.c_noise);
+    return x * s.c_skip + output * (predicts == Predicts::kVelocity ? -s.c_out : s.c_out);
+  }
+};
+
+std::vector<double> edm_levels() {
+  auto sigmas = karras(10, {});
+  sigmas.pop_back();  // the reference repeats sigma_min: no step
+  return sigmas;
+}
+
+}  // namespace
+
+TEST_CASE("Parity, EDM: Euler") {
+  const at::Tensor x = euler(EdmModel{}, sample() * std::sqrt(80.0 * 80.0 + 1), karras(10, {}));
+  CHECK(std::abs(sum_magnitude(x) - 34.1855) < 1e-3);
+  CHECK(std::abs(mean_magnitude(x) - 0.044) < 1e-3);
+}
+
+TEST_CASE("Parity, EDM: DPM-Solver++(2M)") {
+  const at::Tensor x = dpmpp_2m(EdmModel{.scale_input = false}, sample(), edm_levels());
+  CHECK(std::abs(mean_magnitude(x) - 1e-4) < 1e-3);
+  const EdmModel velocity{.scale_input = false, .predicts = Predicts::kVelocity};
+  CHECK(std::abs(mean_magnitude(dpmpp_2m(velocity, sample(), edm_levels())) - 0.0092) < 1e-3);
+}
+
+TEST_CASE("Parity, EDM: DPM-Solver++(2M) entered at level 5 of 10") {
+  const auto sigmas = edm_levels();
+  const auto tail = std::span(sigmas).subspan(5);
+  const at::Tensor noisy = sample() + reversed() * tail.front();
+  const at::Tensor x = dpmpp_2m(EdmModel{.scale_input = false}, noisy, tail);
+  CHECK(std::abs(sum_magnitude(x) - 8.1661) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.0106) < 1e-3);
+}
+
+TEST_CASE("Parity, VP: DPM-Solver++(2M) with noise, velocity and Karras levels") {
+  const auto noise = dpm_chain(Predicts::kNoise), velocity = dpm_chain(Predicts::kVelocity);
+  CHECK(std::abs(mean_magnitude(run_vp(dpmpp_2m, noise, sample())) - 0.3301) < 1e-4);
+  CHECK(std::abs(mean_magnitude(run_vp(dpmpp_2m, velocity, sample())) - 0.2251) < 1e-4);
+  const auto levels = dpm_karras_chain(Predicts::kVelocity);
+  // The reference's own tolerance; the formulas give 0.2092 whether timesteps are rounded or not.
+  CHECK(std::abs(mean_magnitude(run_vp(dpmpp_2m, levels, sample())) - 0.2096) < 1e-3);
+}
+
+TEST_CASE("Parity, VP: DPM-Solver++(2M) entered at step 5 of 10") {
+  const auto chain = dpm_chain(Predicts::kNoise);
+  const double sigma = chain.sigmas[5];
+  const at::Tensor noisy = (sample() + reversed() * sigma) * alpha(sigma);
+  const at::Tensor x = run_vp(dpmpp_2m, chain, noisy, 5);
+  CHECK(std::abs(sum_magnitude(x) - 318.4111) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.4146) < 1e-4);
+}
+
+TEST_CASE("Parity, DDIM: full chains with clipping") {
+  const at::Tensor x = run_ddim(ddim_chain(Predicts::kNoise), sample());
+  CHECK(std::abs(sum_magnitude(x) - 172.0067) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.223967) < 1e-5);
+  CHECK(std::abs(sum_magnitude(run_ddim(ddim_chain(Predicts::kVelocity), sample())) - 52.5302) < 1e-2);
+  CHECK(std::abs(sum_magnitude(run_ddim(ddim_chain(Predicts::kNoise, 0.01), sample())) - 149.8295) < 1e-2);
+}
+
+TEST_CASE("Parity, DDIM: entered at step 8 of 10") {
+  const auto chain = ddim_chain(Predicts::kNoise);
+  const double sigma = chain.sigmas[8];
+  const at::Tensor noisy = (sample() + reversed() * sigma) * alpha(sigma);
+  const at::Tensor x = run_ddim(chain, noisy, 8);
+  CHECK(std::abs(sum_magnitude(x) - 354.5418) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.4616) < 1e-4);
+}

@@ -1,0 +1,115 @@
+// Schedules and entries: values of the paper, and every way to ask for a depth.
+#include <cmath>
+#include <limits>
+
+#include "samplers/precondition.h"
+#include "samplers/schedule.h"
+#include "tests/support/torch_doctest.h"
+
+using namespace skipcast::samplers;
+
+TEST_CASE("Karras: 18 levels match equation 5 and the levels quoted in the warm-start table") {
+  const auto sigmas = karras(18, {});
+  REQUIRE(sigmas.size() == 19);
+  CHECK(sigmas.front() == 80);
+  CHECK(sigmas[17] == 0.002);
+  CHECK(sigmas.back() == 0);
+  for (size_t i = 0; i < 18; ++i) {
+    const double root = std::pow(80, 1 / 7.0) +
+                        static_cast<double>(i) / 17 * (std::pow(0.002, 1 / 7.0) - std::pow(80, 1 / 7.0));
+    CHECK(sigmas[i] == doctest::Approx(std::pow(root, 7)).epsilon(1e-12));
+    CHECK(sigmas[i + 1] < sigmas[i]);
+  }
+  // Entering with 23, 19, 17, 15, 13, 11 and 9 Heun evaluations left of 35.
+  const double levels[] = {8.40, 3.26, 1.92, 1.09, 0.585, 0.296, 0.14};
+  const size_t left[] = {23, 19, 17, 15, 13, 11, 9};
+  for (size_t i = 0; i < 7; ++i) {
+    CHECK(sigmas[18 - (left[i] + 1) / 2] == doctest::Approx(levels[i]).epsilon(0.02));
+  }
+}
+
+TEST_CASE("Karras: short and degenerate lists") {
+  CHECK(karras(0, {}).empty());
+  CHECK((karras(1, {}) == std::vector<double>{80, 0}));
+  CHECK((karras(2, {}) == std::vector<double>{80, 0.002, 0}));
+  CHECK((karras(5, {.sigma_min = 3, .sigma_max = 3}) == std::vector<double>{3, 0}));
+  CHECK_THROWS(karras(-1, {}));
+  CHECK_THROWS((karras(4, {.sigma_min = 2, .sigma_max = 1})));
+  CHECK_THROWS(karras(4, {.sigma_min = 0}));
+}
+
+TEST_CASE("Enter: no wish is a cold start from sigma_max") {
+  const auto entry = enter(10, {}, {.sigma_max = 50}, nullptr);
+  REQUIRE(entry);
+  CHECK(entry->sigma == 50);
+  CHECK((entry->sigmas == karras(10, {.sigma_max = 50})));
+}
+
+TEST_CASE("Enter: an entry sigma gets all the steps for the rest of the chain") {
+  const auto entry = enter(4, {.entry_sigma = 5}, {}, nullptr);
+  REQUIRE(entry);
+  CHECK(entry->sigma == 5);
+  CHECK((entry->sigmas == karras(4, {.sigma_max = 5})));
+  CHECK((enter(1, {.entry_sigma = 5}, {}, nullptr)->sigmas == std::vector<double>{5, 0}));
+  CHECK((enter(4, {.entry_sigma = 0.002}, {}, nullptr)->sigmas == std::vector<double>{0.002, 0}));
+}
+
+TEST_CASE("Enter: no steps means that the start is the forecast") {
+  const auto entry = enter(0, {.entry_sigma = 5}, {}, nullptr);
+  REQUIRE(entry);
+  CHECK(entry->sigma == 0);
+  CHECK(entry->sigmas.empty());
+}
+
+TEST_CASE("Enter: skipping steps leaves the tail of the full list") {
+  const auto full = karras(10, {});
+  const auto entry = enter(10, {.skip_steps = 6}, {}, nullptr);
+  REQUIRE(entry);
+  CHECK(entry->sigma == full[6]);
+  CHECK(entry->sigmas == std::vector<double>(full.begin() + 6, full.end()));
+  CHECK((enter(10, {.skip_steps = 0}, {}, nullptr)->sigmas == full));
+}
+
+TEST_CASE("Enter: a skip fraction is a share of the steps") {
+  for (int64_t percent = 0; percent < 100; ++percent) {
+    const auto entry = enter(100, {.skip_fraction = static_cast<double>(percent) / 100}, {}, nullptr);
+    REQUIRE(entry);
+    CHECK(static_cast<int64_t>(entry->sigmas.size()) == 101 - percent);
+  }
+  CHECK((enter(10, {.skip_fraction = 0.99}, {}, nullptr)->sigmas.size() == 2));
+}
+
+TEST_CASE("Enter: wishes out of range are refused with a sentence") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto refused = [](int64_t steps, const Depth& depth, const char* words) {
+    std::string error;
+    CHECK_FALSE(enter(steps, depth, {}, &error));
+    CHECK_MESSAGE(error.find(words) != std::string::npos, error);
+    CHECK_FALSE(enter(steps, depth, {}, nullptr));
+  };
+  refused(4, {.entry_sigma = 80.1}, "outside the model's range 0.002 .. 80");
+  refused(4, {.entry_sigma = 0.001}, "outside the model's range");
+  refused(4, {.entry_sigma = nan}, "outside the model's range");
+  refused(4, {.entry_sigma = -1}, "outside the model's range");
+  refused(4, {.skip_fraction = 1}, "outside [0, 1)");
+  refused(4, {.skip_fraction = nan}, "outside [0, 1)");
+  refused(4, {.skip_steps = 4}, "skipping 4 of 4 steps");
+  refused(4, {.skip_steps = -1}, "cannot skip");
+  refused(0, {.skip_fraction = 0.5}, "leaves none");
+  refused(-1, {}, "cannot run");
+  refused(4, {.entry_sigma = 5, .skip_steps = 1}, "choose one");
+}
+
+TEST_CASE("Preconditioning: makes input, output and target of unit variance") {
+  for (const double sigma : {0.002, 0.1, 0.5, 1.0, 7.0, 80.0}) {
+    for (const double data : {0.5, 1.0}) {
+      const Scalings s = edm_scalings(sigma, data);
+      CHECK(s.c_in * s.c_in * (sigma * sigma + data * data) == doctest::Approx(1));
+      // The network's target (y - c_skip x) / c_out with x = y + sigma eps: Karras et al., eq. 115.
+      const double target = std::pow(1 - s.c_skip, 2) * data * data + std::pow(s.c_skip * sigma, 2);
+      CHECK(target / (s.c_out * s.c_out) == doctest::Approx(1));
+      CHECK(edm_loss_weight(sigma, data) * s.c_out * s.c_out == doctest::Approx(1));
+      CHECK(s.c_noise == doctest::Approx(std::log(sigma) / 4));
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// Starts: hand-computed alignments and shapes.
+#include <cmath>
+#include <limits>
+
+#include "samplers/starts.h"
+#include "tests/support/torch_doctest.h"
+
+using namespace skipcast::samplers;
+
+namespace {
+at::Tensor counting(at::IntArrayRef shape) {
+  return at::arange(c10::multiply_integers(shape), at::kFloat).view(shape);
+}
+}  // namespace
+
+TEST_CASE("Offset alignment: shifts by the gap of the last observations, decaying over lead time") {
+  const at::Tensor future = counting({2, 3, 1, 2});
+  const at::Tensor analog_last = at::tensor({1.0f, 2.0f, 3.0f, 4.0f}).view({2, 1, 2});
+  const at::Tensor query_last = at::tensor({11.0f, 22.0f}).view({1, 2});
+  const at::Tensor aligned = align_offset(future, analog_last, query_last, 2.0);
+  for (int64_t member = 0; member < 2; ++member) {
+    for (int64_t lead = 0; lead < 3; ++lead) {
+      for (int64_t place = 0; place < 2; ++place) {
+        const double gap = query_last[0][place].item<double>() - analog_last[member][0][place].item<double>();
+        const double expected = future[member][lead][0][place].item<double>() +
+                                gap * std::exp(-static_cast<double>(lead) / 2);
+        CHECK(aligned[member][lead][0][place].item<double>() == doctest::Approx(expected));
+      }
+    }
+  }
+}
+
+TEST_CASE("Offset alignment: endless decay time shifts all lead times alike, none shifts nothing") {
+  const at::Tensor future = counting({2, 4, 2, 3}), last = counting({2, 2, 3}) * 0.5;
+  const at::Tensor query = counting({2, 3}) + 7;
+  const at::Tensor shifted = align_offset(future, last, query, std::numeric_limits<double>::infinity());
+  CHECK(at::equal(shifted, future + (query - last).unsqueeze(1)));
+  CHECK(at::equal(align_offset(future, last, query, 0), future));
+}
+
+TEST_CASE("Offset alignment: an analog that ends where the query ends is left alone") {
+  const at::Tensor future = counting({1, 4, 2, 3}), query = counting({2, 3});
+  CHECK(at::equal(align_offset(future, query.unsqueeze(0), query, 3.0), future));
+}
+
+TEST_CASE("Residual alignment: the analog's surprise on top of the query's mean") {
+  const at::Tensor future = counting({3, 2, 1, 2}), mean = future - 0.25, query = counting({2, 1, 2});
+  const at::Tensor dressed = align_residual(future, mean, query);
+  for (int64_t member = 0; member < 3; ++member) CHECK(at::equal(dressed[member], query + 0.25));
+}
+
+TEST_CASE("Persistence: the last observation at every lead time") {
+  const at::Tensor last = counting({2, 3}), held = persist(last, 4);
+  CHECK((held.sizes() == at::IntArrayRef{4, 2, 3}));
+  for (int64_t lead = 0; lead < 4; ++lead) CHECK(at::equal(held[lead], last));
+}
+
+TEST_CASE("Entering: noise of the size of sigma on one clean state or one a member") {
+  const at::Tensor eps = counting({3, 2, 1, 2}), shared = counting({2, 1, 2});
+  CHECK(at::equal(enter_at(shared, eps, 2), shared.unsqueeze(0) + eps * 2));
+  CHECK(at::equal(enter_at(eps, eps, 0.5), eps * 1.5));
+  CHECK(at::equal(enter_at(eps, eps, 0), eps));
+}
+
+TEST_CASE("Starts: shapes that do not belong together are refused") {
+  const at::Tensor future = counting({2, 3, 1, 2});
+  CHECK_THROWS(align_offset(future, counting({1, 2}), counting({1, 2}), 1));
+  CHECK_THROWS(align_offset(future, counting({2, 1, 2}), counting({1, 2}), -1));
+  CHECK_THROWS(align_residual(future, counting({2, 3, 1, 1}), counting({3, 1, 2})));
+  CHECK_THROWS(persist(counting({2}), 3));
+  CHECK_THROWS(enter_at(future, future, -1));
+}

@@ -1,0 +1,15 @@
+// doctest for files that also include LibTorch: LibTorch's logging defines CHECK and friends, which
+// abort the process. Include this instead of <doctest/doctest.h>, and after every LibTorch header.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#undef CHECK
+#undef CHECK_EQ
+#undef CHECK_NE
+#undef CHECK_LT
+#undef CHECK_LE
+#undef CHECK_GT
+#undef CHECK_GE
+
+#include <doctest/doctest.h>
