@@ -20,7 +20,8 @@ struct Pair {
   double difference() const { return a / weight_a - b / weight_b; }
 };
 
-Result<std::vector<Pair>> pairs_of(std::span<const Contribution> a, std::span<const Contribution> b) {
+Result<std::vector<Pair>> pairs_of(std::span<const Contribution> a,
+                                   std::span<const Contribution> b) {
   if (a.size() != b.size()) {
     return bad_input("cannot compare " + std::to_string(a.size()) + " scored queries with " +
                      std::to_string(b.size()) + ": score both systems on the same queries");
@@ -52,15 +53,19 @@ std::vector<Pair> running_sums(const std::vector<Pair>& pairs) {
 
 Pair block_sum(const std::vector<Pair>& sums, size_t first, size_t length) {
   const Pair &low = sums[first], &high = sums[first + length];
-  return {high.a - low.a, high.b - low.b, high.weight_a - low.weight_a, high.weight_b - low.weight_b};
+  return {.a = high.a - low.a,
+          .b = high.b - low.b,
+          .weight_a = high.weight_a - low.weight_a,
+          .weight_b = high.weight_b - low.weight_b};
 }
 
 // One resample of as many queries as there are: blocks from random places of the circle, the last
 // one cut to fit.
-double resample(const std::vector<Pair>& sums, size_t count, size_t length, std::mt19937_64& random) {
+double resample(const std::vector<Pair>& sums, size_t length, std::mt19937_64& random) {
+  const size_t count = sums.size() / 2;
   Pair total;
   for (size_t drawn = 0; drawn < count; drawn += length) {
-    const auto start = static_cast<size_t>(random() % count);  // bias below 2^-40 for any real count
+    const auto start = static_cast<size_t>(random() % count);  // bias below 2^-40
     total.add(block_sum(sums, start, std::min(length, count - drawn)));
   }
   return total.difference();
@@ -74,9 +79,14 @@ double quantile(const std::vector<double>& sorted, double p) {
   return sorted[lower] + (position - static_cast<double>(lower)) * (sorted[upper] - sorted[lower]);
 }
 
-std::vector<double> autocovariances(std::span<const double> series, size_t lags) {
+double mean_of(std::span<const double> series) {
   double mean = 0;
   for (const double value : series) mean += value / static_cast<double>(series.size());
+  return mean;
+}
+
+std::vector<double> autocovariances(std::span<const double> series, size_t lags) {
+  const double mean = mean_of(series);
   std::vector<double> covariances(lags + 1);
   for (size_t lag = 0; lag <= lags; ++lag) {
     for (size_t i = lag; i < series.size(); ++i) {
@@ -115,9 +125,12 @@ int64_t automatic_block_length(std::span<const double> series) {
   const auto count = static_cast<double>(n);
   const double log_count = std::log10(count);
   const auto in_a_row = static_cast<size_t>(std::max(5.0, std::ceil(std::sqrt(log_count))));
-  const size_t lags_max = std::min(n - 1, static_cast<size_t>(std::ceil(std::sqrt(count))) + in_a_row);
+  const auto root = static_cast<size_t>(std::ceil(std::sqrt(count)));
+  const size_t lags_max = std::min(n - 1, root + in_a_row);
   const auto covariances = autocovariances(series, lags_max);
-  if (!(covariances[0] > 0)) return 1;
+  constexpr double kRounding = 1e-24;  // a constant series varies by rounding only
+  const double mean = mean_of(series);
+  if (!(covariances[0] > kRounding * mean * mean)) return 1;
 
   constexpr double kThreshold = 2;  // times sqrt(log10 n / n)
   const size_t notable =
@@ -135,7 +148,8 @@ int64_t automatic_block_length(std::span<const double> series) {
   return std::clamp<int64_t>(std::llround(length), 1, static_cast<int64_t>(n / 4));
 }
 
-Result<Difference> paired_difference(std::span<const Contribution> a, std::span<const Contribution> b,
+Result<Difference> paired_difference(std::span<const Contribution> a,
+                                     std::span<const Contribution> b,
                                      const BootstrapOptions& options) {
   SKIPCAST_TRY(const std::vector<Pair> pairs, pairs_of(a, b));
   const auto queries = static_cast<int64_t>(pairs.size());
@@ -155,8 +169,7 @@ Result<Difference> paired_difference(std::span<const Contribution> a, std::span<
   std::mt19937_64 random(options.seed);
   std::vector<double> means;
   for (int64_t i = 0; i < options.resamples; ++i) {
-    means.push_back(
-        resample(sums, pairs.size(), static_cast<size_t>(result.block_length), random));
+    means.push_back(resample(sums, static_cast<size_t>(result.block_length), random));
   }
   std::sort(means.begin(), means.end());
   result.low = quantile(means, (1 - options.level) / 2);

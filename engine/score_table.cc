@@ -44,6 +44,13 @@ double ratio(double sum, double weight) {
   return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
 }
 
+// The mean of the two kinds, or the one there is.
+double variogram_of(double places, double lead_times) {
+  if (std::isnan(places)) return lead_times;
+  if (std::isnan(lead_times)) return places;
+  return (places + lead_times) / 2;
+}
+
 Scores mean_scores(const Totals& totals, int64_t queries, int64_t members) {
   const LeadSums& sums = totals.values;
   const auto values = static_cast<double>(sums.values);
@@ -56,9 +63,7 @@ Scores mean_scores(const Totals& totals, int64_t queries, int64_t members) {
   scores.variogram_places = ratio(sums.variogram, static_cast<double>(sums.pairs));
   scores.variogram_lead_times =
       ratio(totals.lead_variogram, static_cast<double>(totals.lead_pairs));
-  const bool both = sums.pairs > 0 && totals.lead_pairs > 0;
-  scores.variogram = both ? (scores.variogram_places + scores.variogram_lead_times) / 2
-                          : (sums.pairs > 0 ? scores.variogram_places : scores.variogram_lead_times);
+  scores.variogram = variogram_of(scores.variogram_places, scores.variogram_lead_times);
   scores.rmse = std::sqrt(ratio(sums.squared_error, values));
   scores.mae = ratio(sums.absolute_error, values);
   const double widen = ratio(static_cast<double>(members + 1), static_cast<double>(members));

@@ -27,7 +27,7 @@ struct Query {
   double x(int64_t member, int64_t index) const {
     return ensemble[member * shape.lead_times * state() + index];
   }
-  bool has(int64_t index) const { return !std::isnan(observed[index]); }
+  bool has(int64_t index) const { return std::isfinite(observed[index]); }
 };
 
 // splitmix64: a counter-based hash for drawing ties.
@@ -87,7 +87,8 @@ void add_value(const std::vector<double>& sorted, double y, uint64_t random, Lea
 // Squared distances: member to observation, and member to member, over observed values.
 struct Distances {
   explicit Distances(int64_t members)
-      : to_observed(static_cast<size_t>(members)), between(to_observed.size() * to_observed.size()) {}
+      : to_observed(static_cast<size_t>(members)),
+        between(to_observed.size() * to_observed.size()) {}
   std::vector<double> to_observed, between;  // between: upper triangle of [M, M]
   int64_t values = 0;
 
@@ -211,7 +212,8 @@ Status check_members(const Query& query) {
   for (int64_t member = 0; member < query.shape.members; ++member) {
     for (int64_t index = 0; index < each; ++index) {
       if (std::isfinite(query.x(member, index)) || !query.has(index)) continue;
-      return bad_input("cannot score: member " + std::to_string(member) + " is not finite at lead time " +
+      return bad_input("cannot score: member " + std::to_string(member) +
+                       " is not finite at lead time " +
                        std::to_string(index / query.state() + 1) + ", variable " +
                        std::to_string(index % query.state() / query.shape.places) + ", place " +
                        std::to_string(index % query.shape.places));

@@ -1,12 +1,12 @@
 // Verification scores of ensembles against observations, per variable, lead time and query.
 //
 // The same functions serve physical and normalised units: they score whatever numbers they get.
-// Observations that are NaN count nowhere; lower is better except for the spread-skill ratio
+// Observations that are not finite count nowhere; lower is better except for the spread-skill ratio
 // (1 is calibrated). Plain C++, no LibTorch; sums in double; pure functions, thread-safe.
 //
 // Definitions, M members x_m, observation y, one value (place, variable, lead time) unless said:
 //   crps       mean_m |x_m - y| - 1/(2 M^2) sum_mk |x_m - x_k|        the ensemble taken as the law
-//   crps_fair  mean_m |x_m - y| - 1/(2 M (M-1)) sum_mk |x_m - x_k|    unbiased for any M (Ferro 2014)
+//   crps_fair  mean_m |x_m - y| - 1/(2 M (M-1)) sum_mk |x_m - x_k|    unbiased (Ferro 2014)
 //   energy(_fair)  the same with ||.||_2 / sqrt(n) over the n observed values of one variable,
 //              jointly over places and lead times (per lead: over places). Gneiting & Raftery 2007.
 //              Dividing by sqrt(n) keeps it in the unit of the values and comparable between tasks.

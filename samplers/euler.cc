@@ -1,5 +1,5 @@
 // Euler on sigma. The probability-flow ODE dx/dsigma = (x - D(x; sigma)) / sigma (Karras et al.
-// 2022, eq. 3 with s = 1) stepped once gives the convex combination below; the step to 0 is D itself.
+// 2022, eq. 3 with s = 1) stepped once gives the convex combination below; the step to 0 is D.
 // The same update as DDIM with eta = 0 (Song et al. 2021, eq. 12) in EDM coordinates.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,5 @@
 // Built with -ffp-contract=off: a fused multiply-add would change bits between machines. The loops
-// over lanes are written so that compilers vectorise them; every lane does the same IEEE operations.
+// over lanes are written so that compilers vectorise them; all lanes do the same IEEE operations.
 #include "samplers/noise.h"
 
 #include <algorithm>
@@ -65,7 +65,8 @@ inline void box_muller(uint32_t radius_word, uint32_t angle_word, float* first, 
   const float log_part = minus_two_log(u);
   const float radius = std::sqrt(log_part > 0.0f ? log_part : 0.0f);
   constexpr float kHalfPi = 1.57079633f;
-  const float angle = static_cast<float>(static_cast<int32_t>(angle_word << 2)) * 0x1p-32f * kHalfPi;
+  const auto fraction = static_cast<int32_t>(angle_word << 2);  // of a quarter turn, 2^-32
+  const float angle = static_cast<float>(fraction) * 0x1p-32f * kHalfPi;
   const float c = cosine(angle), s = sine(angle);
   const bool odd = (angle_word >> 30) & 1;  // turn by 90 degrees
   const float sign = (angle_word >> 31) ? -radius : radius;

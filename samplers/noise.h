@@ -8,8 +8,8 @@
 //
 // Where the bits come from: (seed, query, step) make a stream key by one Philox call; the counter
 // of a stream is (block, member). Elements go in groups of 64 made of 16 blocks of 4 words:
-// element e is word (e / 16) % 4 of block 16 (e / 64) + e % 16. Words 0, 1 and words 2, 3 of a block
-// are one Box-Muller pair each: radius from the first (31 bits, so |z| <= 6.66), angle from the
+// element e is word (e / 16) % 4 of block 16 (e / 64) + e % 16. Words 0, 1 and words 2, 3 of a
+// block are one Box-Muller pair each: radius from the first (31 bits: |z| <= 6.66), angle from the
 // second (2 bits of quadrant, 30 bits in it). A shorter fill is a prefix of a longer one.
 #pragma once
 

@@ -19,7 +19,8 @@ std::optional<Entry> enter_tail(int64_t steps, int64_t skipped, const ScheduleOp
                                 std::string* error) {
   if (skipped < 0) return refuse(error, c10::str("cannot skip ", skipped, " steps"));
   if (skipped >= steps) {
-    return refuse(error, c10::str("skipping ", skipped, " of ", steps, " steps leaves none to run"));
+    return refuse(error,
+                  c10::str("skipping ", skipped, " of ", steps, " steps leaves none to run"));
   }
   std::vector<double> sigmas = karras(steps, options);
   sigmas.erase(sigmas.begin(), sigmas.begin() + skipped);

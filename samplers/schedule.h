@@ -25,7 +25,7 @@ std::vector<double> karras(int64_t steps, const ScheduleOptions& options);
 // The three ways users name the depth; at most one may be set. None = from sigma_max (cold).
 struct Depth {
   std::optional<double> entry_sigma;   // --entry-sigma
-  std::optional<double> skip_fraction; // --skip-frac in [0, 1): share of the full list's steps skipped
+  std::optional<double> skip_fraction; // --skip-frac in [0, 1): share of the full list skipped
   std::optional<int64_t> skip_steps;   // --skip-steps: the first k of `steps` steps are skipped
 };
 
@@ -35,7 +35,7 @@ struct Entry {
 };
 
 // entry_sigma: `steps` steps from it; 0 steps: {sigma 0, no levels}, the start is the forecast.
-// skip_*: the tail of karras(steps), so fewer evaluations; a fraction skips floor(fraction * steps).
+// skip_*: the tail of karras(steps), so fewer evaluations; a fraction skips floor(f * steps).
 // `error` gets one sentence when the wish is out of range (sigma outside the model's
 // [sigma_min, sigma_max], everything skipped, two wishes at once); returns nullopt then.
 std::optional<Entry> enter(int64_t steps, const Depth& depth, const ScheduleOptions& options,

@@ -19,7 +19,7 @@ void check_sigmas(std::span<const double> sigmas) {
     const bool last = i + 1 == sigmas.size();
     TORCH_CHECK(sigmas[i] > 0 || (last && sigmas[i] == 0), "sigma ", i, " is ", sigmas[i],
                 ": levels must be positive, only the last may be 0");
-    TORCH_CHECK(last || sigmas[i + 1] < sigmas[i], "sigma ", i + 1, " does not lie below sigma ", i);
+    TORCH_CHECK(last || sigmas[i + 1] < sigmas[i], "sigma ", i + 1, " is not below sigma ", i);
   }
 }
 

@@ -25,7 +25,7 @@ at::Tensor weights(int64_t number, at::IntArrayRef shape) {
   return drawn / std::sqrt(static_cast<double>(drawn.numel() / drawn.size(0)));
 }
 
-// x [members, leads, 1, places]. Convolutions are 3 x 3 and projections linear layers: bits of 1 x 1
+// x [members, leads, 1, places]. Convolutions are 3 x 3, projections linear layers: bits of 1 x 1
 // convolutions depend on the number of threads in LibTorch 2.11.
 Denoiser small_network() {
   const at::Tensor convolution = weights(1, {kHidden, kLeads, 3, 3}), bias = weights(2, {kHidden});

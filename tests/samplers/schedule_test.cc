@@ -15,8 +15,8 @@ TEST_CASE("Karras: 18 levels match equation 5 and the levels quoted in the warm-
   CHECK(sigmas[17] == 0.002);
   CHECK(sigmas.back() == 0);
   for (size_t i = 0; i < 18; ++i) {
-    const double root = std::pow(80, 1 / 7.0) +
-                        static_cast<double>(i) / 17 * (std::pow(0.002, 1 / 7.0) - std::pow(80, 1 / 7.0));
+    const double high = std::pow(80, 1 / 7.0), low = std::pow(0.002, 1 / 7.0);
+    const double root = high + static_cast<double>(i) / 17 * (low - high);
     CHECK(sigmas[i] == doctest::Approx(std::pow(root, 7)).epsilon(1e-12));
     CHECK(sigmas[i + 1] < sigmas[i]);
   }
@@ -72,7 +72,8 @@ TEST_CASE("Enter: skipping steps leaves the tail of the full list") {
 
 TEST_CASE("Enter: a skip fraction is a share of the steps") {
   for (int64_t percent = 0; percent < 100; ++percent) {
-    const auto entry = enter(100, {.skip_fraction = static_cast<double>(percent) / 100}, {}, nullptr);
+    const double fraction = static_cast<double>(percent) / 100;
+    const auto entry = enter(100, {.skip_fraction = fraction}, {}, nullptr);
     REQUIRE(entry);
     CHECK(static_cast<int64_t>(entry->sigmas.size()) == 101 - percent);
   }

@@ -14,7 +14,8 @@ namespace {
 std::vector<double> log_levels(int64_t steps, double high, double low) {
   std::vector<double> sigmas;
   for (int64_t i = 0; i <= steps; ++i) {
-    sigmas.push_back(high * std::pow(low / high, static_cast<double>(i) / static_cast<double>(steps)));
+    const double part = static_cast<double>(i) / static_cast<double>(steps);
+    sigmas.push_back(high * std::pow(low / high, part));
   }
   return sigmas;
 }
@@ -37,7 +38,9 @@ at::Tensor mixture_mean(const at::Tensor& x, double sigma) {
 at::Tensor reference(at::Tensor x, double high, double low) {
   constexpr int kSteps = 2000;
   const double h = std::log(low / high) / kSteps;
-  const auto slope = [](const at::Tensor& at_x, double t) { return at_x - mixture_mean(at_x, std::exp(t)); };
+  const auto slope = [](const at::Tensor& at_x, double t) {
+    return at_x - mixture_mean(at_x, std::exp(t));
+  };
   for (int i = 0; i < kSteps; ++i) {
     const double t = std::log(high) + i * h;
     const at::Tensor k1 = slope(x, t), k2 = slope(x + k1 * (h / 2), t + h / 2);
@@ -135,7 +138,9 @@ TEST_CASE("Evaluations: the count is what the denoiser really sees") {
 }
 
 TEST_CASE("Solvers: found by name, unknown names are nobody") {
-  for (const NamedSolver& solver : solvers()) CHECK((find_solver(solver.name)->solve == solver.solve));
+  for (const NamedSolver& solver : solvers()) {
+    CHECK((find_solver(solver.name)->solve == solver.solve));
+  }
   CHECK_FALSE(find_solver("Heun"));
   CHECK_FALSE(find_solver(""));
 }
@@ -166,8 +171,9 @@ TEST_CASE("Solvers: an empty list changes nothing, a wrong one is refused") {
 TEST_CASE("Solvers: keep the precision of their input") {
   const auto sigmas = karras(6, {});
   for (const NamedSolver& solver : solvers()) {
-    const at::Tensor single = solver.solve(mixture_mean, at::linspace(-80, 80, 9), sigmas);
-    const at::Tensor twice = solver.solve(mixture_mean, at::linspace(-80, 80, 9, at::kDouble), sigmas);
+    const at::Tensor x = at::linspace(-80, 80, 9);
+    const at::Tensor single = solver.solve(mixture_mean, x, sigmas);
+    const at::Tensor twice = solver.solve(mixture_mean, x.to(at::kDouble), sigmas);
     CHECK((single.scalar_type() == at::kFloat));
     CHECK((twice.scalar_type() == at::kDouble));
     CHECK(at::allclose(single.to(at::kDouble), twice, 0, 1e-4));

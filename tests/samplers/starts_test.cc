@@ -21,7 +21,8 @@ TEST_CASE("Offset alignment: shifts by the gap of the last observations, decayin
   for (int64_t member = 0; member < 2; ++member) {
     for (int64_t lead = 0; lead < 3; ++lead) {
       for (int64_t place = 0; place < 2; ++place) {
-        const double gap = query_last[0][place].item<double>() - analog_last[member][0][place].item<double>();
+        const double gap = query_last[0][place].item<double>() -
+                           analog_last[member][0][place].item<double>();
         const double expected = future[member][lead][0][place].item<double>() +
                                 gap * std::exp(-static_cast<double>(lead) / 2);
         CHECK(aligned[member][lead][0][place].item<double>() == doctest::Approx(expected));
@@ -33,7 +34,8 @@ TEST_CASE("Offset alignment: shifts by the gap of the last observations, decayin
 TEST_CASE("Offset alignment: endless decay time shifts all lead times alike, none shifts nothing") {
   const at::Tensor future = counting({2, 4, 2, 3}), last = counting({2, 2, 3}) * 0.5;
   const at::Tensor query = counting({2, 3}) + 7;
-  const at::Tensor shifted = align_offset(future, last, query, std::numeric_limits<double>::infinity());
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
+  const at::Tensor shifted = align_offset(future, last, query, kEndless);
   CHECK(at::equal(shifted, future + (query - last).unsqueeze(1)));
   CHECK(at::equal(align_offset(future, last, query, 0), future));
 }
@@ -44,7 +46,8 @@ TEST_CASE("Offset alignment: an analog that ends where the query ends is left al
 }
 
 TEST_CASE("Residual alignment: the analog's surprise on top of the query's mean") {
-  const at::Tensor future = counting({3, 2, 1, 2}), mean = future - 0.25, query = counting({2, 1, 2});
+  const at::Tensor future = counting({3, 2, 1, 2}), mean = future - 0.25;
+  const at::Tensor query = counting({2, 1, 2});
   const at::Tensor dressed = align_residual(future, mean, query);
   for (int64_t member = 0; member < 3; ++member) CHECK(at::equal(dressed[member], query + 0.25));
 }

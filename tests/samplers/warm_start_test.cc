@@ -1,5 +1,5 @@
-// Theory of warm starts for a Gaussian conditional law y | c ~ N(mean, s^2): what each kind of start
-// does to bias and spread, run through the real solver (METHODS section 2).
+// Theory of warm starts for a Gaussian conditional law y | c ~ N(mean, s^2): what each kind of
+// start does to bias and spread, run through the real solver (METHODS section 2).
 #include <cmath>
 #include <numeric>
 #include <vector>
