@@ -50,7 +50,7 @@ class Ingest {
   Status finish_with(Status failure) const;
   void finish_report(double seconds);
 
-  int64_t size() const { return store_ ? store_->size() : dry_size_; }
+  int64_t size() const { return options_.dry_run ? dry_size_ : store_ ? store_->size() : 0; }
   const TimeAxis& axis() const { return store_ ? store_->schema().axis : reader_.schema().axis; }
 
   StateReader& reader_;
@@ -62,7 +62,7 @@ class Ingest {
   std::deque<StateBlock> ahead_;
   bool aligned_ = false;
   int64_t offset_ = 0;    // store index = reader index + offset_
-  int64_t dry_size_ = 0;  // states a dry run would have stored
+  int64_t dry_size_ = 0;  // states a dry run would have in the archive by now
   IngestReport report_;
   std::vector<int64_t> present_;  // values a variable that are not missing
 };
@@ -190,7 +190,7 @@ Status Ingest::align(const StateBlock& block) {
   const int64_t time = reader_.schema().axis.time_at(block.first);
   const Result<int64_t> index = axis().index_of(time);
   if (!index.ok()) {
-    return refused(fmt::format("{}: {}; the input must lie on the archive's time axis", path_,
+    return refused(fmt::format("{}: {}; correct the times, or ingest into a new archive", path_,
                                index.status().message()));
   }
   if (*index < 0) {
@@ -302,7 +302,7 @@ Status Ingest::finish_with(Status failure) const {
 
 void Ingest::finish_report(double seconds) {
   report_.gap_states += reader_.gap_states();
-  report_.states_total = options_.dry_run ? dry_size_ : size();
+  report_.states_total = size();
   report_.seconds = seconds;
   const Schema& schema = reader_.schema();
   const int64_t values = report_.states_read * schema.places.count();

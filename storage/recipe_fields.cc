@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "storage/csv_cells.h"
+
 namespace skipcast::storage {
 namespace {
 
@@ -90,7 +92,8 @@ void Fields::fail(const std::string& key, const std::string& what) {
   const std::string dot = where_.empty() || key.empty() ? "" : ".";
   const std::string name = where_ + dot + key;
   status_ = bad_input(fmt::format("{}: {} {}; storage/recipe.h describes recipes", file_,
-                                  name.empty() ? "the recipe" : '"' + name + '"', what));
+                                  name.empty() ? "the recipe" : '"' + printable(name) + '"',
+                                  printable(what)));
 }
 
 Status Fields::finish() {

@@ -1,0 +1,204 @@
+// labels: fuzz
+// Seeded mutations of valid inputs through every parser: no crash, no hang, and every refusal is
+// a sentence that names the file. SKIPCAST_FUZZ_SEED and SKIPCAST_FUZZ_ROUNDS change the run.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "storage/cf_time.h"
+#include "storage/npy_array.h"
+#include "storage/recipe.h"
+#include "tests/storage/foreign_files.h"
+
+using namespace skipcast;
+using namespace skipcast::tests;
+
+namespace {
+
+int64_t setting(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::atoll(text) : otherwise;
+}
+
+// SplitMix64: the sequence is a pure function of the seed.
+class Dice {
+ public:
+  explicit Dice(uint64_t seed) : state_(seed) {}
+  size_t below(size_t limit) {
+    state_ += 0x9E3779B97F4A7C15U;
+    uint64_t x = state_;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+    return static_cast<size_t>((x ^ (x >> 31)) % limit);
+  }
+
+ private:
+  uint64_t state_;
+};
+
+// One to four edits: flipped bits, cuts, repeats, inserted tokens that parsers stumble over.
+std::string mutate(std::string bytes, Dice& dice) {
+  static const std::vector<std::string> kTokens = {"\"",
+                                                   ",",
+                                                   "\n",
+                                                   "\r",
+                                                   "{",
+                                                   "}",
+                                                   "[",
+                                                   "]",
+                                                   "(",
+                                                   ")",
+                                                   "-1",
+                                                   "1e999",
+                                                   "nan",
+                                                   "0",
+                                                   ":",
+                                                   ";",
+                                                   "99999999999999999999",
+                                                   "-9223372036854775808",
+                                                   std::string(1, '\0'),
+                                                   "\xFF",
+                                                   "2016-02-30",
+                                                   "'descr': '|O'",
+                                                   "True",
+                                                   "{place}",
+                                                   " since "};
+  for (size_t edits = 1 + dice.below(4); edits > 0 && !bytes.empty(); --edits) {
+    const size_t at = dice.below(bytes.size());
+    switch (dice.below(5)) {
+      case 0:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << dice.below(8)));
+        break;
+      case 1:
+        bytes.erase(at, 1 + dice.below(8));
+        break;
+      case 2:
+        bytes.insert(at, kTokens[dice.below(kTokens.size())]);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(at, dice.below(40)));
+        break;
+      default:
+        if (dice.below(4) == 0) bytes.resize(at);
+        bytes += bytes.substr(0, dice.below(20));
+    }
+  }
+  return bytes;
+}
+
+void check_sentence(const Status& status, const std::string& file) {
+  INFO(status.message());
+  const bool known = status.code() == Code::kBadInput || status.code() == Code::kNotFound;
+  CHECK(known);
+  CHECK(status.message().size() > 20);
+  if (!file.empty()) CHECK(status.message().find(file) != std::string::npos);
+  const std::string& text = status.message();
+  CHECK(std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 32; }));
+}
+
+struct Counts {
+  int64_t accepted = 0, refused = 0;
+};
+
+// Reads mutations of `name` (bytes) with the recipe; the other files stay as they are.
+Counts fuzz_file(const std::string& name, const std::string& bytes, const std::string& recipe,
+                 int64_t rounds) {
+  const auto seed = static_cast<uint64_t>(setting("SKIPCAST_FUZZ_SEED", 1));
+  rounds = setting("SKIPCAST_FUZZ_ROUNDS", rounds);
+  MESSAGE(name << ": seed " << seed << ", " << rounds << " rounds");
+  TempDir dir;
+  const std::string recipe_path = recipe.empty() ? "" : write_text(dir.file("recipe.json"), recipe);
+  REQUIRE(read_states({write_text(dir.file(name), bytes)}, recipe_path).status.ok());
+  Counts counts;
+  Dice dice(seed);
+  for (int64_t round = 0; round < rounds; ++round) {
+    const std::string file = write_text(dir.file(name), mutate(bytes, dice));
+    const ReadStates read = read_states({file}, recipe_path);
+    CHECK(std::none_of(read.values.begin(), read.values.end(),
+                       [](float x) { return std::isinf(x); }));
+    if (!read.status.ok()) check_sentence(read.status, "/skipcast-");
+    ++(read.status.ok() ? counts.accepted : counts.refused);
+  }
+  CHECK(counts.refused > rounds / 10);
+  return counts;
+}
+
+std::string wide_table() {
+  std::string text = "time,a,\"b, c\"\n";
+  for (int day = 10; day < 22; ++day) text += "2016-01-" + std::to_string(day) + ",1.5,-2e3\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Fuzz: wide, long and transposed CSV") {
+  fuzz_file("w.csv", wide_table(), "", 2000);
+  std::string rows = "year,month,day,hour,PM,wd,station\n";
+  for (int hour = 0; hour < 6; ++hour) {
+    for (const char* place : {"a", "b"}) {
+      rows += "2016,2,28," + std::to_string(hour) + ",3.5,N," + place + "\n";
+    }
+  }
+  fuzz_file("l.csv", rows, R"({"layout": "long", "places": {"column": "station"},
+    "time": {"columns": ["year", "month", "day", "hour"]}, "gap_states_max": 100,
+    "variables": [{"name": "PM"}, {"name": "n", "source": "wd", "map": {"N": 1}}]})",
+            2000);
+  fuzz_file("t.csv", "x,1,2,3\ny,4,5,6\nz,7,8,9\n", R"({"layout": "transposed",
+    "places": {"first_column": true}, "time": {"start": "2016-01-01", "step": "1 h"},
+    "variables": [{"name": "v"}]})",
+            2000);
+}
+
+TEST_CASE("Fuzz: gzip") {
+  TempDir dir;
+  const std::string bytes = read_text(write_gzip(dir.file("w.csv.gz"), wide_table()));
+  fuzz_file("w.csv.gz", bytes, "", 2000);
+}
+
+TEST_CASE("Fuzz: NPZ and NPY") {
+  TempDir dir;
+  const std::string recipe = R"({"time": {"array": "t"}, "places": {"array": "ids"},
+    "variables": [{"name": "v"}], "adjacency": {"array": "adj"}, "gap_states_max": 100})";
+  const std::string npz = read_text(
+      write_npz(dir.file("a.npz"), {{"v", npy<float>("<f4", "(3, 2)", {1, 2, 3, 4, 5, 6})},
+                                    {"ids", npy_texts({"a", "b"}, 4)},
+                                    {"t", npy<int64_t>("<i8", "(3,)", {0, 60, 120})},
+                                    {"adj", npy<double>("<f8", "(2, 2)", {0, 1, 1, 0})}}));
+  fuzz_file("a.npz", npz, recipe, 2000);
+  fuzz_file("a.npy", npy<int16_t>("<i2", "(3, 2)", {1, 2, 3, 4, 5, 6}), R"({
+    "time": {"start": "2016-01-01", "step": "1 h"}, "variables": [{"name": "v"}]})",
+            2000);
+}
+
+TEST_CASE("Fuzz: recipes") {
+  const std::string text = R"({"title": "T", "format": "csv", "layout": "long", "files": ["a*"],
+    "time": {"columns": ["year", "month"], "step": "10 min", "utc_offset_hours": 8},
+    "places": {"column": "s", "names": ["a", "b"], "lat": [1, 2], "lon": [3, 4]},
+    "variables": [{"name": "v", "units": "K", "log": true, "scale": 0.1, "missing": ["x", -9],
+                   "map": {"N": 0.5, "S": -1}, "index": 2, "codec": "zstd"}],
+    "adjacency": {"file": "m.npz", "array": "adj"}, "gap_states_max": 7, "missing": ["NA"],
+    "tasks": [{"name": "t", "split": [0.6, 0.2, 0.2]}]})";
+  REQUIRE(storage::parse_recipe(text, "r.json").ok());
+  Dice dice(static_cast<uint64_t>(setting("SKIPCAST_FUZZ_SEED", 1)));
+  for (int64_t round = setting("SKIPCAST_FUZZ_ROUNDS", 20000); round > 0; --round) {
+    const auto recipe = storage::parse_recipe(mutate(text, dice), "r.json");
+    if (!recipe.ok()) check_sentence(recipe.status(), "r.json");
+    if (recipe.ok()) (void)storage::schema_of(*recipe);
+  }
+}
+
+TEST_CASE("Fuzz: headers and time units") {
+  Dice dice(static_cast<uint64_t>(setting("SKIPCAST_FUZZ_SEED", 1)));
+  const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (350, 12, 11), }";
+  const std::string units = "hours since 2013-01-01 00:30:00 +08:00";
+  for (int64_t round = setting("SKIPCAST_FUZZ_ROUNDS", 50000); round > 0; --round) {
+    const auto parsed = storage::parse_npy_header(mutate(header, dice));
+    if (parsed.ok()) CHECK(parsed->count() >= 0);
+    const auto time = storage::CfTime::parse(mutate(units, dice), "standard");
+    if (!time.ok()) check_sentence(time.status(), "");
+    if (time.ok()) (void)time->to_seconds(static_cast<double>(dice.below(1U << 30)) - 5e8);
+  }
+}
