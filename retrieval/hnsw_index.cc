@@ -141,28 +141,32 @@ class HnswIndex final : public VectorIndex {
   std::vector<int64_t> ids_;
 };
 
-// Levels fit the graph, and every row's links point at rows that live on the link's level.
+// Every link of a row points at a row that lives on the link's level, or at none.
+bool links_fit(const faiss::HNSW& graph, int64_t rows, int64_t row) {
+  const int levels = graph.levels[static_cast<size_t>(row)];
+  for (int level = 0; level < levels; ++level) {
+    size_t begin, end;
+    graph.neighbor_range(row, level, &begin, &end);
+    for (size_t i = begin; i < end; ++i) {
+      const int32_t link = graph.neighbors[i];
+      if (link < -1 || link >= rows) return false;
+      if (link >= 0 && graph.levels[static_cast<size_t>(link)] <= level) return false;
+    }
+  }
+  return true;
+}
+
 Status check_graph(const faiss::HNSW& graph, int64_t rows) {
-  const auto bad = [](const char* what) {
-    return data_loss(fmt::format("the hnsw index's {}", what));
-  };
-  if (graph.entry_point < -1 || graph.entry_point >= rows) return bad("entry point is no row");
-  if ((graph.entry_point == -1) != (rows == 0)) return bad("entry point is missing");
-  if (rows > 0 && graph.levels[static_cast<size_t>(graph.entry_point)] != graph.max_level + 1) {
-    return bad("entry point is not on the top level");
+  const bool entered = graph.entry_point >= 0 && graph.entry_point < rows;
+  if (rows == 0 ? graph.entry_point != -1 : !entered) {
+    return data_loss("the hnsw index's entry point is no row");
+  }
+  if (entered && graph.levels[static_cast<size_t>(graph.entry_point)] != graph.max_level + 1) {
+    return data_loss("the hnsw index's entry point is not on the top level");
   }
   for (int64_t row = 0; row < rows; ++row) {
-    const int levels = graph.levels[static_cast<size_t>(row)];
-    for (int level = 0; level < levels; ++level) {
-      size_t begin, end;
-      graph.neighbor_range(row, level, &begin, &end);
-      for (size_t i = begin; i < end; ++i) {
-        const int32_t link = graph.neighbors[i];
-        if (link < -1 || link >= rows) return bad("links point outside");
-        if (link >= 0 && graph.levels[static_cast<size_t>(link)] <= level) {
-          return bad("links point at rows below their level");
-        }
-      }
+    if (!links_fit(graph, rows, row)) {
+      return data_loss(fmt::format("the hnsw index's links of row {} point astray", row));
     }
   }
   return Status();
