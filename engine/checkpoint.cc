@@ -35,6 +35,7 @@ Result<TrainingState> state_from(const Weights& file, const std::string& path) {
                          json.at("seconds").get<double>(),
                          json.at("validations").get<int64_t>(),
                          json.at("best_step").get<int64_t>(),
+                         json.at("best_score").get<double>(),
                          json.at("best_crps").get<double>(),
                          {split.at(0).get<int64_t>(), split.at(1).get<int64_t>(),
                           split.at(2).get<int64_t>()}};
@@ -72,6 +73,7 @@ Status write_checkpoint(const std::string& path, const CheckpointOwner& owner,
                      {"seconds", state.seconds},
                      {"validations", state.validations},
                      {"best_step", state.best_step},
+                     {"best_score", state.best_score},
                      {"best_crps", state.best_crps},
                      {"split", {state.split.states, state.split.train_end,
                                 state.split.validation_end}}};

@@ -2,11 +2,13 @@
 
 #include <torch/nn.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
 #include <span>
 
+#include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
 
 namespace skipcast::engine {
@@ -49,9 +51,22 @@ NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t s
   return shape;
 }
 
-at::Tensor drop(const at::Tensor& x, double rate, const DropoutSource& source) {
-  if (rate <= 0 || !source.generator) return x;
-  return x * at::empty_like(x).bernoulli_(1 - rate, source.generator).div_(1 - rate);
+at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source) {
+  const auto threshold = static_cast<uint64_t>(std::lround(rate * 256));
+  if (threshold == 0 || !source.seed) return x;
+  const float kept = static_cast<float>(256.0 / (256.0 - static_cast<double>(threshold)));
+  const uint64_t stream = retrieval::mix_bits(*source.seed + ++source.drawn);
+  at::Tensor mask = at::empty(x.sizes(), at::kFloat);
+  float* out = mask.data_ptr<float>();
+  // One 64-bit hash decides eight elements.
+  for (int64_t first = 0; first < mask.numel(); first += 8) {
+    const uint64_t bits = retrieval::mix_bits(stream + static_cast<uint64_t>(first));
+    const int64_t count = std::min<int64_t>(8, mask.numel() - first);
+    for (int64_t i = 0; i < count; ++i) {
+      out[first + i] = ((bits >> (8 * i)) & 255) < threshold ? 0 : kept;
+    }
+  }
+  return x * mask;
 }
 
 void Network::initialise(uint64_t seed) {

@@ -31,14 +31,19 @@ struct NetworkShape {
 // The shape of a task's batches; `slots` is the normalizer's.
 NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots);
 
-// Where the dropout of a training step gets its bits; without a generator nothing is dropped.
-// Each step sets a generator of its own (seed, step), so that a resumed run repeats it.
+// Where the dropout of a training step gets its bits; without a seed nothing is dropped. Each step
+// sets a seed of its own (a function of seed and step), so that a resumed run repeats it.
 struct DropoutSource {
-  std::optional<at::Generator> generator;
+  std::optional<uint64_t> seed;
+  uint64_t drawn = 0;  // layers since the seed was set
+
+  void start(uint64_t new_seed) { seed = new_seed, drawn = 0; }
+  void stop() { seed.reset(); }
 };
 
-// x with a share `rate` of its elements zeroed and the rest scaled up, while a generator is set.
-at::Tensor drop(const at::Tensor& x, double rate, const DropoutSource& source);
+// x with a share `rate` of its elements (in steps of 1/256) zeroed and the rest scaled up, between
+// start() and stop(); x itself otherwise. Counter-based: the same for any number of threads.
+at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source);
 
 class Network : public torch::nn::Module {
  public:

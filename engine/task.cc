@@ -113,6 +113,12 @@ void check_names(TaskFields& fields, Task& task) {
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
     fields.fail("context_variables", "names a variable twice");
   }
+  for (const std::string& name : task.square_root) {
+    const auto& names = task.context_variables;
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fields.fail("square_root", fmt::format("names \"{}\", which is no context variable",
+                                           name.substr(0, 80)));
+  }
   for (const std::string& word : task.calendar) {
     if (std::find(kCalendars.begin(), kCalendars.end(), word) != kCalendars.end()) continue;
     fields.fail("calendar", fmt::format("knows no \"{}\"; known are: {}", word.substr(0, 80),
@@ -151,6 +157,7 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
   fields.choice("base", kBases, base);
   task.base = static_cast<retrieval::Base>(base);
   fields.count("base_smoothing", task.base_smoothing, {0, 1000});
+  fields.texts("square_root", task.square_root);
   fields.flag("residual", task.residual);
   fields.count("evaluate_stride", task.evaluate_stride, {1, 1e9});
   fields.number("sigma_data", task.sigma_data, {1e-3, 1e3});
@@ -211,6 +218,7 @@ std::string to_json(const Task& task) {
       {"calendar", task.calendar},
       {"base", kBases[static_cast<size_t>(task.base)]},
       {"base_smoothing", task.base_smoothing},
+      {"square_root", task.square_root},
       {"residual", task.residual},
       {"evaluate_stride", task.evaluate_stride},
       {"sigma_data", task.sigma_data},
@@ -283,6 +291,16 @@ std::vector<int32_t> variable_numbers(const storage::SeriesStore& store, const T
     numbers.push_back(static_cast<int32_t>(number));
   }
   return numbers;
+}
+
+retrieval::NormalizerOptions normalizer_options(const storage::SeriesStore& store, const Task& task,
+                                                const Split& split) {
+  retrieval::NormalizerOptions options{variable_numbers(store, task), task.base, split.train_end,
+                                       task.base_smoothing, {}};
+  for (const std::string& name : task.square_root) {
+    options.square_root.push_back(static_cast<int32_t>(store.schema().variable_index(name)));
+  }
+  return options;
 }
 
 Split split_of(const Task& task, int64_t states) {

@@ -47,7 +47,7 @@ struct TrainingOptions {
   double sigma_log_std = 1.6;
   double context_noise = 0;     // standard normal noise of this size on the context's values
   int64_t validations = 8;      // evenly over the budget; the best weights are kept
-  int64_t validation_windows = 64;
+  int64_t validation_windows = 128;
   uint64_t seed = 1;
 };
 
@@ -60,6 +60,7 @@ struct Task {
   std::vector<std::string> calendar = {"hour_of_day", "day_of_week"};  // also "day_of_year"
   retrieval::Base base = retrieval::Base::kMean;  // "mean", "slot_of_week", "slot_of_day", "seasonal"
   int64_t base_smoothing = 0;  // slots averaged in on each side
+  std::vector<std::string> square_root;  // variables modelled as their square root (counts)
   bool residual = true;        // networks predict the future minus the damped last observation
   int64_t evaluate_stride = 1; // every n-th test window is scored
   samplers::ScheduleOptions schedule = {.sigma_min = 0.02, .sigma_max = 80, .rho = 7};
@@ -88,6 +89,10 @@ struct Split {
   int64_t states = 0, train_end = 0, validation_end = 0;
 };
 Split split_of(const Task& task, int64_t states);
+
+// How the task's normalizer is fitted.
+retrieval::NormalizerOptions normalizer_options(const storage::SeriesStore& store, const Task& task,
+                                                const Split& split);
 
 enum class Part { kTrain, kValidation, kTest };
 // Origins whose future lies wholly inside the part; a validation or test context may reach back

@@ -115,9 +115,8 @@ Result<std::unique_ptr<Run>> Run::prepare(const storage::SeriesStore& store, con
                  read_checkpoint_state(model_paths(store, task.name).checkpoint));
     split = state.split;
   }
-  const retrieval::NormalizerOptions options{variable_numbers(store, task), task.base,
-                                             split.train_end, task.base_smoothing};
-  SKIPCAST_TRY(retrieval::Normalizer normalizer, retrieval::Normalizer::fit(store, options));
+  SKIPCAST_TRY(retrieval::Normalizer normalizer,
+               retrieval::Normalizer::fit(store, normalizer_options(store, task, split)));
   SKIPCAST_TRY_OK(make_models_folder(store));
   ModelParts parts{task, split, std::move(normalizer), {}, nullptr};
   std::unique_ptr<Run> run(new Run(store, request, std::move(parts)));
@@ -196,7 +195,7 @@ Status Run::validate_now() {
   const Task& task = parts_.task;
   last_scores_ = validate(parts_, *dataset_, validation_origins_);
   ++state_.validations;
-  const bool better = state_.best_step == 0 || last_scores_.crps < state_.best_crps;
+  const bool better = state_.best_step == 0 || last_scores_.score < state_.best_score;
   log_.line({{"event", "validate"},
              {"task", task.name},
              {"step", state_.step},
@@ -204,9 +203,11 @@ Status Run::validate_now() {
              {"loss", loss_},
              {"crps", last_scores_.crps},
              {"crps_physical", last_scores_.crps_physical},
+             {"score", last_scores_.score},
              {"spread_skill", last_scores_.spread_skill},
              {"best", better}});
   if (!better) return {};
+  state_.best_score = last_scores_.score;
   state_.best_crps = last_scores_.crps;
   state_.best_step = state_.step;
   return save_model(store_, parts_,

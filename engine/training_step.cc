@@ -2,8 +2,6 @@
 
 #include <torch/nn.h>
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -21,7 +19,7 @@ constexpr int64_t kShuffle = -2, kSigma = -3, kNoise = -4, kContextNoise = -5, k
 constexpr int64_t kAlign = 16;  // floats: parameters start on cache lines
 constexpr double kBeta1 = 0.9, kBeta2 = 0.99, kEpsilon = 1e-8;
 constexpr double kFinalFactor = 0.02;
-constexpr double kSigmaMin = 0.005, kSigmaMax = 100;
+constexpr double kBelow = 4, kAbove = 2;  // training reaches this much beyond the schedule's sigmas
 
 std::vector<int64_t> numbers(int64_t count) {
   std::vector<int64_t> values(static_cast<size_t>(count));
@@ -39,7 +37,8 @@ void shuffle(std::vector<T>& values, samplers::NoiseKey key) {
 }
 
 // ln sigma normal, stratified: one draw from each of `count` equally likely ranges, shuffled.
-at::Tensor draw_sigmas(const TrainingOptions& options, int64_t count, int64_t step) {
+at::Tensor draw_sigmas(const Task& task, int64_t count, int64_t step) {
+  const TrainingOptions& options = task.training;
   constexpr uint64_t kFine = uint64_t{1} << 40;
   std::vector<double> shares(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
@@ -51,7 +50,7 @@ at::Tensor draw_sigmas(const TrainingOptions& options, int64_t count, int64_t st
   const at::Tensor share = at::from_blob(shares.data(), {count}, at::kDouble);
   const at::Tensor normal = at::erfinv(2 * share - 1) * std::numbers::sqrt2;
   const at::Tensor sigma = (options.sigma_log_mean + options.sigma_log_std * normal).exp();
-  return sigma.clamp(kSigmaMin, kSigmaMax);
+  return sigma.clamp(task.schedule.sigma_min / kBelow, task.schedule.sigma_max * kAbove);
 }
 
 at::Tensor noise_like(const at::Tensor& x, uint64_t seed, int64_t purpose, int64_t step) {
@@ -164,14 +163,14 @@ at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& ta
   const int64_t draws = options.sigma_draws, rows = batch.target.size(0) * draws;
   const uint64_t dropout_seed =
       samplers::uniform_index({options.seed, kDropout, 0, step}, uint64_t{1} << 62);
-  network.dropout_source().generator = at::detail::createCPUGenerator(dropout_seed);
+  network.dropout_source().start(dropout_seed);
 
   std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
   for (at::Tensor& part : conditioning) part = part.repeat_interleave(draws, 0);
   const at::Tensor y = batch.target.repeat_interleave(draws, 0);
   const at::Tensor mask = batch.mask.repeat_interleave(draws, 0);
 
-  const at::Tensor levels = draw_sigmas(options, rows, step);
+  const at::Tensor levels = draw_sigmas(task, rows, step);
   const at::Tensor sigma = levels.to(at::kFloat).view({rows, 1, 1, 1});
   const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
   const double data = task.sigma_data;
@@ -179,7 +178,7 @@ at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& ta
   const at::Tensor f = network.denoise(x / total, (levels.log() / 4).to(at::kFloat), conditioning);
   const at::Tensor wanted = (y - x * (data * data) / total.square()) * total / (sigma * data);
   const at::Tensor errors = ((f - wanted).square() * mask).sum({1, 2, 3});
-  network.dropout_source().generator.reset();
+  network.dropout_source().stop();
   return (errors / mask.sum({1, 2, 3}).clamp_min(1)).mean();
 }
 

@@ -17,25 +17,44 @@ constexpr int64_t kMembers = 8;
 constexpr int64_t kSteps = 6;
 constexpr size_t kQueries = 8;  // solved at once
 
-// Sums over observed values; ensembles [M, T, V, P], observations [T, V, P].
+// Sums over observed values, [V] each. Ensembles [M, T, V, P], observations [T, V, P].
 struct Sums {
-  double values = 0, crps = 0, squares = 0, variance = 0;
+  at::Tensor values, crps, squares, variance, observed;
 
-  void add(const at::Tensor& ensemble, const at::Tensor& observed, const at::Tensor& mask) {
+  void add(const at::Tensor& ensemble, const at::Tensor& observation, const at::Tensor& mask) {
     const at::Tensor x = ensemble.to(at::kDouble), m = mask.to(at::kDouble);
-    const at::Tensor y = at::where(mask > 0, observed.to(at::kDouble), 0.0);
+    const at::Tensor y = at::where(mask > 0, observation.to(at::kDouble), 0.0);
     // mean |x - x'| over pairs, from the sorted members: sum (2i - M - 1) x_(i) / (M (M - 1) / 2).
     const double pairs = kMembers * (kMembers - 1) / 2.0;
     const at::Tensor ranks = at::arange(1, kMembers + 1, at::kDouble) * 2 - (kMembers + 1);
     const at::Tensor sorted = std::get<0>(x.sort(0));
-    const at::Tensor spread = (sorted * ranks.view({-1, 1, 1, 1})).sum(0) / pairs;
-    const at::Tensor fair = (x - y).abs().mean(0) - 0.5 * spread;
-    values += m.sum().item<double>();
-    crps += (fair * m).sum().item<double>();
-    squares += ((x.mean(0) - y).square() * m).sum().item<double>();
-    variance += (x.var(0) * m).sum().item<double>();
+    const at::Tensor difference = (sorted * ranks.view({-1, 1, 1, 1})).sum(0) / pairs;
+    const at::Tensor fair = (x - y).abs().mean(0) - 0.5 * difference;
+    add_to(values, m);
+    add_to(crps, fair * m);
+    add_to(squares, (x.mean(0) - y).square() * m);
+    add_to(variance, x.var(0) * m);
+    add_to(observed, y);
+  }
+
+ private:
+  static void add_to(at::Tensor& sum, const at::Tensor& terms) {
+    const at::Tensor more = terms.sum(at::IntArrayRef{0, 2});
+    sum = sum.defined() ? sum + more : more;
   }
 };
+
+// Mean absolute deviation of the observed futures from their mean, [V], physical units.
+at::Tensor mean_deviation(const Dataset& dataset, std::span<const int64_t> origins,
+                          const Sums& sums) {
+  const at::Tensor count = sums.values.clamp_min(1);
+  const at::Tensor mean = (sums.observed / count).view({1, -1, 1});
+  at::Tensor total = at::zeros_like(count);
+  for (const int64_t origin : origins) {
+    total += (dataset.observed(origin).to(at::kDouble) - mean).abs().nan_to_num(0).sum(at::IntArrayRef{0, 2});
+  }
+  return (total / count).clamp_min(1e-12);
+}
 
 // Ensembles in normalised units, [Q * M, T, V, P].
 at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const ContextBatch& contexts,
@@ -87,11 +106,17 @@ ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
       physical.add(dataset.denormalise(one, part[q]), dataset.observed(part[q]), mask);
     }
   }
-  const double count = std::max(1.0, normalised.values);
-  const double skill = std::max(1e-12, normalised.squares);
+  const at::Tensor crps = physical.crps / physical.values.clamp_min(1);
+  const double* first = crps.const_data_ptr<double>();
   const double inflation = (kMembers + 1.0) / kMembers;
-  return {normalised.crps / count, physical.crps / count,
-          std::sqrt(inflation * normalised.variance / skill)};
+  ValidationScores scores;
+  scores.crps = (normalised.crps.sum() / normalised.values.sum().clamp_min(1)).item<double>();
+  scores.crps_physical.assign(first, first + crps.numel());
+  scores.score = (crps / mean_deviation(dataset, origins, physical)).mean().item<double>();
+  scores.spread_skill =
+      (inflation * normalised.variance.sum() / normalised.squares.sum().clamp_min(1e-12))
+          .sqrt().item<double>();
+  return scores;
 }
 
 }  // namespace skipcast::engine

@@ -12,9 +12,12 @@
 namespace skipcast::engine {
 
 struct ValidationScores {
-  double crps = 0;           // fair, normalised units
-  double crps_physical = 0;  // fair, physical units, mean over observed values of all targets
-  double spread_skill = 0;   // normalised units
+  double crps = 0;                    // fair, normalised units
+  std::vector<double> crps_physical;  // fair, physical units, [V]
+  // Mean over variables of crps_physical / the observations' mean absolute deviation: what is
+  // minimised, because users read physical units and log-space scores may fall while those rise.
+  double score = 0;
+  double spread_skill = 0;            // normalised units
 };
 
 // `count` of the origins, evenly spaced, first and last included (all when there are fewer).

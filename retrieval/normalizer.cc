@@ -19,12 +19,23 @@ using nlohmann::json;
 constexpr int kJsonVersion = 1;
 constexpr int64_t kSizeMax = int64_t{1} << 31;  // floats in one array of a file
 
-float to_log(float value) {
-  return value > -1 ? static_cast<float>(std::log1p(double{value}))
-                    : std::numeric_limits<float>::quiet_NaN();
+std::vector<std::string> words_of(const std::vector<Transform>& transforms) {
+  std::vector<std::string> words;
+  for (const Transform t : transforms) words.emplace_back(kTransformWords[static_cast<int>(t)]);
+  return words;
 }
 
-float from_log(float value) { return static_cast<float>(std::expm1(double{value})); }
+Result<std::vector<Transform>> transforms_from(const std::vector<std::string>& words) {
+  std::vector<Transform> transforms;
+  for (const std::string& word : words) {
+    const auto* found = std::find(std::begin(kTransformWords), std::end(kTransformWords), word);
+    if (found == std::end(kTransformWords)) {
+      return bad_input(fmt::format("normalizer field 'transforms' has '{:.80}'", word));
+    }
+    transforms.push_back(static_cast<Transform>(found - std::begin(kTransformWords)));
+  }
+  return transforms;
+}
 
 json axis_json(const storage::TimeAxis& axis) {
   return {{"start_s", axis.start_s},
@@ -66,7 +77,7 @@ Result<Normalizer> Normalizer::fit(const storage::SeriesStore& store,
   Normalizer made;
   made.options_ = options;
   made.axis_ = store.schema().axis;
-  made.log_ = std::move(statistics.log);
+  made.transforms_ = std::move(statistics.transforms);
   made.places_ = statistics.places;
   made.slots_ = statistics.slots;
   made.base_ = std::move(statistics.base);
@@ -81,8 +92,9 @@ int64_t Normalizer::slot_of(int64_t state) const {
 void Normalizer::normalise_row(int64_t variable, int64_t slot, float* row) const {
   const float* base = base_.data() + (variable * slots_ + slot) * places_;
   const float* scale = scale_.data() + variable * places_;
-  if (log_[static_cast<size_t>(variable)]) {
-    for (int64_t p = 0; p < places_; ++p) row[p] = to_log(row[p]);
+  const Transform transform = transforms_[static_cast<size_t>(variable)];
+  if (transform != Transform::kIdentity) {
+    for (int64_t p = 0; p < places_; ++p) row[p] = apply(transform, row[p]);
   }
   for (int64_t p = 0; p < places_; ++p) row[p] = (row[p] - base[p]) / scale[p];
 }
@@ -91,13 +103,13 @@ void Normalizer::denormalise_row(int64_t variable, int64_t slot, float* row) con
   const float* base = base_.data() + (variable * slots_ + slot) * places_;
   const float* scale = scale_.data() + variable * places_;
   for (int64_t p = 0; p < places_; ++p) row[p] = row[p] * scale[p] + base[p];
-  if (log_[static_cast<size_t>(variable)]) {
-    for (int64_t p = 0; p < places_; ++p) row[p] = from_log(row[p]);
-  }
+  const Transform transform = transforms_[static_cast<size_t>(variable)];
+  if (transform == Transform::kIdentity) return;
+  for (int64_t p = 0; p < places_; ++p) row[p] = invert(transform, row[p]);
 }
 
 void Normalizer::normalise(int64_t first, int64_t count, std::span<float> values) const {
-  const int64_t variables = static_cast<int64_t>(log_.size());
+  const int64_t variables = static_cast<int64_t>(transforms_.size());
   SKIPCAST_CHECK(static_cast<int64_t>(values.size()) == count * variables * places_);
   for (int64_t row = 0; row < count * variables; ++row) {
     normalise_row(row % variables, slot_of(first + row / variables), values.data() + row * places_);
@@ -105,7 +117,7 @@ void Normalizer::normalise(int64_t first, int64_t count, std::span<float> values
 }
 
 void Normalizer::denormalise(int64_t first, int64_t count, std::span<float> values) const {
-  const int64_t variables = static_cast<int64_t>(log_.size());
+  const int64_t variables = static_cast<int64_t>(transforms_.size());
   SKIPCAST_CHECK(static_cast<int64_t>(values.size()) == count * variables * places_);
   for (int64_t row = 0; row < count * variables; ++row) {
     denormalise_row(row % variables, slot_of(first + row / variables),
@@ -137,7 +149,8 @@ std::string Normalizer::to_json() const {
               {"train_states", options_.train_states},
               {"smoothing", options_.smoothing},
               {"axis", axis_json(axis_)},
-              {"log", log_},
+              {"square_root", options_.square_root},
+              {"transforms", words_of(transforms_)},
               {"places", places_},
               {"base", floats_to_text(base_)},
               {"scale", floats_to_text(scale_)}}
@@ -160,11 +173,13 @@ Status Normalizer::read_json(std::string_view text) {
   options_.smoothing = object.at("smoothing").get<int64_t>();
   axis_ = axis_from(object.at("axis"));
   SKIPCAST_TRY_OK(storage::validate(axis_));
-  log_ = object.at("log").get<std::vector<bool>>();
+  options_.square_root = object.at("square_root").get<std::vector<int32_t>>();
+  SKIPCAST_TRY(transforms_,
+               transforms_from(object.at("transforms").get<std::vector<std::string>>()));
   places_ = object.at("places").get<int64_t>();
   slots_ = slot_count(axis_, options_.base);
   const int64_t variables = static_cast<int64_t>(options_.variables.size());
-  if (variables == 0 || log_.size() != options_.variables.size() || places_ < 1 ||
+  if (variables == 0 || transforms_.size() != options_.variables.size() || places_ < 1 ||
       places_ > kSizeMax || variables > kSizeMax / (places_ * slots_)) {
     return bad_input("the normalizer's sizes do not fit together");
   }

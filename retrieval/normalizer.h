@@ -1,7 +1,7 @@
 // Per-variable, per-place normalisation with an optional slot climatology as the base.
 //
-// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, else
-// identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the training part:
+// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, sqrt
+// where asked for, else identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the training part:
 // of the whole (kMean), per slot of the week or of the day, falling back to the whole where a slot
 // has fewer than 3 values; or (kSeasonal) per slot of the day a regression on two harmonics of the
 // year, tabulated for every day of it. base() of a kSlotOfWeek fit is the usual climatology.
@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "retrieval/transform.h"
 #include "storage/progress.h"
 #include "storage/series_store.h"
 
@@ -34,6 +35,7 @@ struct NormalizerOptions {
   Base base = Base::kMean;
   int64_t train_states = 0;        // statistics from states [0, train_states)
   int64_t smoothing = 0;           // slots on each side that are averaged in (not kMean, kSeasonal)
+  std::vector<int32_t> square_root;  // store variable numbers with g = sqrt, not log1p
 };
 
 class Normalizer {
@@ -46,7 +48,7 @@ class Normalizer {
                                 const Progress& progress = {});
 
   // In place; values[count, variables, places], states first..first+count-1 (any index: beyond
-  // the training part the slots go on). NaN stays NaN; values <= -1 of log variables become NaN.
+  // the training part the slots go on). NaN stays NaN; values g cannot take become NaN.
   void normalise(int64_t first, int64_t count, std::span<float> values) const;
   void denormalise(int64_t first, int64_t count, std::span<float> values) const;
   // For a subset: `variable` = position in options().variables; values[count, places].
@@ -74,7 +76,7 @@ class Normalizer {
 
   NormalizerOptions options_;
   storage::TimeAxis axis_;
-  std::vector<bool> log_;
+  std::vector<Transform> transforms_;
   int64_t places_ = 0, slots_ = 1;
   std::vector<float> base_, scale_;
 };

@@ -56,12 +56,17 @@ class Fitter {
     made_.slots = slot_count(schema.axis, options.base);
     seasonal_ = options.base == Base::kSeasonal && has_slots_of_day(schema.axis);
     for (const int32_t v : options.variables) {
-      made_.log.push_back(schema.variables[static_cast<size_t>(v)].log_transform);
+      const auto& roots = options.square_root;
+      const bool root = std::find(roots.begin(), roots.end(), v) != roots.end();
+      const bool log = schema.variables[static_cast<size_t>(v)].log_transform;
+      made_.transforms.push_back(root  ? Transform::kSquareRoot
+                                 : log ? Transform::kLog
+                                       : Transform::kIdentity);
     }
   }
 
   Result<NormalizerStatistics> fit() {
-    const size_t cells = made_.log.size() * static_cast<size_t>(made_.places);
+    const size_t cells = made_.transforms.size() * static_cast<size_t>(made_.places);
     sum_.assign(cells * static_cast<size_t>(made_.slots), 0);
     count_.assign(sum_.size(), 0);
     if (seasonal_) harmonics_.resize(cells * static_cast<size_t>(made_.slots / kYearDays));
@@ -79,7 +84,7 @@ class Fitter {
   // Calls visit(state, transformed row[variables, places]) for every training state.
   template <typename Visit>
   Status scan(double fraction_from, Visit visit) {
-    const int64_t width = static_cast<int64_t>(made_.log.size()) * made_.places;
+    const int64_t width = static_cast<int64_t>(made_.transforms.size()) * made_.places;
     const int64_t rows = std::max<int64_t>(1, kChunkValues / width / storage::kRowStates);
     const int64_t chunk = rows * storage::kRowStates;
     std::vector<float> values;
@@ -97,16 +102,19 @@ class Fitter {
     return Status();
   }
 
-  // log1p of the log variables.
+  // g of every value.
   Status transform(int64_t first, std::span<float> values) const {
     const size_t places = static_cast<size_t>(made_.places);
     for (size_t row = 0; row * places < values.size(); ++row) {
-      const size_t v = row % made_.log.size();
-      if (!made_.log[v]) continue;
+      const size_t v = row % made_.transforms.size();
+      if (made_.transforms[v] == Transform::kIdentity) continue;
       for (size_t p = 0; p < places; ++p) {
         float& value = values[row * places + p];
-        if (value <= -1) return refuse(v, p, first + row / made_.log.size(), value);
-        value = static_cast<float>(std::log1p(double{value}));
+        const float before = value;
+        value = apply(made_.transforms[v], before);
+        if (std::isnan(value) && !std::isnan(before)) {
+          return refuse(v, p, first + row / made_.transforms.size(), before);
+        }
       }
     }
     return Status();
@@ -114,10 +122,11 @@ class Fitter {
 
   Status refuse(size_t v, size_t place, int64_t state, float value) const {
     return bad_input(fmt::format(
-        "variable '{}' has the value {} at {} at {}, which log(1 + value) cannot take: "
-        "fix the data or drop the variable's log transform",
+        "variable '{}' has the value {} at {} at {}, which {} cannot take: "
+        "fix the data or drop the variable's transform",
         name(v), value, place_name(store_.schema().places, place),
-        storage::format_time(store_.schema().axis.time_at(state))));
+        storage::format_time(store_.schema().axis.time_at(state)),
+        made_.transforms[v] == Transform::kLog ? "log(1 + value)" : "sqrt(value)"));
   }
 
   const std::string& name(size_t v) const {
@@ -137,7 +146,7 @@ class Fitter {
   void add_sums(int64_t state, const float* row) {
     const size_t places = static_cast<size_t>(made_.places);
     const Harmonics::Row phase = Harmonics::row_at(slot_of(state) / slots_of_day());
-    for (size_t v = 0; v < made_.log.size(); ++v) {
+    for (size_t v = 0; v < made_.transforms.size(); ++v) {
       const size_t begin = at(v, slot_of(state));
       for (size_t p = 0; p < places; ++p) {
         const float value = row[v * places + p];
@@ -159,7 +168,7 @@ class Fitter {
 
   void set_seasonal_base() {
     const size_t places = static_cast<size_t>(made_.places);
-    for (size_t v = 0; v < made_.log.size(); ++v) {
+    for (size_t v = 0; v < made_.transforms.size(); ++v) {
       for (int64_t of_day = 0; of_day < slots_of_day(); ++of_day) {
         for (size_t p = 0; p < places; ++p) {
           const auto factors = harmonics_[harmonics_at(v, of_day) + p].solve();
@@ -195,7 +204,7 @@ class Fitter {
 
   void add_squares(int64_t state, const float* row) {
     const size_t places = static_cast<size_t>(made_.places);
-    for (size_t v = 0; v < made_.log.size(); ++v) {
+    for (size_t v = 0; v < made_.transforms.size(); ++v) {
       const float* base = made_.base.data() + at(v, slot_of(state));
       for (size_t p = 0; p < places; ++p) {
         const double rest = double{row[v * places + p]} - double{base[p]};
@@ -207,7 +216,7 @@ class Fitter {
   Status set_base() {
     made_.base.resize(sum_.size());
     const size_t places = static_cast<size_t>(made_.places);
-    overall_.assign(made_.log.size() * places, 0);
+    overall_.assign(made_.transforms.size() * places, 0);
     total_.assign(overall_.size(), 0);
     for (size_t i = 0; i < overall_.size(); ++i) {
       const size_t v = i / places, p = i % places;

@@ -9,7 +9,7 @@
 namespace skipcast::retrieval {
 
 struct NormalizerStatistics {
-  std::vector<bool> log;                // [variables]
+  std::vector<Transform> transforms;    // [variables]
   int64_t places = 0, slots = 1;
   std::vector<float> base, scale;       // [variables, slots, places], [variables, places]
 };
