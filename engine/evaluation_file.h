@@ -2,9 +2,9 @@
 // recompute the scores with other tools:
 //   forecast(query, number, lead_time, place), observation(query, lead_time, place), physical
 //   units, NaN = not observed; with several targets forecast_<name>, observation_<name>;
-//   init_time(query); attributes crps_fair, crps, energy_score, energy_score_fair, rmse, mae of each
-//   forecast variable and, over all targets, of the file. A grid's cells lie in a row, with lat and
-//   lon. Forecast and energy scores as engine/scores.h defines them.
+//   init_time(query); attributes crps_fair, crps, energy_score, energy_score_fair, rmse, mae of
+//   each forecast variable and, over all targets, of the file. A grid's cells lie in a row, with
+//   lat and lon. Scores as engine/scores.h defines them.
 // Not thread-safe (netcdf-c).
 #pragma once
 

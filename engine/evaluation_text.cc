@@ -153,7 +153,8 @@ std::string to_table(const Evaluation& evaluation) {
                                 ? fmt::format("{:.3g} +{:.2g}", row.nfe, row.nfe_shared)
                                 : fmt::format("{:.3g}", row.nfe);
     text += fmt::format(
-        "{:<28}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}{:>10.4g}\n",
+        "{:<28}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}"
+        "{:>10.4g}\n",
         row.name, row.members, nfe, row.seconds_per_query * 1e3, row.normalised.crps_fair,
         difference_text(row.crps_difference), row.normalised.energy_fair,
         difference_text(row.energy_difference), row.normalised.spread_skill,

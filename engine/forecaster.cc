@@ -166,8 +166,8 @@ Status ArchiveForecaster::check_origin(int64_t origin) const {
   const storage::TimeAxis& axis = store_.schema().axis;
   const int64_t states = dataset_->states();
   if (origin >= states) {
-    return not_found(fmt::format("{} is after the archive's last state {}: ingest newer states, or "
-                                 "take an earlier time", time_of(origin), time_of(states - 1)));
+    return not_found(fmt::format("{} is after the archive's last state {}: ingest newer states, "
+                                 "or take an earlier time", time_of(origin), time_of(states - 1)));
   }
   if (origin - spec.context_states + 1 < 0) {
     return not_found(fmt::format("{} has no context: {} states up to it are needed and the archive "
@@ -176,8 +176,8 @@ Status ArchiveForecaster::check_origin(int64_t origin) const {
                                  time_of(spec.context_states - 1)));
   }
   if (!axis.contiguous(origin - spec.context_states + 1, origin + spec.future_states)) {
-    return bad_input(fmt::format("a forecast from {} would cross a calendar break: its {} states of "
-                                 "context and {} of future must lie in one session",
+    return bad_input(fmt::format("a forecast from {} would cross a calendar break: its {} states "
+                                 "of context and {} of future must lie in one session",
                                  time_of(origin), spec.context_states, spec.future_states));
   }
   return {};

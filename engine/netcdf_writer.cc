@@ -69,8 +69,9 @@ NetcdfWriter::~NetcdfWriter() {
 void NetcdfWriter::check(int code) {
   if (code == NC_NOERR || !ok()) return;
   if (disk_is_full(path_)) {
-    first_error_ = {Code::kNoSpace, fmt::format("cannot write {}: the disk is full; free some space and "
-                                           "run the same command again", path_)};
+    first_error_ = {Code::kNoSpace,
+                    fmt::format("cannot write {}: the disk is full; free some space and run the "
+                                "same command again", path_)};
     return;
   }
   first_error_ = io_error(fmt::format("cannot write {}: {}", path_, nc_strerror(code)));

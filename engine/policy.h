@@ -12,8 +12,8 @@
 namespace skipcast::engine {
 
 struct PolicyBin {
-  double distance_max = 0;   // queries with mean retrieval distance <= this (last bin: infinity)
-  ForecastOptions options;   // start, depth, steps, solver (members, seed, archive are the caller's)
+  double distance_max = 0;  // queries with mean retrieval distance <= this (last bin: infinity)
+  ForecastOptions options;  // start, depth, steps, solver (members, seed, archive: the caller's)
 };
 
 struct Policy {

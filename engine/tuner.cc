@@ -158,10 +158,7 @@ Status Tuner::refine() {
     budget = Budget::kLimited;
   }
   // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
-  for (const ForecastOptions& options : cold_plan(request_.nfe_max)) {
-    SKIPCAST_TRY_OK(run({options}, request_.windows, budget));
-  }
-  return {};
+  return run(cold_plan(request_.nfe_max), request_.windows, budget);
 }
 
 Status Tuner::sweep() {
@@ -278,7 +275,8 @@ std::string describe(const ForecastOptions& options) {
   if (start.kind == StartKind::kAnalog) text += fmt::format(" key={}", word(start.key));
   if (start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom) {
     text += fmt::format(" align={}", word(start.alignment));
-    const bool decays = start.alignment == Alignment::kOffset || start.alignment == Alignment::kHalf;
+    const bool decays =
+        start.alignment == Alignment::kOffset || start.alignment == Alignment::kHalf;
     if (decays && std::isfinite(start.decay_tau)) text += fmt::format(" tau={:g}", start.decay_tau);
   }
   if (options.depth.entry_sigma) text += fmt::format(" sigma={:.3g}", *options.depth.entry_sigma);
