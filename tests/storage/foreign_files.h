@@ -6,6 +6,7 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <initializer_list>
@@ -21,6 +22,7 @@
 namespace skipcast::tests {
 
 inline std::string write_text(const std::string& path, const std::string& text) {
+  std::remove(path.c_str());  // ext4 flushes a file that is truncated and written anew
   std::ofstream(path, std::ios::binary) << text;
   return path;
 }

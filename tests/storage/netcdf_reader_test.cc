@@ -1,66 +1,15 @@
 // labels: unit
 #include <doctest/doctest.h>
-#include <netcdf.h>
 
 #include <cmath>
 
 #include "tests/storage/foreign_files.h"
+#include "tests/storage/netcdf_writer.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
 
 namespace {
-
-void nc(int code) {
-  INFO(nc_strerror(code));
-  REQUIRE(code == NC_NOERR);
-}
-
-// A NetCDF file under construction.
-class Writer {
- public:
-  explicit Writer(const std::string& path, int mode = NC_NETCDF4) : path_(path) {
-    nc(nc_create(path.c_str(), NC_CLOBBER | mode, &id_));
-  }
-  int dim(const std::string& name, size_t length) {
-    int dim = -1;
-    nc(nc_def_dim(id_, name.c_str(), length, &dim));
-    return dim;
-  }
-  int var(const std::string& name, nc_type type, const std::vector<int>& dims) {
-    int var = -1;
-    nc(nc_def_var(id_, name.c_str(), type, static_cast<int>(dims.size()), dims.data(), &var));
-    return var;
-  }
-  void text(int var, const char* name, const std::string& value) {
-    nc(nc_put_att_text(id_, var, name, value.size(), value.data()));
-  }
-  void number(int var, const char* name, nc_type type, std::vector<double> values) {
-    nc(nc_put_att_double(id_, var, name, type, values.size(), values.data()));
-  }
-  void put(int var, const std::vector<double>& values) {
-    end();
-    nc(nc_put_var_double(id_, var, values.data()));
-  }
-  void put_chars(int var, const std::string& values) {
-    end();
-    nc(nc_put_var_text(id_, var, values.data()));
-  }
-  void end() {
-    if (defining_) nc(nc_enddef(id_));
-    defining_ = false;
-  }
-  std::string close() {
-    end();
-    nc(nc_close(id_));
-    return path_;
-  }
-
- private:
-  std::string path_;
-  int id_ = -1;
-  bool defining_ = true;
-};
 
 struct GridOptions {
   std::vector<double> times = {0, 6};
@@ -72,7 +21,7 @@ struct GridOptions {
 
 // air(time, lat, lon) packed as short with 0.01 and 273.15, numbers counting up.
 std::string write_grid(const std::string& path, const GridOptions& options = {}) {
-  Writer out(path, options.mode);
+  NcWriter out(path, options.mode);
   const int time = out.dim("time", options.times.size()), lat = out.dim("lat", 2);
   const int lon = out.dim("lon", 3);
   const int times = out.var("time", NC_DOUBLE, {time}), lats = out.var("lat", NC_FLOAT, {lat});
@@ -99,7 +48,7 @@ std::string write_grid(const std::string& path, const GridOptions& options = {})
 
 // pm(station, time) with names and coordinates, and its bounds-like helpers.
 std::string write_stations(const std::string& path) {
-  Writer out(path);
+  NcWriter out(path);
   const int station = out.dim("station", 2), time = out.dim("time", 3), text = out.dim("len", 4);
   const int two = out.dim("bnds", 2);
   const int times = out.var("time", NC_INT, {time});
@@ -238,7 +187,7 @@ TEST_CASE("Bad NetCDF: no time axis, strange calendars, times out of order") {
 TEST_CASE("Bad NetCDF: levels, no data variable, not NetCDF at all") {
   TempDir dir;
   {
-    Writer out(dir.file("level.nc"));
+    NcWriter out(dir.file("level.nc"));
     const int time = out.dim("time", 1), level = out.dim("level", 2), lat = out.dim("lat", 1);
     const int lon = out.dim("lon", 1);
     out.text(out.var("time", NC_INT, {time}), "units", "days since 2000-01-01");

@@ -12,6 +12,7 @@
 #include "storage/npy_array.h"
 #include "storage/recipe.h"
 #include "tests/storage/foreign_files.h"
+#include "tests/storage/netcdf_writer.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
@@ -126,6 +127,56 @@ Counts fuzz_file(const std::string& name, const std::string& bytes, const std::s
   return counts;
 }
 
+// One of the usual texts, or a mutation of it.
+std::string spoiled(const std::string& usual, Dice& dice) {
+  return dice.below(3) == 0 ? mutate(usual, dice) : usual;
+}
+
+double odd_number(Dice& dice) {
+  static const std::vector<double> kOdd = {0, 1, -1, 6, 1e300, -1e300, 0.5, NAN, INFINITY, 32767};
+  return kOdd[dice.below(kOdd.size())];
+}
+
+std::vector<double> odd_numbers(size_t count, Dice& dice) {
+  std::vector<double> numbers;
+  for (size_t k = 0; k < count; ++k) {
+    numbers.push_back(dice.below(10) == 0 ? odd_number(dice) : static_cast<double>(6 * k));
+  }
+  return numbers;
+}
+
+// A NetCDF file that is whole as bytes but strange in what it says: netcdf-c itself may abort on
+// damaged bytes, which is why only the ingest process ever opens one.
+std::string write_strange_netcdf(const std::string& path, Dice& dice) {
+  const size_t states = dice.below(5), stations = 1 + dice.below(3), text = 1 + dice.below(4);
+  const bool netcdf4 = states == 0 || dice.below(2) == 0;  // 0 states: an unlimited dimension
+  NcWriter out(path, netcdf4 ? NC_NETCDF4 : NC_CLASSIC_MODEL);
+  const int time = out.dim("time", states),
+            place = out.dim(dice.below(4) == 0 ? "lat" : "station", stations);
+  const int length = out.dim("length", text);
+  const int times = out.var("time", dice.below(2) == 0 ? NC_INT : NC_DOUBLE, {time});
+  const int lat = out.var("lat", NC_FLOAT, {dice.below(4) == 0 ? time : place});
+  const int names = out.var("names", NC_CHAR, {place, length});
+  const std::vector<int> dims =
+      dice.below(2) == 0 ? std::vector<int>{time, place} : std::vector<int>{place, time};
+  const int value = out.var("v", NC_SHORT, dims);
+  out.text(times, "units", spoiled("hours since 2013-01-01 00:00", dice));
+  out.text(times, "calendar", spoiled("standard", dice));
+  if (dice.below(2) == 0) out.text(lat, "units", spoiled("degrees_north", dice));
+  if (dice.below(2) == 0) out.text(names, "cf_role", spoiled("timeseries_id", dice));
+  if (dice.below(2) == 0) out.text(value, "coordinates", spoiled("names lat", dice));
+  if (dice.below(3) == 0) out.text(value, "scale_factor", "one");
+  if (dice.below(3) == 0) out.number(value, "add_offset", NC_DOUBLE, odd_numbers(2, dice));
+  if (dice.below(3) == 0) out.number(value, "scale_factor", NC_DOUBLE, {odd_number(dice)});
+  if (dice.below(3) == 0) out.number(value, "valid_range", NC_DOUBLE, odd_numbers(2, dice));
+  if (dice.below(3) == 0) out.number(value, "missing_value", NC_DOUBLE, odd_numbers(3, dice));
+  if (states > 0) out.put(times, odd_numbers(states, dice));
+  if (stations > 0)
+    out.put_chars(names, spoiled(std::string(stations * text, 'n'), dice) +
+                             std::string(stations * text, 'm'));
+  return out.close();
+}
+
 std::string wide_table() {
   std::string text = "time,a,\"b, c\"\n";
   for (int day = 10; day < 22; ++day) text += "2016-01-" + std::to_string(day) + ",1.5,-2e3\n";
@@ -135,7 +186,7 @@ std::string wide_table() {
 }  // namespace
 
 TEST_CASE("Fuzz: wide, long and transposed CSV") {
-  fuzz_file("w.csv", wide_table(), "", 2000);
+  fuzz_file("w.csv", wide_table(), "", 6000);
   std::string rows = "year,month,day,hour,PM,wd,station\n";
   for (int hour = 0; hour < 6; ++hour) {
     for (const char* place : {"a", "b"}) {
@@ -145,17 +196,17 @@ TEST_CASE("Fuzz: wide, long and transposed CSV") {
   fuzz_file("l.csv", rows, R"({"layout": "long", "places": {"column": "station"},
     "time": {"columns": ["year", "month", "day", "hour"]}, "gap_states_max": 100,
     "variables": [{"name": "PM"}, {"name": "n", "source": "wd", "map": {"N": 1}}]})",
-            2000);
+            6000);
   fuzz_file("t.csv", "x,1,2,3\ny,4,5,6\nz,7,8,9\n", R"({"layout": "transposed",
     "places": {"first_column": true}, "time": {"start": "2016-01-01", "step": "1 h"},
     "variables": [{"name": "v"}]})",
-            2000);
+            6000);
 }
 
 TEST_CASE("Fuzz: gzip") {
   TempDir dir;
   const std::string bytes = read_text(write_gzip(dir.file("w.csv.gz"), wide_table()));
-  fuzz_file("w.csv.gz", bytes, "", 2000);
+  fuzz_file("w.csv.gz", bytes, "", 6000);
 }
 
 TEST_CASE("Fuzz: NPZ and NPY") {
@@ -167,10 +218,26 @@ TEST_CASE("Fuzz: NPZ and NPY") {
                                     {"ids", npy_texts({"a", "b"}, 4)},
                                     {"t", npy<int64_t>("<i8", "(3,)", {0, 60, 120})},
                                     {"adj", npy<double>("<f8", "(2, 2)", {0, 1, 1, 0})}}));
-  fuzz_file("a.npz", npz, recipe, 2000);
+  fuzz_file("a.npz", npz, recipe, 6000);
   fuzz_file("a.npy", npy<int16_t>("<i2", "(3, 2)", {1, 2, 3, 4, 5, 6}), R"({
     "time": {"start": "2016-01-01", "step": "1 h"}, "variables": [{"name": "v"}]})",
-            2000);
+            6000);
+}
+
+TEST_CASE("Fuzz: NetCDF files that say strange things") {
+  TempDir dir;
+  Dice dice(static_cast<uint64_t>(setting("SKIPCAST_FUZZ_SEED", 1)));
+  Counts counts;
+  for (int64_t round = setting("SKIPCAST_FUZZ_ROUNDS", 500); round > 0; --round) {
+    const ReadStates read = read_states({write_strange_netcdf(dir.file("s.nc"), dice)});
+    CHECK(std::none_of(read.values.begin(), read.values.end(),
+                       [](float x) { return std::isinf(x); }));
+    if (!read.status.ok()) check_sentence(read.status, "s.nc");
+    ++(read.status.ok() ? counts.accepted : counts.refused);
+  }
+  MESSAGE(counts.accepted << " accepted, " << counts.refused << " refused");
+  CHECK(counts.accepted > 0);
+  CHECK(counts.refused > 0);
 }
 
 TEST_CASE("Fuzz: recipes") {
