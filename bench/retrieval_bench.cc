@@ -1,6 +1,10 @@
 // Searches through AnalogIndex beside the same search as one raw FAISS call: the same rows, k and
 // queries, repetitions interleaved, medians. `--out FILE.json` writes the pairs; `--large` adds a
 // graph of 200,000 rows, which takes minutes to build twice.
+
+// With LibTorch the wheel's fmt headers come first, and their library is in engine only.
+#define FMT_HEADER_ONLY
+
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
 

@@ -82,22 +82,29 @@ struct RawBatch {
   std::vector<std::pair<std::string, std::string>> rows;
 };
 
-std::vector<RawBatch> make_raw(const Shape& shape, const std::vector<StateBlock>& blocks) {
-  std::vector<RawBatch> batches;
-  for (const StateBlock& block : blocks) {
-    RawBatch& batch = batches.emplace_back();
-    for (int32_t v = 0; v < shape.variables; ++v) {
-      for (RowId row : cut_rows(block.first, block.states, row_states_for(shape.places))) {
-        row.variable = v;
-        std::string value;
-        for (int64_t s = row.first - block.first; s < row.first - block.first + row.states; ++s) {
-          const float* from = &block.values[(s * shape.variables + v) * shape.places];
-          value.append(reinterpret_cast<const char*>(from), shape.places * sizeof(float));
-        }
-        batch.rows.push_back({row_key(row), std::move(value)});
-      }
+std::string raw_row(const Shape& shape, const StateBlock& block, const RowId& row) {
+  std::string value;
+  for (int64_t s = row.first - block.first; s < row.first - block.first + row.states; ++s) {
+    const float* from = &block.values[(s * shape.variables + row.variable) * shape.places];
+    value.append(reinterpret_cast<const char*>(from), shape.places * sizeof(float));
+  }
+  return value;
+}
+
+RawBatch raw_batch(const Shape& shape, const StateBlock& block) {
+  RawBatch batch;
+  for (int32_t v = 0; v < shape.variables; ++v) {
+    for (RowId row : cut_rows(block.first, block.states, row_states_for(shape.places))) {
+      row.variable = v;
+      batch.rows.push_back({row_key(row), raw_row(shape, block, row)});
     }
   }
+  return batch;
+}
+
+std::vector<RawBatch> make_raw(const Shape& shape, const std::vector<StateBlock>& blocks) {
+  std::vector<RawBatch> batches;
+  for (const StateBlock& block : blocks) batches.push_back(raw_batch(shape, block));
   return batches;
 }
 
@@ -161,30 +168,45 @@ double read_ours(const SeriesStore& store, const Windows& windows) {
   });
 }
 
-// Gets of the same rows; with `copy`, also what makes them a window: the asked states, copied
-// to where a caller wants them. Without it RocksDB only pins the bytes in its cache.
-double read_raw(rocksdb::DB& db, const Shape& shape, const Windows& windows, bool copy) {
-  rocksdb::PinnableSlice value;
-  const int64_t row_states = row_states_for(shape.places);
-  const size_t state_bytes = shape.places * sizeof(float);
-  std::vector<char> out(windows.states * shape.variables * state_bytes);
-  return bench::seconds_of([&] {
-    for (const int64_t first : windows.firsts) {
-      const int64_t end = first + windows.states;
-      for (int32_t v = 0; v < shape.variables; ++v) {
-        for (int64_t row = first / row_states * row_states; row < end; row += row_states) {
-          value.Reset();
-          const std::string key = row_key({RowKind::kPiece, v, row, row_states});
-          require(db.Get({}, db.DefaultColumnFamily(), key, &value).ok(), "raw get failed");
-          for (int64_t s = std::max(first, row); copy && s < std::min(end, row + row_states); ++s) {
-            std::memcpy(&out[((s - first) * shape.variables + v) * state_bytes],
-                        value.data() + (s - row) * state_bytes, state_bytes);
-          }
-        }
+// Gets of the same rows; with copy_, also what makes them a window: the asked states, copied to
+// where a caller wants them. Without it RocksDB only pins the bytes in its cache.
+class RawReader {
+ public:
+  RawReader(rocksdb::DB& db, const Shape& shape, bool copy) : db_(db), shape_(shape), copy_(copy) {}
+
+  double read(const Windows& windows) {
+    out_.resize(windows.states * shape_.variables * state_bytes_);
+    return bench::seconds_of([&] {
+      for (const int64_t first : windows.firsts) read_window(first, first + windows.states);
+    });
+  }
+
+ private:
+  void read_window(int64_t first, int64_t end) {
+    for (int32_t v = 0; v < shape_.variables; ++v) {
+      for (int64_t row = first / row_states_ * row_states_; row < end; row += row_states_) {
+        value_.Reset();
+        const std::string key = row_key({RowKind::kPiece, v, row, row_states_});
+        require(db_.Get({}, db_.DefaultColumnFamily(), key, &value_).ok(), "raw get failed");
+        if (copy_) copy_states(v, row, first, end);
       }
     }
-  });
-}
+  }
+  void copy_states(int32_t variable, int64_t row, int64_t first, int64_t end) {
+    for (int64_t s = std::max(first, row); s < std::min(end, row + row_states_); ++s) {
+      std::memcpy(&out_[((s - first) * shape_.variables + variable) * state_bytes_],
+                  value_.data() + (s - row) * state_bytes_, state_bytes_);
+    }
+  }
+
+  rocksdb::DB& db_;
+  const Shape& shape_;
+  const bool copy_;
+  const int64_t row_states_ = row_states_for(shape_.places);
+  const size_t state_bytes_ = shape_.places * sizeof(float);
+  rocksdb::PinnableSlice value_;
+  std::vector<char> out_;
+};
 
 std::vector<Pair> read_pairs(const std::string& folder, const Shape& shape, int64_t bytes,
                              int repetitions) {
@@ -211,9 +233,10 @@ std::vector<Pair> read_pairs(const std::string& folder, const Shape& shape, int6
   }
   std::vector<Pair> pairs;
   for (const bool copy : {true, false}) {
+    RawReader reader(*raw, shape, copy);
     const bench::Medians medians = bench::interleaved(
         repetitions, [&] { return read_ours(**store, windows); },
-        [&] { return read_raw(*raw, shape, windows, copy); });
+        [&] { return reader.read(windows); });
     const double ratio = medians.raw_s / medians.ours_s;
     pairs.push_back({fmt::format("10k windows, {} MB, {}{}", bytes / 1'000'000, shape.name,
                                  copy ? "" : ", raw not copied"),

@@ -1,14 +1,16 @@
 // Per-variable, per-place normalisation with an optional slot climatology as the base.
 //
-// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, sqrt
-// where asked for, else identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the training part:
-// of the whole (kMean), per slot of the week or of the day, falling back to the whole where a slot
-// has fewer than 3 values; or (kSeasonal) per slot of the day a regression on two harmonics of the
-// year, tabulated for every day of it. base() of a kSlotOfWeek fit is the usual climatology.
+// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, sqrt where
+// asked for, else identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the
+// training part: of the whole (kMean), per slot of the week or of the day, falling back to the
+// whole where a slot has fewer than 3 values; or (kSeasonal) per slot of the day a regression on
+// two harmonics of the year, tabulated for every day of it. base() of a kSlotOfWeek fit is the
+// usual climatology.
 // Slots: steps below a day: slots of the week (UTC, from Monday), one a step, at least 5 minutes
-// wide, or of the day (kSlotOfDay alike; kSeasonal at least an hour wide). For other axes kSlotOfDay
-// and kSeasonal mean kSlotOfWeek: axes with sessions: slots of the session, all weekdays together;
-// calendar months: months of the year; other steps: half-months of the year (day 1-15, 16-end).
+// wide, or of the day (kSlotOfDay alike; kSeasonal at least an hour wide). For other axes
+// kSlotOfDay and kSeasonal mean kSlotOfWeek: axes with sessions: slots of the session, all weekdays
+// together; calendar months: months of the year; other steps: half-months of the year (day 1-15,
+// 16-end).
 // Statistics come from the training part only: fit() takes its end. Plain C++: encoders and
 // networks share it. Values after fit(); thread-safe to read.
 #pragma once

@@ -167,18 +167,21 @@ class Fitter {
   }
 
   void set_seasonal_base() {
-    const size_t places = static_cast<size_t>(made_.places);
+    const int64_t places = made_.places, cells = slots_of_day() * places;
     for (size_t v = 0; v < made_.transforms.size(); ++v) {
-      for (int64_t of_day = 0; of_day < slots_of_day(); ++of_day) {
-        for (size_t p = 0; p < places; ++p) {
-          const auto factors = harmonics_[harmonics_at(v, of_day) + p].solve();
-          if (!factors) continue;  // too few values: the overall mean set_base() chose
-          for (int64_t day = 0; day < kYearDays; ++day) {
-            made_.base[at(v, day * slots_of_day() + of_day) + p] =
-                static_cast<float>(Harmonics::value(*factors, Harmonics::row_at(day)));
-          }
-        }
+      for (int64_t cell = 0; cell < cells; ++cell) {
+        set_seasonal_base(v, cell / places, static_cast<size_t>(cell % places));
       }
+    }
+  }
+
+  // The year of one slot of the day at one place; too few values: what set_base() chose stays.
+  void set_seasonal_base(size_t v, int64_t of_day, size_t p) {
+    const auto factors = harmonics_[harmonics_at(v, of_day) + p].solve();
+    if (!factors) return;
+    for (int64_t day = 0; day < kYearDays; ++day) {
+      made_.base[at(v, day * slots_of_day() + of_day) + p] =
+          static_cast<float>(Harmonics::value(*factors, Harmonics::row_at(day)));
     }
   }
 

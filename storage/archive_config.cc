@@ -20,8 +20,8 @@ constexpr int64_t kConfigBytesMax = int64_t{1} << 30;
 std::string config_path(const std::string& archive) { return archive + "/" + kConfigFile; }
 
 Status damaged(const std::string& archive, std::string_view what) {
-  return data_loss(fmt::format("'{}' is damaged ({}): restore this file from a copy of the archive, "
-                               "or ingest the source files into a new one",
+  return data_loss(fmt::format("'{}' is damaged ({}): restore this file from a copy of the "
+                               "archive, or ingest the source files into a new one",
                                config_path(archive), what));
 }
 

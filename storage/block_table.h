@@ -45,7 +45,8 @@ class BlockTable {
 // The piece rows (variable 0) of consecutive states, cut at multiples of row_states.
 std::vector<RowId> cut_rows(int64_t first, int64_t states, int32_t row_states);
 
-// The gathered row that appending `states` states to a series of `size` completes; states = 0: none.
+// The gathered row that appending `states` states to a series of `size` completes; its states
+// are 0 when there is none.
 RowId completed_stretch(int64_t size, int64_t states, int32_t row_states);
 
 }  // namespace skipcast::storage

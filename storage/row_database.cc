@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
@@ -30,7 +31,7 @@ Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
                               "space and run again ({})", path, text));
   }
   if (mentions(text, "lock hold by current process") || mentions(text, "While lock file")) {
-    return Status(Code::kLocked, fmt::format("another writer has '{}' open: wait for it to end",
+    return Status(Code::kLocked, fmt::format("another process writes to '{}': wait for it to end",
                                              path));
   }
   if (status.IsCorruption() || status.IsNotFound() || mentions(text, "No such file")) {
@@ -38,6 +39,13 @@ Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
   }
   return io_error(fmt::format("the database in '{}' failed: {}", path, text));
 }
+
+// A reader leaves no log of its own in an archive.
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 class RocksRows final : public RowDatabase {
  public:
@@ -134,6 +142,7 @@ Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,
   rocksdb::Options settings = rocksdb_options(options);
   settings.create_if_missing = options.access == Access::kCreate;
   settings.error_if_exists = options.access == Access::kCreate;
+  if (options.access == Access::kRead) settings.info_log = std::make_shared<SilentLogger>();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = options.access == Access::kRead
                                      ? rocksdb::DB::OpenForReadOnly(settings, path, &db)

@@ -109,9 +109,10 @@ class ObjectReader {
   void numbers(const char* key, std::vector<T>& out) {
     const json* member = find(key, false);
     if (!member) return;
-    const bool good = member->is_array() && std::all_of(member->begin(), member->end(), [](auto& v) {
-                        return std::is_integral_v<T> ? v.is_number_integer() : v.is_number();
-                      });
+    const auto fits = [](const json& value) {
+      return std::is_integral_v<T> ? value.is_number_integer() : value.is_number();
+    };
+    const bool good = member->is_array() && std::all_of(member->begin(), member->end(), fits);
     if (!good) return fail(fmt::format("key '{}' must be a list of numbers", key));
     out = member->get<std::vector<T>>();
   }

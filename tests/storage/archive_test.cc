@@ -65,7 +65,7 @@ TEST_CASE("SeriesStore: a newer format version asks for a newer program") {
   CHECK(mentions(status, "newer skipcast"));
 }
 
-TEST_CASE("SeriesStore: a truncated, changed or emptied CONFIG.json names the file and the remedy") {
+TEST_CASE("SeriesStore: a truncated, changed or empty CONFIG.json names file and remedy") {
   const TempDir folder;
   const std::string path = folder.file("a");
   REQUIRE(SeriesStore::create(path, small_schema(1, 1)).ok());

@@ -167,16 +167,17 @@ TEST_CASE("encode_block: what the footer says is what the records are") {
     for (int64_t i = 0; i < count * 3; ++i) out[i] = value_at(first + i / 3, variable, i % 3);
     return Status();
   };
-  const auto encoded = encode_block({schema, context, 64}, block, {.block = 7, .states = 62}, stored);
+  const Receipt last{.block = 7, .states = 62};
+  const auto encoded = encode_block({schema, context, 64}, block, last, stored);
   REQUIRE(encoded.ok());
   CHECK(encoded->receipt.block == 8);
   CHECK(encoded->receipt.states == 130);
-  // header; 2 gathered rows of states 0..63; pieces 62..63, 64..127, 128..129 of 2 variables; footer
+  // header; 2 gathered rows 0..63; pieces 62..63, 64..127, 128..129 of 2 variables; footer
   REQUIRE(encoded->records.size() == 1 + 2 + 6 + 1);
   for (size_t i = 2; i + 1 < encoded->records.size(); ++i) {
     CHECK(encoded->records[i - 1].key < encoded->records[i].key);
   }
   const auto failing = [](int32_t, int64_t, int64_t, std::span<float>) { return data_loss("x"); };
-  CHECK(encode_block({schema, context, 64}, block, {.block = 7, .states = 62}, failing)
-            .status().code() == Code::kDataLoss);
+  CHECK(encode_block({schema, context, 64}, block, last, failing).status().code() ==
+        Code::kDataLoss);
 }

@@ -1,0 +1,144 @@
+// A whole forecast beside the bare network: retrieval, starts, noise, solver and de-normalising
+// must cost little next to the evaluations themselves.
+//   forecast_bench [--out FILE.json] [--repetitions 31] [--archive FOLDER --task NAME]
+// ours = Forecaster::forecast() for 32 members; raw = NFE calls of the conditioned denoiser on the
+// same 32 members. Without --archive a small archive is simulated and its network trained for a few
+// steps: bits of the weights do not change its speed.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include "bench/pairs.h"
+#include "engine/forecaster.h"
+#include "engine/trainer.h"
+#include "storage/series_store.h"
+
+namespace {
+
+using namespace skipcast;
+using engine::Alignment;
+using engine::ForecastOptions;
+using engine::KeyKind;
+using engine::StartKind;
+
+constexpr int64_t kStates = 12000, kPlaces = 12, kMembers = 32;
+constexpr double kTarget = 1.05;
+
+constexpr const char* kTasks = R"([{"name": "bench", "variables": ["x"], "context_states": 24,
+  "future_states": 24, "network": {"kind": "graph", "width": 128}}])";
+
+template <typename T>
+T require(Result<T> result) {
+  if (result.ok()) return std::move(result).value();
+  fmt::print(stderr, "forecast_bench: {}\n", result.status().message());
+  std::exit(1);
+}
+
+std::string argument(int argc, char** argv, const std::string& name, const std::string& otherwise) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (argv[i] == name) return argv[i + 1];
+  }
+  return otherwise;
+}
+
+// Daily waves with noise that is shared by neighbouring places.
+std::unique_ptr<storage::SeriesStore> simulated(const std::string& path) {
+  storage::Schema schema = {.title = "bench", .tasks_json = kTasks};
+  schema.axis = {.start_s = 1514764800, .step_s = 3600};
+  schema.variables = {{.name = "x", .units = "1"}};
+  for (int64_t p = 0; p < kPlaces; ++p) schema.places.names.push_back(fmt::format("p{}", p));
+  storage::StateBlock block = {.first = 0, .states = kStates};
+  uint64_t random = 1;
+  double weather = 0;
+  for (int64_t s = 0; s < kStates; ++s) {
+    for (int64_t p = 0; p < kPlaces; ++p) {
+      random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+      const double kick = static_cast<double>(random >> 33) / double(1ULL << 31) - 0.5;
+      weather = 0.995 * weather + 0.1 * kick;
+      block.values.push_back(static_cast<float>(std::sin(0.2618 * double(s)) + weather + kick));
+    }
+  }
+  auto store = require(storage::SeriesStore::create(path, schema));
+  require(store->append(block));
+  return store;
+}
+
+struct Case {
+  std::string name;
+  ForecastOptions options;
+};
+
+std::vector<Case> cases() {
+  ForecastOptions cold = {.start = {.kind = StartKind::kCold}, .steps = 10, .members = kMembers};
+  ForecastOptions context = {.steps = 4, .members = kMembers};
+  context.depth.entry_sigma = 5;
+  ForecastOptions forecast = {.steps = 3, .members = kMembers};
+  forecast.start.key = KeyKind::kForecast;
+  forecast.start.alignment = Alignment::kResidual;
+  forecast.depth.entry_sigma = 3;
+  return {{"forecast, analogs by context key, 4 NFE, 32 members", context},
+          {"forecast, analogs by forecast key, 3 NFE, 32 members", forecast},
+          {"forecast, cold, 10 NFE, 32 members", cold}};
+}
+
+bench::Pair measured(engine::Forecaster& forecaster, const Case& each, int repetitions) {
+  const engine::Model& model = forecaster.model();
+  const engine::Dataset& dataset = forecaster.dataset();
+  const int64_t origin = dataset.states() - 1;
+  const engine::ContextBatch context = dataset.contexts({&origin, 1});
+  const samplers::Denoiser denoise = model.condition(context);
+  const at::Tensor x = at::zeros({kMembers, model.task().spec.future_states,
+                                  context.last.size(1), context.last.size(2)});
+  const auto ours = [&] {
+    return bench::seconds_of([&] { require(forecaster.forecast(origin, each.options)); });
+  };
+  const int64_t nfe = require(forecaster.forecast(origin, each.options)).nfe;
+  const auto raw = [&] {
+    return bench::seconds_of([&] {
+      for (int64_t i = 0; i < nfe; ++i) denoise(x, 1.0);
+    });
+  };
+  for (int i = 0; i < 3; ++i) raw();
+  const bench::Medians medians = bench::interleaved(repetitions, ours, raw);
+  const double ratio = medians.ours_s / medians.raw_s;
+  return {each.name, medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
+          fmt::format("<= {}", kTarget), ratio <= kTarget};
+}
+
+std::string temporary_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "skipcast-XXXXXX").string();
+  return mkdtemp(pattern.data()) == nullptr ? "" : pattern;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const at::NoGradGuard no_grad;
+  const std::string archive = argument(argc, argv, "--archive", "");
+  const std::string task = argument(argc, argv, "--task", "bench");
+  const int repetitions = std::atoi(argument(argc, argv, "--repetitions", "31").c_str());
+  const std::string folder = archive.empty() ? temporary_folder() : "";
+  std::unique_ptr<storage::SeriesStore> store;
+  if (archive.empty()) {
+    store = simulated(folder + "/bench.skc");
+    require(engine::train(*store, {.task = task, .steps_max = 3}));
+  } else {
+    store = require(storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly));
+  }
+  const auto forecaster = require(engine::Forecaster::open(*store, task));
+  std::vector<bench::Pair> pairs;
+  for (const Case& each : cases()) {
+    const Status ready = forecaster->prepare(each.options);
+    if (!ready.ok()) {
+      fmt::print(stderr, "forecast_bench: {}\n", ready.message());
+      return 1;
+    }
+    pairs.push_back(measured(*forecaster, each, repetitions));
+  }
+  const int status = bench::report(pairs, bench::out_file(argc, argv));
+  if (!folder.empty()) std::filesystem::remove_all(folder);
+  return status;
+}

@@ -1,0 +1,164 @@
+// labels: unit
+#include "engine/ensemble_start.h"
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "tests/support/gaussian_city.h"
+
+namespace skipcast::tests {
+namespace {
+
+using engine::Alignment;
+using engine::ForecastOptions;
+using engine::KeyKind;
+using engine::StartKind;
+using engine::StartOptions;
+
+constexpr engine::Split kSplit = {.states = 600, .train_end = 360, .validation_end = 480};
+
+// A store, its model and what a start needs of the query at 500.
+struct Scene {
+  MemoryStore store = ar1_store(600);
+  std::shared_ptr<GaussianModel> model = gaussian_model(store, kSplit);
+  std::unique_ptr<engine::Dataset> dataset =
+      std::move(engine::Dataset::load(store, model->task(), model->normalizer())).value();
+  engine::AnalogKeys keys{model, *dataset, {}};
+  std::shared_ptr<engine::MeanTable> means = std::move(keys.means()).value();
+  engine::Query query;
+
+  Scene() {
+    query.origin = 500;
+    query.time_s = store.schema().axis.time_at(500);
+    query.context = dataset->contexts({&query.origin, 1});
+    query.last = query.context.last[0];
+    query.mean = model->mean_forecast(query.context)[0];
+  }
+
+  at::Tensor aligned(const std::vector<int64_t>& origins, Alignment alignment, double tau) {
+    return engine::aligned_futures(*dataset, means.get(), query, origins,
+                                   {.alignment = alignment, .decay_tau = tau});
+  }
+
+  // Normalised value of place `p` at a state.
+  double value(int64_t state, int64_t p) const {
+    return dataset->contexts({&state, 1}).last[0][0][p].item<double>();
+  }
+};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+TEST_CASE("Alignment: none keeps the future, offset shifts it with decay") {
+  Scene scene;
+  const std::vector<int64_t> origins = {40, 333};
+  const at::Tensor raw = scene.aligned(origins, Alignment::kNone, kInfinity);
+  const at::Tensor shifted = scene.aligned(origins, Alignment::kOffset, kInfinity);
+  const at::Tensor decayed = scene.aligned(origins, Alignment::kOffset, 2);
+  for (int64_t m = 0; m < 2; ++m) {
+    for (int64_t l = 0; l < 3; ++l) {
+      for (int64_t p = 0; p < 2; ++p) {
+        const double future = scene.value(origins[m] + l + 1, p);
+        const double offset = scene.value(500, p) - scene.value(origins[m], p);
+        CHECK(raw[m][l][0][p].item<double>() == doctest::Approx(future));
+        CHECK(shifted[m][l][0][p].item<double>() == doctest::Approx(future + offset));
+        CHECK(decayed[m][l][0][p].item<double>() ==
+              doctest::Approx(future + std::exp(-double(l) / 2) * offset));
+      }
+    }
+  }
+}
+
+TEST_CASE("Alignment: residual moves the analog's error about its own mean to the query's mean") {
+  Scene scene;
+  const std::vector<int64_t> origins = {40, 333, 41};
+  const at::Tensor residual = scene.aligned(origins, Alignment::kResidual, kInfinity);
+  const at::Tensor half = scene.aligned(origins, Alignment::kHalf, 2);
+  const at::Tensor offset = scene.aligned(origins, Alignment::kOffset, 2);
+  const at::Tensor own = scene.model->mean_forecast(scene.dataset->contexts(origins));
+  const at::Tensor expected =
+      scene.query.mean + scene.dataset->filled_futures(origins) - own;
+  CHECK(at::allclose(residual, expected, 1e-5, 1e-6));
+  CHECK(at::allclose(half, (residual + offset) / 2, 1e-5, 1e-6));
+  // In a linear Gaussian city residual alignment is exact: errors of the right size.
+  const at::Tensor errors = residual - scene.query.mean;
+  CHECK(errors.abs().max().item<double>() < 4);
+}
+
+TEST_CASE("Starts: the query's mean is evaluated for those that use it, and for no other") {
+  const auto needs = [](StartKind kind, KeyKind key, Alignment alignment) {
+    return engine::needs_mean({.kind = kind, .key = key, .alignment = alignment});
+  };
+  CHECK_FALSE(needs(StartKind::kCold, KeyKind::kForecast, Alignment::kResidual));
+  CHECK_FALSE(needs(StartKind::kPersist, KeyKind::kForecast, Alignment::kResidual));
+  CHECK_FALSE(needs(StartKind::kAnalog, KeyKind::kContext, Alignment::kOffset));
+  CHECK(needs(StartKind::kAnalog, KeyKind::kForecast, Alignment::kNone));
+  CHECK(needs(StartKind::kAnalog, KeyKind::kMixed, Alignment::kNone));
+  CHECK(needs(StartKind::kAnalog, KeyKind::kContext, Alignment::kHalf));
+  CHECK(needs(StartKind::kMean, KeyKind::kContext, Alignment::kNone));
+  CHECK_FALSE(needs(StartKind::kRandom, KeyKind::kForecast, Alignment::kOffset));
+  CHECK(needs(StartKind::kRandom, KeyKind::kContext, Alignment::kResidual));
+}
+
+TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the key") {
+  Scene scene;
+  ForecastOptions options = {.start = {.kind = StartKind::kRandom}, .members = 2000};
+  const auto drawn = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                          options);
+  REQUIRE(drawn.ok());
+  double sum = 0;
+  std::set<int64_t> distinct;
+  for (const retrieval::Neighbour& each : drawn->analogs) {
+    CHECK(each.origin >= 3);
+    CHECK(each.origin <= 497);
+    CHECK(std::isnan(each.distance));
+    sum += static_cast<double>(each.origin);
+    distinct.insert(each.origin);
+  }
+  CHECK(sum / 2000 == doctest::Approx(250).epsilon(0.05));
+  CHECK(distinct.size() > 450);
+  CHECK(drawn->plan.allowed == 495);
+  options.start.key = KeyKind::kForecast;
+  const auto again = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                          options);
+  CHECK(again->analogs[7].origin == drawn->analogs[7].origin);
+}
+
+TEST_CASE("Starts: distances are not squared and grow, the nearest is the nearest") {
+  Scene scene;
+  const ForecastOptions options = {.members = 9};
+  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                          options);
+  REQUIRE(found.ok());
+  const retrieval::Encoder& encoder = (*scene.keys.index(options.start))->encoder();
+  std::vector<float> a(encoder.dimension()), b(a);
+  REQUIRE(encoder.encode({&scene.query.origin, 1}, a).ok());
+  float before = 0;
+  for (const retrieval::Neighbour& each : found->analogs) {
+    REQUIRE(encoder.encode({&each.origin, 1}, b).ok());
+    double square = 0;
+    for (size_t i = 0; i < a.size(); ++i) square += (a[i] - b[i]) * (a[i] - b[i]);
+    CHECK(each.distance == doctest::Approx(std::sqrt(square)).epsilon(1e-3));
+    CHECK(each.distance >= before);
+    before = each.distance;
+  }
+}
+
+TEST_CASE("Starts: separation keeps analogs apart") {
+  Scene scene;
+  const ForecastOptions options = {.start = {.separation = 6}, .members = 20};
+  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                          options);
+  REQUIRE(found.ok());
+  for (const retrieval::Neighbour& a : found->analogs) {
+    for (const retrieval::Neighbour& b : found->analogs) {
+      CHECK((a.origin == b.origin || std::abs(a.origin - b.origin) >= 6));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace skipcast::tests

@@ -1,0 +1,243 @@
+// labels: unit
+#include "engine/policy.h"
+
+#include <ATen/ATen.h>
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "engine/policy_fit.h"
+#include "tests/support/gaussian_city.h"
+#include "tests/support/skip.h"
+
+namespace skipcast::tests {
+namespace {
+
+using engine::Alignment;
+using engine::ArchiveMode;
+using engine::ForecastOptions;
+using engine::KeyKind;
+using engine::Policy;
+using engine::StartKind;
+using engine::Trial;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+ForecastOptions analog(double sigma, int64_t steps) {
+  ForecastOptions options = {.steps = steps};
+  options.start = {.kind = StartKind::kAnalog, .key = KeyKind::kForecast,
+                   .alignment = Alignment::kResidual};
+  options.depth.entry_sigma = sigma;
+  return options;
+}
+
+ForecastOptions cold(int64_t steps) {
+  return {.start = {.kind = StartKind::kCold}, .steps = steps};
+}
+
+Policy two_bins() {
+  Policy policy = {.name = "p", .task = "ar", .archive_id = "00112233445566778899aabbccddeeff",
+                   .model_fingerprint = "00000000000000a1"};
+  policy.validation_crps = 0.1 + 0.2;
+  policy.bins = {{1.5, analog(1.0 / 3, 3)}, {kInfinity, cold(4)}};
+  policy.bins[0].options.start.decay_tau = 6;
+  return policy;
+}
+
+TEST_CASE("Policy: chooses by distance and keeps the caller's members, seed and archive") {
+  const Policy policy = two_bins();
+  ForecastOptions base = cold(9);
+  base.members = 5;
+  base.seed = 77;
+  base.archive = ArchiveMode::kFrozen;
+  base.tuning_band = true;
+  base.member_batch = 2;
+  const ForecastOptions near = choose(policy, 1.5, base);
+  CHECK(near.start.kind == StartKind::kAnalog);
+  CHECK(near.steps == 3);
+  CHECK(*near.depth.entry_sigma == 1.0 / 3);
+  CHECK(near.members == 5);
+  CHECK(near.seed == 77);
+  CHECK(near.archive == ArchiveMode::kFrozen);
+  CHECK(near.tuning_band);
+  CHECK(near.member_batch == 2);
+  CHECK(choose(policy, 1.51, base).start.kind == StartKind::kCold);
+  CHECK(choose(policy, kInfinity, base).steps == 4);
+}
+
+TEST_CASE("Policy: JSON keeps every bit") {
+  const Policy policy = two_bins();
+  const auto back = engine::policy_from_json(to_json(policy));
+  REQUIRE_MESSAGE(back.ok(), back.status().message());
+  CHECK(to_json(*back) == to_json(policy));
+  CHECK(back->validation_crps == policy.validation_crps);
+  CHECK(*back->bins[0].options.depth.entry_sigma == 1.0 / 3);
+  CHECK(back->bins[0].options.start.decay_tau == 6);
+  CHECK(back->bins[1].options.start.decay_tau == kInfinity);
+  CHECK(back->bins[1].distance_max == kInfinity);
+}
+
+TEST_CASE("Policy: text that is no policy is refused") {
+  for (const char* text : {"", "{", "[]", "{}", "{\"format\": \"other\"}", "null"}) {
+    CHECK(engine::policy_from_json(text).status().code() == Code::kBadInput);
+  }
+  std::string newer = to_json(two_bins());
+  newer.replace(newer.find("\"version\": 1"), 12, "\"version\": 2");
+  CHECK(engine::policy_from_json(newer).status().code() == Code::kUnsupported);
+  Policy unordered = two_bins();
+  unordered.bins[0].distance_max = kInfinity;
+  CHECK(engine::policy_from_json(to_json(unordered)).status().code() == Code::kBadInput);
+  Policy open_ended = two_bins();
+  open_ended.bins.pop_back();
+  CHECK(engine::policy_from_json(to_json(open_ended)).status().code() == Code::kBadInput);
+}
+
+struct Archive {
+  TempDir folder;
+  std::unique_ptr<storage::SeriesStore> store;
+  std::unique_ptr<engine::Forecaster> forecaster;
+
+  Archive() {
+    auto made = storage::SeriesStore::create(folder.file("ar.skc"), memory_schema(1, 2));
+    REQUIRE(made.ok());
+    store = std::move(made).value();
+    REQUIRE(store->append({.states = 300, .values = ar1_values(300, 2)}).ok());
+    const engine::Split split = {.states = 300, .train_end = 180, .validation_end = 240};
+    auto opened = engine::Forecaster::with_model(*store, gaussian_model(*store, split));
+    REQUIRE(opened.ok());
+    forecaster = std::move(opened).value();
+  }
+
+  Policy policy() const {
+    Policy mine = two_bins();
+    mine.archive_id = store->store_id();
+    return mine;
+  }
+};
+
+TEST_CASE("Policy: loads by name or path, refuses another model's and another archive's") {
+  Archive archive;
+  const std::string path = archive.store->path() + "/policies/mine.json";
+  REQUIRE(save(archive.policy(), path).ok());
+  CHECK(engine::load_policy(*archive.forecaster, "mine").ok());
+  CHECK(engine::load_policy(*archive.forecaster, path).ok());
+
+  const Status missing = engine::load_policy(*archive.forecaster, "yours").status();
+  CHECK(missing.code() == Code::kNotFound);
+  CHECK(missing.message().find("mine") != std::string::npos);
+
+  Policy other = archive.policy();
+  other.model_fingerprint = "ffffffffffffffff";
+  REQUIRE(save(other, path).ok());
+  const Status retrained = engine::load_policy(*archive.forecaster, "mine").status();
+  CHECK(retrained.code() == Code::kRefused);
+  CHECK(retrained.message().find("skipcast tune") != std::string::npos);
+
+  other = archive.policy();
+  other.archive_id = "ffeeddccbbaa99887766554433221100";
+  REQUIRE(save(other, path).ok());
+  CHECK(engine::load_policy(*archive.forecaster, "mine").status().code() == Code::kRefused);
+}
+
+TEST_CASE("Policy: forecasts with what it chooses and counts its own evaluations") {
+  Archive archive;
+  Policy policy = archive.policy();
+  policy.distance_key = KeyKind::kForecast;
+  policy.bins[0].distance_max = 1e9;
+  const ForecastOptions base = {.members = 6, .seed = 3};
+  const auto made = forecast_by(*archive.forecaster, policy, 250, base);
+  REQUIRE_MESSAGE(made.ok(), made.status().message());
+  const auto direct = archive.forecaster->forecast(250, choose(policy, 0, base));
+  CHECK(at::equal(made->members, direct->members));
+  CHECK(made->nfe_shared == direct->nfe_shared + 1);
+  policy.bins[0].distance_max = 0;
+  const auto far = forecast_by(*archive.forecaster, policy, 250, base);
+  CHECK(far->nfe == 4);
+  CHECK(far->analogs.empty());
+}
+
+// A trial whose CRPS of query i (distance i) is below or above the cut.
+Trial trial(const ForecastOptions& options, double near, double far, int64_t queries = 48) {
+  Trial made = {.options = options, .windows = queries};
+  made.nfe = static_cast<double>(options.steps);
+  for (int64_t i = 0; i < queries; ++i) {
+    // Distances cycle through the queries, so that both halves see all of them.
+    made.crps_by_query.push_back({i, (i % 12) < 6 ? near : far, 1});
+  }
+  made.crps = (near + far) / 2;
+  return made;
+}
+
+engine::Distances cycling_distances(int64_t queries = 48) {
+  engine::Distances distances;
+  for (int64_t i = 0; i < queries; ++i) distances[i] = static_cast<double>(i % 12);
+  return distances;
+}
+
+TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
+  std::vector<Trial> trials = {trial(cold(4), 1, 1), trial(analog(1, 2), 0.9, 0.9),
+                               trial(analog(2, 4), 0.8, 0.8), trial(analog(3, 4), 0.85, 0.85),
+                               trial(cold(1), 1.5, 1.5)};
+  trials[2].nfe_shared = 1;
+  engine::mark_front(trials, 16);
+  CHECK_FALSE(trials[0].on_front);
+  CHECK(trials[1].on_front);
+  CHECK(trials[2].on_front);
+  CHECK(trials[3].on_front);  // cheaper by the shared evaluation
+  CHECK(trials[4].on_front);
+  const auto best = engine::best_per_nfe(trials, engine::Starts::kAny);
+  REQUIRE(best.size() == 3);
+  CHECK(best[2].crps == doctest::Approx(0.8));
+  CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
+}
+
+TEST_CASE("PolicyFit: the cheapest within half a percent of the best is chosen, cold if as good") {
+  const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(cold(6), 0.95, 0.95),
+                                     trial(analog(1, 6), 0.9, 0.9),
+                                     trial(analog(2, 3), 0.904, 0.904)};
+  CHECK(engine::single_choice(trials, 16).options.steps == 3);
+  CHECK(engine::single_choice(trials, 16).options.start.kind == StartKind::kAnalog);
+  std::vector<Trial> luck = trials;  // the analog is good on the choosing half alone
+  for (int64_t i = 0; i < 48; ++i) {
+    if ((i / 4) % 2 == 1) {
+      luck[2].crps_by_query[i].sum = 2;
+      luck[3].crps_by_query[i].sum = 2;
+    }
+  }
+  CHECK(engine::single_choice(luck, 16).options.start.kind == StartKind::kCold);
+}
+
+TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold beyond all seen") {
+  const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.5, 0.95),
+                                     trial(analog(9, 3), 0.9, 0.7)};
+  const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
+  REQUIRE(bins.size() >= 3);
+  CHECK(*bins.front().options.depth.entry_sigma == 1);
+  CHECK(*bins[bins.size() - 2].options.depth.entry_sigma == 9);
+  CHECK(bins[bins.size() - 2].distance_max == 11);
+  CHECK(bins.back().options.start.kind == StartKind::kCold);
+  CHECK(bins.back().distance_max == kInfinity);
+}
+
+TEST_CASE("PolicyFit: bins that only luck supports are not accepted") {
+  std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.7, 0.8),
+                               trial(analog(9, 3), 0.8, 0.79)};
+  for (int64_t i = 0; i < 48; ++i) {
+    if ((i / 4) % 2 == 1) trials[2].crps_by_query[i].sum = 0.9;
+  }
+  const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
+  REQUIRE(bins.size() == 2);
+  CHECK(*bins[0].options.depth.entry_sigma == 1);
+  CHECK(bins[1].options.start.kind == StartKind::kCold);
+}
+
+TEST_CASE("PolicyFit: when cold is best there is one bin, cold") {
+  const std::vector<Trial> trials = {trial(cold(3), 0.5, 0.5), trial(analog(1, 3), 0.9, 0.9)};
+  const auto bins = engine::fit_bins(trials, {}, 16);
+  REQUIRE(bins.size() == 1);
+  CHECK(bins[0].options.start.kind == StartKind::kCold);
+  CHECK(bins[0].distance_max == kInfinity);
+}
+
+}  // namespace
+}  // namespace skipcast::tests
