@@ -58,6 +58,12 @@ class ResidualBlock : public nn::Module {
   nn::Linear film_{nullptr};
 };
 
+// A 1x1 convolution as a linear layer over channels: the bits of LibTorch's 1x1 convolutions depend
+// on batch and threads at some shapes.
+at::Tensor pointwise(nn::Linear& layer, const at::Tensor& x) {
+  return layer(x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2}).contiguous();
+}
+
 struct UNetShape {
   int64_t in, fine, coarse, blocks, heads, inducing;
   double dropout;
@@ -70,7 +76,7 @@ class UNet : public nn::Module {
   UNet(const UNetShape& shape, std::shared_ptr<DropoutSource> source) {
     in_ = register_module("in", conv3(shape.in, shape.fine));
     down_ = register_module("down", conv3(shape.fine, shape.coarse, 2));
-    up_ = register_module("up", nn::Conv2d(nn::Conv2dOptions(shape.coarse, shape.fine, 1)));
+    up_ = register_module("up", nn::Linear(shape.coarse, shape.fine));
     const auto block = [&](const std::string& name, int64_t channels) {
       return register_module(name, std::make_shared<ResidualBlock>(channels, shape.modulated,
                                                                    shape.dropout, source));
@@ -105,7 +111,7 @@ class UNet : public nn::Module {
       deep = middle_[i]->forward(deep, level);
       if (i == 0) deep = attend(deep);
     }
-    h = h + at::upsample_nearest2d(up_(deep), h.sizes().slice(2));
+    h = h + at::upsample_nearest2d(pointwise(up_, deep), h.sizes().slice(2));
     for (const auto& block : after_) h = block->forward(h, level);
     return h;
   }
@@ -116,7 +122,8 @@ class UNet : public nn::Module {
     return x + attention_->forward(tokens).transpose(1, 2).reshape(x.sizes());
   }
 
-  nn::Conv2d in_{nullptr}, down_{nullptr}, up_{nullptr};
+  nn::Conv2d in_{nullptr}, down_{nullptr};
+  nn::Linear up_{nullptr};
   std::vector<std::shared_ptr<ResidualBlock>> before_, middle_, after_;
   nn::GroupNorm norm_{nullptr};
   std::shared_ptr<Attention> attention_;
@@ -140,7 +147,7 @@ class GridNet : public Network {
         UNetShape{context * fold + kPositionChannels, fine, coarse,
                   std::max<int64_t>(1, options.context_blocks), heads, options.inducing,
                   options.dropout, false}, dropout_));
-    encoded_ = register_module("encoded", nn::Conv2d(nn::Conv2dOptions(fine, fine, 1)));
+    encoded_ = register_module("encoded", nn::Linear(fine, fine));
     level_ = register_module("level", std::make_shared<SigmaEmbedding>(kLevelWidth));
     decoder_ = register_module("decoder", std::make_shared<UNet>(
         UNetShape{field * fold + fine, fine, coarse, options.blocks, heads, options.inducing,
@@ -160,11 +167,13 @@ class GridNet : public Network {
     if (shape_.calendar > 0) {
       added = calendar_(contexts.calendar).unsqueeze(-1).unsqueeze(-1);
     }
-    return {encoded_(encoder_->forward(at::cat({fields, position}, 1), {}, added))};
+    return {pointwise(encoded_, encoder_->forward(at::cat({fields, position}, 1), {}, added))};
   }
 
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning) override {
+    // A batch of one takes another path through small convolutions, with other bits.
+    if (x.size(0) == 1) return denoise(at::cat({x, x}), c_noise, conditioning).narrow(0, 0, 1);
     const at::Tensor context = conditioning[0].expand({x.size(0), -1, -1, -1});
     const at::Tensor h = decoder_->forward(at::cat({folded(x), context}, 1),
                                            level_->forward(c_noise), {});
@@ -197,7 +206,8 @@ class GridNet : public Network {
   nn::Linear calendar_{nullptr};
   std::shared_ptr<UNet> encoder_, decoder_;
   std::shared_ptr<SigmaEmbedding> level_;
-  nn::Conv2d encoded_{nullptr}, out_{nullptr};
+  nn::Linear encoded_{nullptr};
+  nn::Conv2d out_{nullptr};
   nn::GroupNorm out_norm_{nullptr};
 };
 

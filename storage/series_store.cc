@@ -197,8 +197,8 @@ Result<std::vector<RocksSeriesStore::Target>> RocksSeriesStore::plan_targets(
   {
     const std::shared_lock lock(table_mutex_);
     if (first < 0 || count < 0 || first > table_.size() || count > table_.size() - first) {
-      return not_found(fmt::format("states {}..{} are not in the archive, which holds 0..{}", first,
-                                   first + count - 1, table_.size() - 1));
+      return not_found(fmt::format("{} states from index {} are not in the archive, which holds {}",
+                                   count, first, table_.size()));
     }
     rows = table_.plan(first, count);
   }

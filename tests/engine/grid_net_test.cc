@@ -52,9 +52,13 @@ TEST_CASE("GridNet: odd and even grids come back in their own shape, zero at the
 }
 
 TEST_CASE("GridNet: the same bits for any batch size and one or two threads") {
-  for (const auto& [grid_rows, columns] : {std::pair<int64_t, int64_t>{5, 9}, {25, 53}}) {
+  struct Case { int64_t grid_rows, columns, width; };
+  for (const auto& [grid_rows, columns, width] :
+       {Case{5, 9, small_options().width}, {25, 53, small_options().width}, {25, 53, 64}}) {
     const NetworkShape shape = grid_shape(grid_rows, columns);
-    const auto network = awake(small_options(), shape);
+    NetworkOptions options = small_options();
+    options.width = width;
+    const auto network = awake(options, shape);
     const at::NoGradGuard no_grad;
     const auto context = network->encode(random_contexts(shape, 1, 5));
     const at::Tensor x = random_values({17, 4, 2, shape.places}, 6), level = at::full({1}, 0.3);
@@ -64,6 +68,7 @@ TEST_CASE("GridNet: the same bits for any batch size and one or two threads") {
       at::set_num_threads(threads);
       for (const int64_t batch : {1, 7, 17}) {
         CAPTURE(columns);
+        CAPTURE(width);
         CAPTURE(threads);
         CAPTURE(batch);
         CHECK(at::equal(rows(*network, x, level, context, batch), all));
