@@ -51,7 +51,7 @@ TEST_CASE("Weights: tensors and metadata come back as they were") {
   REQUIRE(after->tensors.size() == before.tensors.size());
   for (const auto& [name, tensor] : before.tensors) {
     CAPTURE(name);
-    CHECK(after->tensors.at(name).scalar_type() == tensor.scalar_type());
+    CHECK((after->tensors.at(name).scalar_type() == tensor.scalar_type()));
     CHECK(at::equal(after->tensors.at(name), tensor));
   }
 }
