@@ -2,6 +2,8 @@
 // Marginals of the exact forecast are normal, so scores have closed forms.
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <atomic>
 #include <cmath>
 #include <memory>

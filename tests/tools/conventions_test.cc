@@ -103,6 +103,6 @@ TEST_CASE("Scores: independent packages compute the same from the saved forecast
   const ProgramRun check = run_program({python(), "-W", "ignore",
                                         std::string(root) + "/tools/check_scores.py",
                                         city().folder.file("s.nc")});
-  CHECK_MESSAGE(check.exit_code == 0, check.out + check.err);
+  CHECK_MESSAGE(check.exit_code == 0, (check.out + check.err));
   CHECK(check.out.find("crps_fair") != std::string::npos);
 }

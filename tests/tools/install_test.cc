@@ -54,11 +54,11 @@ TEST_CASE("Install: a ten-line program finds skipcast, builds and reads an archi
   write_file(folder.file("main.cc"), kConsumerMain);
   const ProgramRun configured =
       run_program({"cmake", "-S", folder.path(), "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix});
-  REQUIRE_MESSAGE(configured.exit_code == 0, configured.out + configured.err);
+  REQUIRE_MESSAGE(configured.exit_code == 0, (configured.out + configured.err));
   const ProgramRun built = run_program({"cmake", "--build", build});
-  REQUIRE_MESSAGE(built.exit_code == 0, built.out + built.err);
+  REQUIRE_MESSAGE(built.exit_code == 0, (built.out + built.err));
   const ProgramRun ran = run_program({build + "/consumer", folder.file("city.skc")});
-  CHECK_MESSAGE(ran.exit_code == 0, ran.out + ran.err);
+  CHECK_MESSAGE(ran.exit_code == 0, (ran.out + ran.err));
   CHECK(ran.out == "tiny-6\n1440 states\n");
 }
 
