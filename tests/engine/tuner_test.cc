@@ -81,7 +81,7 @@ TEST_CASE("TunerPlan: sigmas run from sigma_min to sigma_max, evenly in the loga
 TEST_CASE("TunerPlan: NFE 0 to the most, each once, and no setting twice") {
   const auto order = engine::nfe_order(10);
   CHECK(std::set<int64_t>(order.begin(), order.end()).size() == 11);
-  CHECK(engine::nfe_order(2) == std::vector<int64_t>{2, 0, 1});
+  CHECK((engine::nfe_order(2) == std::vector<int64_t>{2, 0, 1}));
   std::set<std::string> seen;
   const auto plan = engine::wide_plan({.sigma_min = 0.02, .sigma_max = 80}, 3);
   for (const ForecastOptions& options : plan) seen.insert(engine::describe(options));
