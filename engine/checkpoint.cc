@@ -25,7 +25,8 @@ std::vector<std::pair<std::string, at::Tensor>> named(const TrainingTensors& ten
 
 Result<TrainingState> state_from(const Weights& file, const std::string& path) {
   const auto found = file.metadata.find("state");
-  const Json json = found == file.metadata.end() ? Json() : Json::parse(found->second, nullptr, false);
+  const Json json = found == file.metadata.end() ? Json()
+                                                 : Json::parse(found->second, nullptr, false);
   try {
     if (json.at("version").get<int64_t>() > kCheckpointVersion) {
       return Status(Code::kUnsupported, path + " was written by a newer version of skipcast");
@@ -47,7 +48,8 @@ Result<TrainingState> state_from(const Weights& file, const std::string& path) {
 Result<Weights> read_file(const std::string& path) {
   Result<Weights> file = read_weights(path);
   if (file.status().code() == Code::kNotFound) {
-    return not_found(fmt::format("nothing to resume: there is no {}; train without --resume", path));
+    return not_found(fmt::format("nothing to resume: there is no {}; train without --resume",
+                                 path));
   }
   return file;
 }

@@ -108,7 +108,7 @@ class GraphNet : public Network {
     }
   }
 
-  std::vector<at::Tensor> encode(const ContextBatch& contexts) override {
+  std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) override {
     const int64_t v = shape_.variables, extra = shape_.context_variables - v;
     std::vector<at::Tensor> parts = {by_place(contexts.values),
                                      by_place(contexts.mask.narrow(2, 0, v)),
@@ -121,8 +121,8 @@ class GraphNet : public Network {
     return {context_out_(context_norm_(h))};
   }
 
-  at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
-                     const std::vector<at::Tensor>& conditioning) override {
+  at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                          const std::vector<at::Tensor>& conditioning) override {
     const at::Tensor level = level_->forward(c_noise);
     at::Tensor h = noisy_(by_place(x)) + conditioning[0];
     const at::Tensor bias = attention_bias();

@@ -61,7 +61,7 @@ class ResidualBlock : public nn::Module {
 // A 1x1 convolution as a linear layer over channels: the bits of LibTorch's 1x1 convolutions depend
 // on batch and threads at some shapes.
 at::Tensor pointwise(nn::Linear& layer, const at::Tensor& x) {
-  return layer(x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2}).contiguous();
+  return layer(x.permute({0, 2, 3, 1}).contiguous()).permute({0, 3, 1, 2}).contiguous();
 }
 
 struct UNetShape {
@@ -156,7 +156,7 @@ class GridNet : public Network {
     out_ = register_module("out", conv3(fine, field * fold));
   }
 
-  std::vector<at::Tensor> encode(const ContextBatch& contexts) override {
+  std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) override {
     // The share of missing values stands for their times: grids are rarely incomplete.
     const at::Tensor observed =
         contexts.mask.narrow(2, 0, shape_.variables).mean({1}, true);
@@ -170,10 +170,8 @@ class GridNet : public Network {
     return {pointwise(encoded_, encoder_->forward(at::cat({fields, position}, 1), {}, added))};
   }
 
-  at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
-                     const std::vector<at::Tensor>& conditioning) override {
-    // A batch of one takes another path through small convolutions, with other bits.
-    if (x.size(0) == 1) return denoise(at::cat({x, x}), c_noise, conditioning).narrow(0, 0, 1);
+  at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                          const std::vector<at::Tensor>& conditioning) override {
     const at::Tensor context = conditioning[0].expand({x.size(0), -1, -1, -1});
     const at::Tensor h = decoder_->forward(at::cat({folded(x), context}, 1),
                                            level_->forward(c_noise), {});

@@ -33,7 +33,8 @@ class Model {
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;
 
-  // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] for B=M).
+  // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] with
+  // B = M).
   virtual at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const = 0;
   virtual at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const = 0;
 

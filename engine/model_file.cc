@@ -210,7 +210,9 @@ Status fill(ModelParts& parts, const Weights& weights, const NetworkShape& shape
     }
   }
   parts.target = {weights.tensors.at("target.damping"), weights.tensors.at("target.scale")};
-  if (!(parts.target.scale > 0).all().item<bool>()) return data_loss("target.scale is not positive");
+  if (!(parts.target.scale > 0).all().item<bool>()) {
+    return data_loss("target.scale is not positive");
+  }
   parts.network = make_network(parts.task.network, shape);
   return load_parameters(weights.tensors, kNetworkPrefix, *parts.network);
 }
@@ -235,11 +237,12 @@ Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& sto
     return data_loss(fmt::format("{} and {} do not belong together or one is damaged; train the "
                                  "task again", paths.description, paths.weights));
   }
-  const NetworkShape shape = 
+  const NetworkShape shape =
       shape_of(about.task, store.schema().places, about.normalizer.slots());
   std::string content = *text;
   for (const auto& [name, tensor] : weights.tensors) {
-    content += name + crc_text({static_cast<const char*>(tensor.const_data_ptr()), tensor.nbytes()});
+    const auto* bytes = static_cast<const char*>(tensor.const_data_ptr());
+    content += name + crc_text({bytes, tensor.nbytes()});
   }
   ModelParts parts{std::move(about.task), about.split, std::move(about.normalizer), {}, nullptr};
   if (const Status filled = fill(parts, weights, shape); !filled.ok()) {

@@ -69,6 +69,47 @@ at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source) {
   return x * mask;
 }
 
+namespace {
+
+// How often a batch is repeated to be large enough.
+int64_t repeats_of(int64_t rows, int64_t places) {
+  const int64_t wanted = std::max(kRowsMin, (kTokensMin + places - 1) / places);
+  return (wanted + rows - 1) / rows;
+}
+
+at::Tensor repeated(const at::Tensor& x, int64_t times) {
+  std::vector<int64_t> counts(static_cast<size_t>(x.dim()), 1);
+  counts[0] = times;
+  return x.repeat(counts);
+}
+
+}  // namespace
+
+std::vector<at::Tensor> Network::encode(const ContextBatch& contexts) {
+  const int64_t rows = contexts.values.size(0);
+  const int64_t times = repeats_of(rows, contexts.values.size(-1));
+  if (times == 1) return encode_rows(contexts);
+  ContextBatch many = contexts;
+  for (at::Tensor* part : {&many.values, &many.mask, &many.calendar, &many.base, &many.last}) {
+    *part = repeated(*part, times);
+  }
+  std::vector<at::Tensor> encoded = encode_rows(many);
+  for (at::Tensor& part : encoded) part = part.narrow(0, 0, rows);
+  return encoded;
+}
+
+at::Tensor Network::denoise(const at::Tensor& x, const at::Tensor& c_noise,
+                            const std::vector<at::Tensor>& conditioning) {
+  const int64_t rows = x.size(0), times = repeats_of(rows, x.size(-1));
+  if (times == 1) return denoise_rows(x, c_noise, conditioning);
+  std::vector<at::Tensor> context = conditioning;
+  for (at::Tensor& part : context) {
+    if (part.size(0) > 1) part = repeated(part, times);
+  }
+  const at::Tensor level = c_noise.size(0) > 1 ? repeated(c_noise, times) : c_noise;
+  return denoise_rows(repeated(x, times), level, context).narrow(0, 0, rows);
+}
+
 void Network::initialise(uint64_t seed) {
   const at::NoGradGuard no_grad;
   int64_t stream = 0;

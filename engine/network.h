@@ -2,7 +2,9 @@
 // Internal to engine: users see Model's Denoiser, which adds the EDM preconditioning.
 //
 // A network is used in two calls: encode() once per query, denoise() once per step. Rows of a
-// batch never mix, so a member's bits do not depend on the others in its batch.
+// batch never mix, so a member's bits do not depend on the others in its batch; and because
+// matrix products of a few rows (measured: below 12) and attention of one row take other paths,
+// which depend on threads too, small batches run repeated (kTokensMin, kRowsMin).
 #pragma once
 
 #include <torch/nn.h>
@@ -45,14 +47,17 @@ struct DropoutSource {
 // start() and stop(); x itself otherwise. Counter-based: the same for any number of threads.
 at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source);
 
+inline constexpr int64_t kTokensMin = 32;  // rows x places of a batch
+inline constexpr int64_t kRowsMin = 2;
+
 class Network : public torch::nn::Module {
  public:
   // What denoise() needs to know of the contexts: tensors whose first dimension is B.
-  virtual std::vector<at::Tensor> encode(const ContextBatch& contexts) = 0;
+  std::vector<at::Tensor> encode(const ContextBatch& contexts);
   // x [N, T_out, V, P] scaled by c_in; c_noise [N] or [1]; conditioning rows N, or 1 for all.
   // Returns F, shaped like x.
-  virtual at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
-                             const std::vector<at::Tensor>& conditioning) = 0;
+  at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
+                     const std::vector<at::Tensor>& conditioning);
 
   // Fills every parameter as a function of the seed (weights uniform in +-1/sqrt(fan-in) as in
   // PyTorch's linear layers, vectors 0), then lets the network set its special ones.
@@ -61,6 +66,10 @@ class Network : public torch::nn::Module {
   DropoutSource& dropout_source() { return *dropout_; }
 
  protected:
+  // The same for batches that are large enough.
+  virtual std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) = 0;
+  virtual at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                                  const std::vector<at::Tensor>& conditioning) = 0;
   // Zero-initialised outputs, open gates, small embeddings.
   virtual void initialise_special(uint64_t seed) = 0;
   std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();

@@ -50,7 +50,8 @@ TargetSpace fit_target_space(const Dataset& dataset, std::span<const int64_t> or
       future_future - 2 * damping * last_future + damping * damping * last_last;
   const at::Tensor deviation = (squares / count.clamp_min(1)).clamp_min(0).sqrt();
   const at::Tensor scale = at::where(deviation > kScaleMin, deviation, at::ones_like(deviation));
-  return {damping.to(at::kFloat).contiguous(), (scale / task.sigma_data).to(at::kFloat).contiguous()};
+  return {damping.to(at::kFloat).contiguous(),
+          (scale / task.sigma_data).to(at::kFloat).contiguous()};
 }
 
 }  // namespace skipcast::engine

@@ -27,7 +27,7 @@ struct NetworkOptions {
   int64_t blocks = 3;           // depth of the denoising part (run once per step)
   int64_t heads = 4;            // graph: divides width
   int64_t mlp_ratio = 2;        // hidden channels of a block's MLP, in widths
-  int64_t inducing = 0;         // inducing points for attention over many places; 0 = full attention
+  int64_t inducing = 0;         // inducing points, for many places; 0 = full attention
   bool adjacency = false;       // graph: attention learns a bias from the archive's adjacency
   double dropout = 0;           // of each block's branches
   double input_dropout = 0;     // of the context's features
@@ -58,7 +58,8 @@ struct Task {
   storage::WindowSpec spec;
   std::array<double, 3> split = {0.6, 0.2, 0.2};
   std::vector<std::string> calendar = {"hour_of_day", "day_of_week"};  // also "day_of_year"
-  retrieval::Base base = retrieval::Base::kMean;  // "mean", "slot_of_week", "slot_of_day", "seasonal"
+  // "mean", "slot_of_week", "slot_of_day", "seasonal"
+  retrieval::Base base = retrieval::Base::kMean;
   int64_t base_smoothing = 0;  // slots averaged in on each side
   std::vector<std::string> square_root;  // variables modelled as their square root (counts)
   bool residual = true;        // networks predict the future minus the damped last observation
@@ -70,7 +71,8 @@ struct Task {
 };
 
 // Reads one task object; `places` decides the default network. "network" (or its kind
-// alone), "training" and "schedule" are objects whose keys are the fields above. kBadInput names key and problem.
+// alone), "training" and "schedule" are objects whose keys are the fields above.
+// kBadInput names key and problem.
 Result<Task> task_from_json(std::string_view text, storage::PlacesKind places);
 std::string to_json(const Task& task);
 

@@ -51,7 +51,8 @@ at::Tensor mean_deviation(const Dataset& dataset, std::span<const int64_t> origi
   const at::Tensor mean = (sums.observed / count).view({1, -1, 1});
   at::Tensor total = at::zeros_like(count);
   for (const int64_t origin : origins) {
-    total += (dataset.observed(origin).to(at::kDouble) - mean).abs().nan_to_num(0).sum(at::IntArrayRef{0, 2});
+    const at::Tensor apart = (dataset.observed(origin).to(at::kDouble) - mean).abs();
+    total += apart.nan_to_num(0).sum(at::IntArrayRef{0, 2});
   }
   return (total / count).clamp_min(1e-12);
 }
@@ -68,7 +69,8 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
   const std::vector<int64_t> shape = parts.target.scale.sizes().vec();
   std::vector<at::Tensor> noise;
   for (const int64_t origin : origins) {
-    noise.push_back(samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0, shape));
+    noise.push_back(
+        samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0, shape));
   }
   const std::vector<double> sigmas = samplers::karras(kSteps, task.schedule);
   const samplers::Denoiser denoise =

@@ -38,6 +38,7 @@ class Ingest {
   Status look_ahead();
   Status copy_blocks();
   Result<std::optional<StateBlock>> next_block();
+  Status report(const char* what, double fraction, int64_t states) const;
   Status count_block(const StateBlock& block);
   Status take_block(StateBlock block);
   Status align(const StateBlock& block);
@@ -126,6 +127,7 @@ Status Ingest::look_ahead() {
     ended = !block;
     if (ended) break;
     SKIPCAST_TRY_OK(count_block(*block));
+    SKIPCAST_TRY_OK(report("check", reader_.progress(), report_.states_read));
     bytes += block->states * width_ * int64_t{sizeof(float)};
     ahead_.push_back(std::move(*block));
   }
@@ -159,10 +161,12 @@ Status Ingest::count_block(const StateBlock& block) {
   if (report_.states_read == 0) report_.first_time_s = axis.time_at(block.first);
   report_.states_read += block.states;
   report_.last_time_s = axis.time_at(block.first + block.states - 1);
-  const ProgressStep step{
-      reader_.progress(), "ingest",
-      fmt::format("{}, {} states", format_time(report_.last_time_s).substr(0, 10),
-                  report_.states_read)};
+  return {};
+}
+
+Status Ingest::report(const char* what, double fraction, int64_t states) const {
+  const std::string day = format_time(report_.last_time_s).substr(0, 10);
+  const ProgressStep step{fraction, what, fmt::format("{}, {} states", day, states)};
   return tell(options_.progress, step) ? Status() : Status(Code::kInterrupted, "stopped");
 }
 
@@ -178,10 +182,14 @@ Result<std::optional<StateBlock>> Ingest::next_block() {
 }
 
 Status Ingest::copy_blocks() {
+  int64_t taken = 0;
   while (true) {
     SKIPCAST_TRY(std::optional<StateBlock> block, next_block());
     if (!block) return {};
+    taken += block->states;
     SKIPCAST_TRY_OK(take_block(std::move(*block)));
+    const double share = static_cast<double>(taken) / static_cast<double>(report_.states_read);
+    SKIPCAST_TRY_OK(report("ingest", reader_.progress() * share, taken));
   }
 }
 

@@ -138,7 +138,8 @@ TEST_CASE("ForecastFile: a grid has lat and lon, a cold forecast no analogs") {
   check_holds(header, {"float a(number, init_time, lead_time, lat, lon) ;",
                        "lat:units = \"degrees_north\"", "lon:standard_name = \"longitude\"",
                        ":start = \"cold\"", ":entry_sigma = 80."});
-  CHECK(header.find("analog") == std::string::npos);
+  CHECK(header.find("analog_time") == std::string::npos);
+  CHECK(header.find("analog_distance") == std::string::npos);
   CHECK(header.find("place") == std::string::npos);
   CHECK(OpenFile(path).values("lon") == std::vector<double>{200, 202.5, 205});
 }

@@ -62,6 +62,7 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
   changed["split"] = {0.7, 0.2, 0.1};
   changed["calendar"] = {"day_of_year"};
   changed["base"] = "slot_of_week";
+  changed["square_root"] = {"a"};
   changed["residual"] = false;
   changed["network"]["adjacency"] = true;
   for (auto& [key, value] : changed.items()) {

@@ -165,9 +165,9 @@ TEST_CASE("AdamW: the first step moves by the learning rate against the gradient
   const auto network = std::make_shared<SigmaEmbedding>(8);
   struct Wrapped : Network {
     explicit Wrapped(std::shared_ptr<SigmaEmbedding> inner) { register_module("inner", inner); }
-    std::vector<at::Tensor> encode(const ContextBatch&) override { return {}; }
-    at::Tensor denoise(const at::Tensor& x, const at::Tensor&,
-                       const std::vector<at::Tensor>&) override { return x; }
+    std::vector<at::Tensor> encode_rows(const ContextBatch&) override { return {}; }
+    at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor&,
+                            const std::vector<at::Tensor>&) override { return x; }
     void initialise_special(uint64_t) override {}
   } wrapped(network);
   FlatParameters flat(wrapped);

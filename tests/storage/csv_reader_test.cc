@@ -103,7 +103,8 @@ TEST_CASE("Wide CSV: a recipe gives every variable its columns and files") {
   const std::string recipe = write_text(dir.file("r.json"), R"({
     "places": {"columns": ["B", "A"]},
     "variables": [{"name": "flow", "source": "{place}_flow", "file": "f*.csv", "scale": 10},
-                  {"name": "speed", "source": "v_{place}", "file": "s*.csv", "missing": [0.0, "x"]}]})");
+                  {"name": "speed", "source": "v_{place}", "file": "s*.csv",
+                    "missing": [0.0, "x"]}]})");
   const std::string flow =
       write_text(dir.file("f.csv"), "date,A_flow,B_flow\n2016-01-01,1,2\n2016-01-02,3,4\n");
   const std::string speed =

@@ -15,7 +15,8 @@ const char* const kRecipe = R"({
   "format": "csv", "layout": "transposed", "files": ["in.csv", "out.csv.gz"],
   "time": {"start": "2016-02-26T05:00", "step": "10 min"},
   "sessions": {"states": 3, "weekdays_only": true},
-  "variables": [{"name": "in", "file": "in.csv"}, {"name": "out", "file": "out.*", "missing": [-1]}],
+  "variables": [{"name": "in", "file": "in.csv"},
+                {"name": "out", "file": "out.*", "missing": [-1]}],
   "adjacency": {"file": "adj.csv"}})";
 
 struct Tables {

@@ -40,7 +40,8 @@ TEST_CASE("Recipe: every key arrives") {
     "variables": [{"name": "v", "units": "K", "long_name": "L", "log": true, "codec": "zstd",
                    "source": "s", "file": "f", "index": 3, "missing": ["x", -9], "scale": 2,
                    "offset": 1, "map": {"N": 0.5}}],
-    "missing": ["NA", 0.0], "dimensions": ["time", "place"], "adjacency": {"file": "m", "array": "x"},
+    "missing": ["NA", 0.0], "dimensions": ["time", "place"],
+    "adjacency": {"file": "m", "array": "x"},
     "gap_states_max": 7, "tasks": [{"name": "t", "deep": {"x": [1]}}]})",
                                    "r.json");
   REQUIRE(parsed.ok());

@@ -57,9 +57,9 @@ TEST_CASE("ProgressBar: the time left counts from where a resumed job began") {
   ProgressBar bar(recorder.options);
   const Progress progress = bar.callback();
   CHECK(progress({0.5, "ingest", ""}));
-  recorder.now += 10;  // a tenth of the job in 10 s: 40 s for the rest
-  CHECK(progress({0.6, "ingest", ""}));
-  CHECK(recorder.written().find("ingest  60 %, 0:40 left") != std::string::npos);
+  recorder.now += 10;  // an eighth of the job in 10 s: 30 s for the rest
+  CHECK(progress({0.625, "ingest", ""}));
+  CHECK(recorder.written().find("ingest  62 %, 0:30 left") != std::string::npos);
 }
 
 TEST_CASE("ProgressBar: on a terminal it redraws one line and ends it") {
