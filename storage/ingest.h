@@ -27,7 +27,7 @@ struct IngestOptions {
   bool resume = false;       // go on after an interrupted ingest; makes the archive if need be
   bool dry_run = false;      // read and check everything, write nothing
   int64_t block_states = 0;  // states a block; 0 = as many as make about 8 MiB
-  Progress progress;         // job "ingest"
+  Progress progress;         // jobs "check" (reading ahead), then "ingest" (storing)
   std::function<int64_t(const std::string& path)> free_bytes = free_disk_bytes;
 };
 
