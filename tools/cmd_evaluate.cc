@@ -44,14 +44,16 @@ engine::Candidate reference(const ForecastFlags& flags) {
   return candidate;
 }
 
+// "analog/forecast/residual s3 x3": start, key and alignment, entry sigma, solver steps.
 std::string name_of(const engine::ForecastOptions& options) {
   std::string name = word(options.start.kind);
   if (options.start.kind == engine::StartKind::kAnalog) {
-    name += fmt::format(" {}/{}", word(options.start.key), word(options.start.alignment));
+    name += fmt::format("/{}/{}", word(options.start.key), word(options.start.alignment));
   }
   if (options.steps == 0) return name + ", no chain";
   if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
-  return name + fmt::format(" {} x{}", options.solver, options.steps);
+  name += fmt::format(" x{}", options.steps);
+  return options.solver == "dpmpp_2m" ? name : name + " " + options.solver;
 }
 
 // Every start at every depth; keys matter for analogs only, depth not for cold starts.

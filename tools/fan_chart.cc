@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "tools/gnuplot.h"
 #include "tools/plot.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int kPanelHeight_px = 300;
 constexpr int kHead_px = 90;
+constexpr int64_t kTicksMax = 9;
 
 void append_line(std::string& text, const std::string& name, const Line& line) {
   text += "$" + name + " << EOD\n";
@@ -36,6 +39,21 @@ bool has_values(const Line& line) {
   return false;
 }
 
+// Ticks of the time axis: a round step that gives few enough of them, and dates to match.
+std::string time_axis_script(const FanPanel& panel) {
+  constexpr int64_t kSteps_s[] = {60,    300,   600,   1800,   3600,   7200,   10800,
+                                  21600, 43200, 86400, 172800, 604800, 1209600};
+  const int64_t end_s = panel.lead_s.back();
+  const int64_t begin_s =
+      panel.past.time_s.empty() ? panel.lead_s.front() : panel.past.time_s.front();
+  const auto* step =
+      std::lower_bound(std::begin(kSteps_s), std::end(kSteps_s), (end_s - begin_s) / kTicksMax);
+  std::string text = fmt::format("set xrange ['{}':'{}']\n", begin_s, end_s);
+  if (step == std::end(kSteps_s)) return text + "set format x \"%b\\n%Y\"\n";
+  const char* format = *step < 86400 ? "%d %b\\n%H:%M" : "%d %b\\n%Y";
+  return text + fmt::format("set xtics {}\nset format x \"{}\"\n", *step, format);
+}
+
 std::string panel_script(const FanPanel& panel, size_t number, bool with_key) {
   const std::string id = std::to_string(number);
   std::string text;
@@ -45,8 +63,8 @@ std::string panel_script(const FanPanel& panel, size_t number, bool with_key) {
   for (size_t i = 0; i < panel.analogs.size(); ++i) {
     append_line(text, fmt::format("analog{}_{}", id, i), panel.analogs[i]);
   }
-  text += with_key ? "set key top left Left reverse samplen 2\n" : "unset key\n";
-  text += "set title " + quoted(panel.title) + "\n";
+  text += with_key ? "set key above horizontal Left reverse samplen 2 width 1\n" : "unset key\n";
+  text += "set label 1 " + quoted(panel.title) + " at graph 0.012,0.93 font ',12'\n";
   text += fmt::format(
       "plot $fan{0} using 1:2:6 with filledcurves lc rgb '#c6dbef' title '5-95 %', \\\n"
       " $fan{0} using 1:3:5 with filledcurves lc rgb '#6baed6' title '25-75 %'", id);
@@ -81,15 +99,18 @@ Status draw_fan_chart(const FanChart& chart) {
   Picture picture{.path = chart.path, .width_px = 1100,
                   .height_px = kHead_px + panels * kPanelHeight_px};
   std::string& text = picture.script;
-  text +=
-      "set xdata time\nset timefmt '%s'\nset format x \"%d %b %Y\\n%H:%M\"\nset xtics nomirror\n";
+  text += "set xdata time\nset timefmt '%s'\nset xtics nomirror\n";
+  text += time_axis_script(chart.panels.front());
   text += "set border 3\nset ytics nomirror\nset grid ytics lc rgb '#dddddd'\nset lmargin 10\n";
   text += "set style fill solid 1.0 noborder\nset tics scale 0.5\n";
   text += "set datafile missing 'nan'\n";
-  text += "set ylabel " + quoted(chart.value_label) + "\nset xlabel 'time (UTC)'\n";
+  text += "set ylabel " + quoted(chart.value_label) + "\n";
+  text += fmt::format("set arrow 1 from '{0}',graph 0 to '{0}',graph 1 nohead dt 3 lc rgb "
+                      "'#636363'\n", chart.origin_s);
   text += fmt::format("set multiplot layout {},1 title {} font ',13'\n", panels,
                       quoted(chart.title));
   for (size_t i = 0; i < chart.panels.size(); ++i) {
+    if (i + 1 == chart.panels.size()) text += "set xlabel 'time'\n";
     text += panel_script(chart.panels[i], i, i == 0);
   }
   text += "unset multiplot\n";

@@ -91,8 +91,11 @@ struct Plotter {
     const int64_t before = std::max(spec.context_states, spec.future_states);
     const int64_t first = forecast.origin - before + 1;
     SKIPCAST_TRY(panel.past, line(first, before, first, place));
-    SKIPCAST_TRY(panel.observed,
-                 line(forecast.origin + 1, view.lead_times(), forecast.origin + 1, place));
+    // From the origin on, so that it joins the past; nothing when nothing came yet.
+    if (forecast.origin + 1 < forecaster.store().size()) {
+      SKIPCAST_TRY(panel.observed,
+                   line(forecast.origin, view.lead_times() + 1, forecast.origin, place));
+    }
     for (int64_t lead = 0; lead < view.lead_times(); ++lead) {
       const Summary summary = view.at(lead, target, place);
       panel.lead_s.push_back(view.lead_time_s(lead));
@@ -123,7 +126,8 @@ Status plot_fans(const Plotter& plotter, const PlotWish& wish) {
                places_of(plotter.forecaster.store().schema().places, wish));
   FanChart chart{.title = plotter.title(),
                  .value_label = variable_label(plotter.view.variable(plotter.target)),
-                 .path = wish.path};
+                 .path = wish.path,
+                 .origin_s = plotter.axis().time_at(plotter.forecast.origin)};
   for (const int64_t place : places) {
     SKIPCAST_TRY(FanPanel panel, plotter.panel(place));
     chart.panels.push_back(std::move(panel));

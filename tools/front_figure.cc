@@ -49,11 +49,11 @@ Status draw_front(const FrontFigure& figure) {
   text +=
       "stats $trials using 3 nooutput\nset yrange [*:STATS_median + (STATS_median - STATS_min)]\n";
   text += "if (STATS_median <= STATS_min) set yrange [*:*]\n";
-  text += "set border 3\nset tics nomirror\nset grid lc rgb '#dddddd'\nset key top right\n";
+  text += "set border 3\nset tics nomirror\nset grid lc rgb '#dddddd'\nset key above horizontal\n";
   text += "set ylabel " + quoted(figure.score_label) + "\n";
   text += "set multiplot layout 1,2 title " + quoted(figure.title) + " font ',13'\n";
   text += "set xlabel 'network evaluations a member (NFE), shared ones included'\n";
-  text += side(figure, 1);
+  text += "set xtics 1\n" + side(figure, 1) + "set xtics autofreq\n";
   text += "set xlabel 'wall time a query (ms), retrieval included'\nset logscale x\nunset key\n";
   text += side(figure, 2);
   text += "unset multiplot\n";

@@ -1,5 +1,6 @@
 // The pictures of the program, from plain numbers: fan charts, maps, Pareto fronts. Axis labels
-// carry units, times are dates in UTC. Errors: those of draw() in gnuplot.h. Pure but for the file.
+// carry units, times are those of the archive. Errors: those of draw() in gnuplot.h. Pure but for
+// the file.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace skipcast::tools {
 
 // A line over time; NaN breaks it.
 struct Line {
-  std::vector<int64_t> time_s;  // UTC
+  std::vector<int64_t> time_s;  // seconds since 1970, the archive's clock
   std::vector<double> value;
 };
 
@@ -31,6 +32,7 @@ struct FanChart {
   std::string title;
   std::string value_label;      // "PM2.5 (ug m-3)"
   std::string path;             // .png
+  int64_t origin_s = 0;         // where past and forecast meet: a dotted line
   std::vector<FanPanel> panels; // one under the other
 };
 

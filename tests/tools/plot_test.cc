@@ -52,7 +52,8 @@ FanChart fan_chart(const std::string& path) {
     panel.q95.push_back(20);
   }
   panel.analogs = {panel.observed, panel.observed};
-  return {.title = "Test", .value_label = "speed (m s-1)", .path = path, .panels = {panel, panel}};
+  return {.title = "Test", .value_label = "speed (m s-1)", .path = path,
+          .origin_s = panel.past.time_s.back(), .panels = {panel, panel}};
 }
 
 bool no_gnuplot() { return !gnuplot_version().ok(); }
