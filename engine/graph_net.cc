@@ -3,6 +3,7 @@
 // 2023), denoises all lead times of all targets of a place in one token.
 #include <torch/nn.h>
 
+#include "engine/activations.h"
 #include "engine/network.h"
 
 namespace skipcast::engine {
@@ -60,7 +61,7 @@ class Block : public torch::nn::Module {
   }
 
  private:
-  at::Tensor mlp(const at::Tensor& x) { return mlp2_(at::gelu(mlp1_(x), "tanh")); }
+  at::Tensor mlp(const at::Tensor& x) { return mlp2_(steady_gelu(mlp1_(x))); }
   at::Tensor dropped(const at::Tensor& x) { return drop(x, options_.dropout, *dropout_); }
 
   BlockOptions options_;

@@ -5,6 +5,7 @@
 // second group norm. Self-attention at the coarse level lets distant regions see each other.
 #include <torch/nn.h>
 
+#include "engine/activations.h"
 #include "engine/network.h"
 
 namespace skipcast::engine {
@@ -42,12 +43,12 @@ class ResidualBlock : public nn::Module {
   }
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& level) {
-    at::Tensor h = norm2_(conv1_(at::silu(norm1_(x))));
+    at::Tensor h = norm2_(conv1_(steady_silu(norm1_(x))));
     if (film_) {
       const auto film = film_(level).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
       h = h * (1 + film[0]) + film[1];
     }
-    return x + conv2_(drop(at::silu(h), dropout_, *source_));
+    return x + conv2_(drop(steady_silu(h), dropout_, *source_));
   }
 
  private:
@@ -175,7 +176,7 @@ class GridNet : public Network {
     const at::Tensor context = conditioning[0].expand({x.size(0), -1, -1, -1});
     const at::Tensor h = decoder_->forward(at::cat({folded(x), context}, 1),
                                            level_->forward(c_noise), {});
-    const at::Tensor fields = at::pixel_shuffle(out_(at::silu(out_norm_(h))), kFold);
+    const at::Tensor fields = at::pixel_shuffle(out_(steady_silu(out_norm_(h))), kFold);
     return fields.slice(2, 0, shape_.rows).slice(3, 0, shape_.columns).reshape(x.sizes());
   }
 

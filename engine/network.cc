@@ -8,6 +8,7 @@
 #include <numbers>
 #include <span>
 
+#include "engine/activations.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
 
@@ -155,7 +156,7 @@ SigmaEmbedding::SigmaEmbedding(int64_t width) {
 
 at::Tensor SigmaEmbedding::forward(const at::Tensor& c_noise) {
   const at::Tensor phase = c_noise.unsqueeze(1) * frequencies_;
-  return at::silu(second_(at::silu(first_(at::cat({phase.cos(), phase.sin()}, 1)))));
+  return steady_silu(second_(steady_silu(first_(at::cat({phase.cos(), phase.sin()}, 1)))));
 }
 
 Attention::Attention(int64_t width, int64_t heads, int64_t inducing)

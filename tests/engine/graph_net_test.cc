@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "engine/activations.h"
 #include "engine/network.h"
 #include "tests/support/networks.h"
 #include "tests/support/torch_doctest.h"
@@ -104,7 +105,8 @@ TEST_CASE("GraphNet: context, noise level and every place matter") {
     moved.select(3, 4).add_(1);  // one place changes another
     const at::Tensor g = network->denoise(moved, level, network->encode(contexts));
     CHECK_FALSE(at::equal(g.select(3, 0), f.select(3, 0)));
-    for (at::Tensor* part : {&contexts.values, &contexts.mask, &contexts.base, &contexts.calendar}) {
+    const auto parts = {&contexts.values, &contexts.mask, &contexts.base, &contexts.calendar};
+    for (at::Tensor* part : parts) {
       const at::Tensor kept = *part;
       *part = kept + 0.5;
       CHECK_FALSE(at::equal(network->denoise(x, level, network->encode(contexts)), f));
@@ -119,6 +121,24 @@ TEST_CASE("GraphNet: the adjacency is a bias that learns from zero") {
   const auto with = awake(small_options(0, true), shape);
   const auto without = make_network(small_options(), shape);
   CHECK(with->parameter_count() == without->parameter_count() + 2 * 4);
+}
+
+TEST_CASE("Activations: agree with LibTorch's, whatever stands around a value") {
+  const at::Tensor x = at::cat({at::linspace(-100, 100, 4001), at::linspace(-3, 3, 3000)});
+  at::Tensor silu_trained, gelu_trained;
+  {
+    const at::AutoGradMode grad(true);
+    silu_trained = steady_silu(x);
+    gelu_trained = steady_gelu(x);
+  }
+  const at::NoGradGuard no_grad;
+  CHECK(at::allclose(steady_silu(x), silu_trained, 2e-6, 1e-30));
+  CHECK(at::allclose(steady_gelu(x), gelu_trained, 1e-5, 1e-6));
+  for (const int64_t first : {1, 5, 13, 4000}) {
+    const at::Tensor part = x.narrow(0, first, 777).clone();
+    CHECK(at::equal(steady_silu(part), steady_silu(x).narrow(0, first, 777)));
+    CHECK(at::equal(steady_gelu(part), steady_gelu(x).narrow(0, first, 777)));
+  }
 }
 
 TEST_CASE("Dropout: only between start and stop, the same for the same seed, right on average") {
