@@ -19,6 +19,7 @@ struct Query {
   int64_t time_s = 0;    // of the origin: keys the noise
   ContextBatch context;  // B = 1
   at::Tensor last;       // [V, P]
+  samplers::Denoiser denoise;  // conditioned on the context
   at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
 };
 

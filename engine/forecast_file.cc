@@ -123,7 +123,7 @@ void define_origin(NetcdfWriter& file, const Forecaster& forecaster,
   const std::string& title = forecaster.store().schema().title;
   file.text(global, "Conventions", "CF-1.8");
   file.text(global, "title", "Ensemble forecast" + (title.empty() ? "" : ": " + title));
-  file.text(global, "source", "skipcast: diffusion ensemble entered mid-chain from analogs");
+  file.text(global, "source", "skipcast: ensemble of a conditional diffusion model");
   file.text(global, "history", now_or(options.written_at_s) + ": " + options.command);
   file.text(global, "task", model.task().name);
   file.text(global, "task_configuration", to_json(model.task()));

@@ -87,6 +87,8 @@ class ArchiveForecaster : public Forecaster {
         keys_(model_, *dataset_, progress) {}
 
   Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
+  Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
+                                        const Choose& choose) override;
   Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) override;
   Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) override;
   Result<int64_t> origin_at(int64_t time_s) const override;
@@ -97,14 +99,19 @@ class ArchiveForecaster : public Forecaster {
   const storage::SeriesStore& store() const override { return store_; }
 
  private:
+  // What to run for a query: fixed options, or a policy's choice.
+  using Decide = std::function<Result<ForecastOptions>(Query& query)>;
+
+  Result<Forecast> ensemble(int64_t origin, const Decide& decide);
   Status check_origin(int64_t origin) const;
   Result<Query> query_at(int64_t origin) const;
-  at::Tensor mean_forecast(const samplers::Denoiser& denoise, const Query& query) const;
+  void evaluate_mean(Query& query) const;
+  Result<double> distance(Query& query, const ForecastOptions& nearest);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
   Result<at::Tensor> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
-  at::Tensor run_chain(const Chain& chain, const samplers::Denoiser& denoise, const Query& query,
-                       const at::Tensor& clean, const ForecastOptions& options) const;
+  at::Tensor run_chain(const Chain& chain, const Query& query, const at::Tensor& clean,
+                       const ForecastOptions& options) const;
   std::vector<std::string> remarks(const Chain& chain, const ForecastOptions& options) const;
   std::string time_of(int64_t state) const {
     return storage::format_time(store_.schema().axis.time_at(state));
@@ -118,21 +125,20 @@ class ArchiveForecaster : public Forecaster {
 };
 
 // From a query to an ensemble: the program's main job, top to bottom.
-Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
+Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decide) {
   const at::NoGradGuard no_grad;
   Stopwatch total, watch;
   Forecast forecast = {.origin = origin};
-  SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
 
   // Normalise: the context in normalised units.
   SKIPCAST_TRY(Query query, query_at(origin));
 
   // Encode: the network sees the context once; its mean forecast is shared by all members.
-  const samplers::Denoiser denoise = model_->condition(query.context);
-  if (needs_mean(options.start)) {
-    query.mean = mean_forecast(denoise, query);
-    forecast.nfe_shared = 1;
-  }
+  query.denoise = model_->condition(query.context);
+  SKIPCAST_TRY(const ForecastOptions options, decide(query));
+  SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
+  if (needs_mean(options.start)) evaluate_mean(query);
+  forecast.nfe_shared = query.mean.defined() ? 1 : 0;
   forecast.timing.encode_s = watch.lap();
 
   // Search: one analog a member, under the leakage guard.
@@ -144,7 +150,7 @@ Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptio
   forecast.timing.start_s = watch.lap();
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
-  forecast.normalised = run_chain(chain, denoise, query, clean, options);
+  forecast.normalised = run_chain(chain, query, clean, options);
   forecast.timing.solve_s = watch.lap();
 
   // De-normalise.
@@ -159,6 +165,20 @@ Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptio
   forecast.encoder_fingerprint = found.encoder_fingerprint;
   forecast.timing.total_s = total.lap();
   return forecast;
+}
+
+Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
+  SKIPCAST_TRY_OK(chain_for(model_->task(), options).status());  // before any work
+  return ensemble(origin, [&options](Query&) -> Result<ForecastOptions> { return options; });
+}
+
+Result<Forecast> ArchiveForecaster::forecast_by_distance(int64_t origin,
+                                                         const ForecastOptions& nearest,
+                                                         const Choose& choose) {
+  return ensemble(origin, [&](Query& query) -> Result<ForecastOptions> {
+    SKIPCAST_TRY(const double far, distance(query, nearest));
+    return choose(far);
+  });
 }
 
 Status ArchiveForecaster::check_origin(int64_t origin) const {
@@ -197,12 +217,13 @@ Result<Query> ArchiveForecaster::query_at(int64_t origin) const {
 
 // The denoiser's mean forecast at sigma_max, x = 0: Model::mean_forecast of this context, without
 // encoding the context a second time.
-at::Tensor ArchiveForecaster::mean_forecast(const samplers::Denoiser& denoise,
-                                            const Query& query) const {
+void ArchiveForecaster::evaluate_mean(Query& query) const {
+  if (query.mean.defined()) return;
   const Task& task = model_->task();
   const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
                                      query.last.size(1)});
-  return model_->from_target(denoise(zero, task.schedule.sigma_max), query.last)[0];
+  const at::Tensor mean = query.denoise(zero, task.schedule.sigma_max);
+  query.mean = model_->from_target(mean, query.last)[0];
 }
 
 Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
@@ -234,8 +255,8 @@ Result<at::Tensor> ArchiveForecaster::clean_start(const Query& query, const Memb
   return aligned_futures(*dataset_, means.get(), query, origins, start);
 }
 
-at::Tensor ArchiveForecaster::run_chain(const Chain& chain, const samplers::Denoiser& denoise,
-                                        const Query& query, const at::Tensor& clean,
+at::Tensor ArchiveForecaster::run_chain(const Chain& chain, const Query& query,
+                                        const at::Tensor& clean,
                                         const ForecastOptions& options) const {
   const std::vector<int64_t> shape = {model_->task().spec.future_states, query.last.size(0),
                                       query.last.size(1)};
@@ -255,7 +276,7 @@ at::Tensor ArchiveForecaster::run_chain(const Chain& chain, const samplers::Deno
     const at::Tensor eps = samplers::gaussian(options.seed, query.time_s, chosen, 0, shape);
     const at::Tensor x =
         samplers::enter_at(target.narrow(0, first, count), eps, chain.entry.sigma);
-    solved.push_back(chain.solver.solve(denoise, x, chain.entry.sigmas));
+    solved.push_back(chain.solver.solve(query.denoise, x, chain.entry.sigmas));
   }
   return model_->from_target(solved.size() == 1 ? solved[0] : at::cat(solved), query.last);
 }
@@ -278,18 +299,23 @@ Result<Forecast> ArchiveForecaster::analog_ensemble(int64_t origin,
   return forecast(origin, start_only);
 }
 
-Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
-                                                     const ForecastOptions& options) {
-  const at::NoGradGuard no_grad;
-  SKIPCAST_TRY_OK(check_members(options));
-  SKIPCAST_TRY(Query query, query_at(origin));
-  ForecastOptions analog = options;
+Result<double> ArchiveForecaster::distance(Query& query, const ForecastOptions& nearest) {
+  SKIPCAST_TRY_OK(check_members(nearest));
+  ForecastOptions analog = nearest;
   analog.start.kind = StartKind::kAnalog;
-  if (analog.start.key != KeyKind::kContext) query.mean = model_->mean_forecast(query.context)[0];
+  if (analog.start.key != KeyKind::kContext) evaluate_mean(query);
   SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
   double sum = 0;
   for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
   return sum / static_cast<double>(found.analogs.size());
+}
+
+Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
+                                                     const ForecastOptions& options) {
+  const at::NoGradGuard no_grad;
+  SKIPCAST_TRY(Query query, query_at(origin));
+  if (options.start.key != KeyKind::kContext) query.denoise = model_->condition(query.context);
+  return distance(query, options);
 }
 
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -82,6 +83,12 @@ class Forecaster {
   // kUsage: zero members, unknown solver, sigma outside [sigma_min, sigma_max], two depths.
   // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
   virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
+  // The same with options that depend on how far the query's analogs are: `choose` gets what
+  // retrieval_distance(origin, nearest) says. Context and mean forecast are evaluated once for
+  // both. Policies use it.
+  using Choose = std::function<ForecastOptions(double distance)>;
+  virtual Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
+                                                const Choose& choose) = 0;
   // Origin index of an init time; kNotFound names the archive's span, kBadInput a break.
   virtual Result<int64_t> origin_at(int64_t time_s) const = 0;
 

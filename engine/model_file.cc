@@ -166,13 +166,18 @@ Result<Description> parse_description(const storage::SeriesStore& store, const s
                                json.at("archive").get<std::string>().substr(0, 32)));
   }
   SKIPCAST_TRY(Task task, task_from_json(json.at("task").dump(), store.schema().places.kind));
-  SKIPCAST_TRY(retrieval::Normalizer normalizer,
-               retrieval::Normalizer::from_json(json.at("normalizer").dump()));
+  Result<retrieval::Normalizer> normalizer =
+      retrieval::Normalizer::from_json(json.at("normalizer").dump());
+  if (!normalizer.ok()) {
+    return Status(normalizer.status().code(),
+                  fmt::format("{}: {}; update skipcast, or train the task again", path,
+                              normalizer.status().message()));
+  }
   const Json& split = json.at("split");
   return Description{std::move(task),
                      {split.at("states").get<int64_t>(), split.at("train_end").get<int64_t>(),
                       split.at("validation_end").get<int64_t>()},
-                     std::move(normalizer)};
+                     std::move(*normalizer)};
 }
 
 Result<Description> read_description(const storage::SeriesStore& store, const std::string& text,

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -85,21 +84,12 @@ ForecastOptions choose(const Policy& policy, double distance, const ForecastOpti
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
                              const ForecastOptions& base) {
   if (policy.bins.empty()) return usage("the policy has no bins");
-  const auto begin = std::chrono::steady_clock::now();
-  double distance = 0, shared = 0;
-  if (policy.bins.size() > 1) {
-    ForecastOptions nearest = base;
-    nearest.members = policy.distance_k;
-    nearest.start = {.kind = StartKind::kAnalog, .key = policy.distance_key};
-    SKIPCAST_TRY(distance, forecaster.retrieval_distance(origin, nearest));
-    shared = policy.distance_key == KeyKind::kContext ? 0 : 1;
-  }
-  const auto found = std::chrono::steady_clock::now();
-  SKIPCAST_TRY(Forecast forecast, forecaster.forecast(origin, choose(policy, distance, base)));
-  forecast.nfe_shared += shared;
-  forecast.timing.search_s += std::chrono::duration<double>(found - begin).count();
-  forecast.timing.total_s += std::chrono::duration<double>(found - begin).count();
-  return forecast;
+  if (policy.bins.size() == 1) return forecaster.forecast(origin, choose(policy, 0, base));
+  ForecastOptions nearest = base;
+  nearest.members = policy.distance_k;
+  nearest.start = {.kind = StartKind::kAnalog, .key = policy.distance_key};
+  return forecaster.forecast_by_distance(
+      origin, nearest, [&](double distance) { return choose(policy, distance, base); });
 }
 
 std::string to_json(const Policy& policy) {

@@ -12,6 +12,7 @@
 #include "tests/support/refusal.h"
 #include "tests/support/skip.h"
 #include "tests/support/tiny_city.h"
+#include "tests/support/trained_city.h"
 
 using namespace skipcast::tests;
 
@@ -19,24 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A city with a trained model, made once for this file.
-struct TrainedCity {
-  TrainedCity() : tiny(folder.path()) {
-    const ProgramRun ingested = tiny.ingest();
-    REQUIRE_MESSAGE(ingested.exit_code == 0, ingested.err);
-    const ProgramRun trained = tiny.train();
-    REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
-  }
-  ProgramRun forecast(std::vector<std::string> words) const {
-    const std::vector<std::string> front = {"forecast", "city.skc", "--task", "tiny-6"};
-    words.insert(words.begin(), front.begin(), front.end());
-    return tiny.skipcast(words);
-  }
-
-  TempDir folder;
-  TinyCity tiny;
-};
-
+// Made once for this file.
 const TrainedCity& city() {
   static const TrainedCity made;
   return made;

@@ -10,7 +10,7 @@
 
 #include "tests/support/refusal.h"
 #include "tests/support/skip.h"
-#include "tests/support/tiny_city.h"
+#include "tests/support/trained_city.h"
 
 using namespace skipcast::tests;
 
@@ -30,21 +30,12 @@ bool has_module(const std::string& name) {
   return !python().empty() && run_program({python(), "-c", "import " + name}).exit_code == 0;
 }
 
-struct TrainedCity {
-  TrainedCity() : tiny(folder.path()) {
-    REQUIRE(tiny.ingest().exit_code == 0);
-    const ProgramRun trained = tiny.train();
-    REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
-    const ProgramRun run = tiny.skipcast({"forecast", "city.skc", "--task", "tiny-6", "--at",
-                                          "2020-02-25T12", "--members", "8", "--out", "f.nc"});
-    REQUIRE_MESSAGE(run.exit_code == 0, run.err);
-  }
-  TempDir folder;
-  TinyCity tiny;
-};
-
+// Made once for this file, with the forecast f.nc.
 const TrainedCity& city() {
   static const TrainedCity made;
+  static const ProgramRun run =
+      made.forecast({"--at", "2020-02-25T12", "--members", "8", "--out", "f.nc"});
+  REQUIRE_MESSAGE(run.exit_code == 0, run.err);
   return made;
 }
 
