@@ -138,7 +138,7 @@ std::vector<Trial> Tuner::full() const {
 Status Tuner::coarse() {
   allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
   const int64_t wide = std::min(kWideNfe, request_.nfe_max);
-  SKIPCAST_TRY_OK(run(cold_plan(request_.nfe_max), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(cold_plan(schedule_, request_.nfe_max), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(no_chain_plan(), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(wide_plan(schedule_, wide), coarse_windows(), Budget::kLimited));
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
@@ -158,7 +158,7 @@ Status Tuner::refine() {
     budget = Budget::kLimited;
   }
   // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
-  return run(cold_plan(request_.nfe_max), request_.windows, budget);
+  return run(cold_plan(schedule_, request_.nfe_max), request_.windows, budget);
 }
 
 Status Tuner::sweep() {

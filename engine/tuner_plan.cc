@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kGridSigmas = 9;
 constexpr size_t kAnalogSettings = 3;   // (key, alignment) pairs carried to other NFE
+constexpr double kColdSigmaMin = 2;     // below, noise about zero is no sample of the future
 constexpr double kLikelySigma = 3;      // where good entries were found on traffic and air
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -134,9 +135,16 @@ std::vector<int64_t> nfe_order(int64_t nfe_max) {
   return order;
 }
 
-std::vector<ForecastOptions> cold_plan(int64_t nfe_max) {
+std::vector<ForecastOptions> cold_plan(const samplers::ScheduleOptions& schedule,
+                                       int64_t nfe_max) {
   std::vector<ForecastOptions> plan;
   for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) plan.push_back(cold(nfe));
+  for (const double sigma : sigma_grid(schedule, kGridSigmas)) {
+    if (sigma < kColdSigmaMin || sigma >= schedule.sigma_max) continue;
+    for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) {
+      plan.push_back(chain({.kind = StartKind::kCold}, sigma, nfe));
+    }
+  }
   return plan;
 }
 

@@ -17,8 +17,9 @@ std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_
 // The evaluations a member that are tried, most useful first: 3, 4, 2, 0, 1, 6, ... up to nfe_max.
 std::vector<int64_t> nfe_order(int64_t nfe_max);
 
-// Cold starts at 1..nfe_max.
-std::vector<ForecastOptions> cold_plan(int64_t nfe_max);
+// Cold starts at 1..nfe_max, from sigma_max and from the grid's upper sigmas (noise about the
+// target space's zero): the opponent gets the same choice of entry as every other start.
+std::vector<ForecastOptions> cold_plan(const samplers::ScheduleOptions& schedule, int64_t nfe_max);
 
 // Starts without a chain: every key and alignment.
 std::vector<ForecastOptions> no_chain_plan();

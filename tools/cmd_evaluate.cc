@@ -23,6 +23,7 @@ struct EvaluateArguments {
   std::vector<std::string> keys = {"context"}, policies;
   std::vector<int64_t> steps = {4};
   std::vector<double> sigmas = {5};
+  std::vector<double> cold_sigmas = {0};  // 0: the model's sigma_max
   bool baselines = false, no_reference = false;
   int64_t windows = 0, threads = 0;
   ForecastFlags flags;
@@ -56,12 +57,12 @@ std::string name_of(const engine::ForecastOptions& options) {
   return options.solver == "dpmpp_2m" ? name : name + " " + options.solver;
 }
 
-// Every start at every depth; keys matter for analogs only, depth not for cold starts.
+// Every start at every depth; keys matter for analogs only.
 Status add_chains(const EvaluateArguments& arguments, const std::string& start,
                   std::vector<engine::Candidate>& candidates) {
   const std::vector<std::string> keys =
       start == "analog" ? arguments.keys : std::vector<std::string>{arguments.keys.front()};
-  const std::vector<double> sigmas = start == "cold" ? std::vector<double>{0} : arguments.sigmas;
+  const std::vector<double> sigmas = start == "cold" ? arguments.cold_sigmas : arguments.sigmas;
   for (const std::string& key : keys) {
     for (const double sigma : sigmas) {
       for (const int64_t steps : arguments.steps) {
@@ -69,7 +70,7 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
         flags.start = start;
         flags.key = key;
         flags.steps = steps;
-        if (start != "cold") flags.entry_sigma = sigma;
+        if (start != "cold" || sigma > 0) flags.entry_sigma = sigma;
         SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
         candidates.push_back({.name = name_of(options), .options = options});
       }
@@ -168,6 +169,7 @@ void add_lists(CLI::App& command, EvaluateArguments& arguments) {
   list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed");
   list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
   list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");
+  list("--cold-sigma", arguments.cold_sigmas, "entry sigmas of cold starts; 0 = sigma_max");
   list("--policy,--policies", arguments.policies, "tuned policies to compare: a,b");
 }
 
