@@ -89,7 +89,9 @@ class RocksRows final : public RowDatabase {
   }
 
   Status verify_checksums() const override {
-    return from_rocksdb(db_->VerifyChecksum(rocksdb::ReadOptions()), path_);
+    const rocksdb::Status status = db_->VerifyChecksum(rocksdb::ReadOptions());
+    if (!status.IsPathNotFound()) return from_rocksdb(status, path_);
+    return not_found(fmt::format("the database in '{}': {}", path_, status.ToString()));
   }
 
  private:

@@ -59,7 +59,8 @@ class RowDatabase {
   using VisitRecord = std::function<Status(std::string_view, std::string_view)>;
   virtual Status scan(char prefix, const VisitRecord& visit) const = 0;
 
-  // Reads every file of the database and checks RocksDB's own checksums.
+  // Opens and reads every file of the database and checks RocksDB's own checksums. kNotFound when
+  // one is not there: lost, or deleted by another process's compaction since this one opened.
   virtual Status verify_checksums() const = 0;
 };
 

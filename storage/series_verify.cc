@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "storage/archive_open.h"
@@ -10,6 +12,21 @@
 
 namespace skipcast::storage {
 namespace {
+
+constexpr int kOpenAttempts = 8;
+
+// The archive with RocksDB's own checksums checked. A file that is gone may be one that a writer's
+// compaction has replaced since we opened: then a new look finds the new one, a lost file never.
+Result<OpenArchive> open_checked(const std::string& path) {
+  for (int attempt = 1;; ++attempt) {
+    SKIPCAST_TRY(OpenArchive archive, open_archive(path, OpenMode::kReadOnly));
+    const Status status = archive.rows->verify_checksums();
+    if (status.ok()) return archive;
+    if (status.code() != Code::kNotFound) return in_archive(path, status);
+    if (attempt == kOpenAttempts) return in_archive(path, data_loss(status.message()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 << attempt));
+  }
+}
 
 // The rows of a block in key order: gathered ones first, then the pieces.
 std::vector<RowId> rows_of(const BlockTable& table, int64_t block, int32_t variables) {
@@ -65,8 +82,7 @@ Status check_block(const OpenArchive& archive, int64_t block, VerifyReport& repo
 
 Result<VerifyReport> verify_series(const std::string& archive_path, const Progress& progress) {
   const std::string path = without_trailing_slashes(archive_path);
-  SKIPCAST_TRY(const OpenArchive archive, open_archive(path, OpenMode::kReadOnly));
-  SKIPCAST_TRY_OK(in_archive(path, archive.rows->verify_checksums()));
+  SKIPCAST_TRY(const OpenArchive archive, open_checked(path));
   VerifyReport report;
   const int64_t blocks = archive.series.table.count();
   for (int64_t block = 1; block <= blocks; ++block) {

@@ -9,6 +9,7 @@
 
 #include "storage/file_io.h"
 #include "storage/series_store.h"
+#include "storage/series_verify.h"
 #include "tests/support/child.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
@@ -102,6 +103,21 @@ TEST_CASE("SeriesStore: a reader in another process sees whole acknowledged bloc
   CHECK(writer.wait() == 0);
   CHECK(grown > 1);  // it looked while the other wrote
   CHECK(open_ok(path, OpenMode::kReadOnly)->size() == 70'000);
+}
+
+// Every opening for writing flushes what the last one appended, and every few flushes start a
+// compaction in the background, which deletes files under the reader that checks them.
+TEST_CASE("verify_series: a writer's compaction is no damage") {
+  const TempDir folder;
+  const std::string path = folder.file("a");
+  REQUIRE(SeriesStore::create(path, small_schema(3, 4)).ok());
+  for (int i = 0; i < 60; ++i) {
+    const auto store = open_ok(path, OpenMode::kReadWrite);
+    const auto report = verify_series(path, {});
+    REQUIRE_MESSAGE(report.ok(), report.status().message());
+    CHECK(report->states == store->size());
+    REQUIRE(store->append(block_of(store->schema(), store->size(), 300)).ok());
+  }
 }
 
 TEST_CASE("SeriesStore: a second writer is told that the archive is locked") {
