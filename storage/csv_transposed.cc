@@ -220,19 +220,6 @@ double SpooledStates::progress() const {
   return static_cast<double>(state_) / static_cast<double>(tables_.front().states);
 }
 
-Result<std::string> file_of(const Sources& sources, const VariableRecipe& variable) {
-  std::vector<std::string> fitting;
-  for (const std::string& file : sources.files) {
-    if (name_fits(file, variable.file)) fitting.push_back(file);
-  }
-  if (fitting.size() == 1) return fitting.front();
-  return bad_input(
-      fmt::format("{}: the variable {} needs exactly one file{}, but {} are given; "
-                  "correct the files or \"file\" in the recipe",
-                  sources.recipe.path, shown(variable.variable.name),
-                  variable.file.empty() ? "" : " named " + shown(variable.file), fitting.size()));
-}
-
 Status check_same_shape(const Table& first, const Table& table) {
   if (table.places == first.places && table.states == first.states && table.names == first.names) {
     return {};
@@ -261,7 +248,7 @@ Result<std::unique_ptr<StateReader>> open_transposed_csv(const Sources& sources)
   std::vector<Spool> spools;
   std::vector<Table> tables;
   for (const VariableRecipe& variable : recipe.variables) {
-    SKIPCAST_TRY(const std::string file, file_of(sources, variable));
+    SKIPCAST_TRY(const std::string file, only_file_of(sources, variable));
     SKIPCAST_TRY(Spool spool, Spool::create());
     SKIPCAST_TRY(Table table, TableSpooler(recipe, variable, spool).copy(file));
     spools.push_back(std::move(spool));

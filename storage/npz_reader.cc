@@ -170,18 +170,6 @@ Result<int64_t> offset_of(const RowArray& array, const VariableRecipe& variable)
                                std::max<int64_t>(array.variables, 1)));
 }
 
-Result<std::string> file_of(const Sources& sources, const VariableRecipe& variable) {
-  std::vector<std::string> fitting;
-  for (const std::string& file : sources.files) {
-    if (name_fits(file, variable.file)) fitting.push_back(file);
-  }
-  if (fitting.size() == 1) return fitting.front();
-  return bad_input(
-      fmt::format("{}: the variable {} needs one file, but {} are given; ingest one "
-                  "npz at a time (later ones with --append)",
-                  sources.recipe.path, shown(variable.variable.name), fitting.size()));
-}
-
 Status same_extent(const RowArray& first, const RowArray& array) {
   const int64_t states = array.npy->header().shape[0], first_states = first.npy->header().shape[0];
   if (states == first_states && array.places == first.places && array.lat == first.lat) return {};
@@ -196,7 +184,7 @@ Status open_arrays(const Sources& sources, std::vector<RowArray>& arrays,
                    std::vector<Slice>& slices) {
   std::map<std::pair<std::string, std::string>, size_t> opened;
   for (const VariableRecipe& variable : sources.recipe.variables) {
-    SKIPCAST_TRY(const std::string file, file_of(sources, variable));
+    SKIPCAST_TRY(const std::string file, only_file_of(sources, variable));
     const std::string name = variable.source.empty() ? variable.variable.name : variable.source;
     const auto [found, is_new] = opened.try_emplace({file, name}, arrays.size());
     if (is_new) {

@@ -32,4 +32,8 @@ Result<std::unique_ptr<StateReader>> open_netcdf(const Sources& sources);
 // True when the file's name (without folders) fits the pattern with * and ?; "" fits all.
 bool name_fits(const std::string& path, const std::string& pattern);
 
+// The one file that holds a variable, for formats with a file per variable. kBadInput says how
+// many files fit and what to do.
+Result<std::string> only_file_of(const Sources& sources, const VariableRecipe& variable);
+
 }  // namespace skipcast::storage

@@ -107,6 +107,20 @@ bool name_fits(const std::string& path, const std::string& pattern) {
   return fnmatch(pattern.c_str(), fs::path(path).filename().c_str(), 0) == 0;
 }
 
+Result<std::string> only_file_of(const Sources& sources, const VariableRecipe& variable) {
+  std::vector<std::string> fitting;
+  for (const std::string& file : sources.files) {
+    if (name_fits(file, variable.file)) fitting.push_back(file);
+  }
+  if (fitting.size() == 1) return fitting.front();
+  const std::string wanted =
+      variable.file.empty() ? "one file" : fmt::format("one file named {}", shown(variable.file));
+  return bad_input(fmt::format(
+      "{}: the variable {} needs exactly {}, but {} are given; ingest files of other times one by "
+      "one (with --append), or correct \"file\" in the recipe",
+      sources.recipe.path, shown(variable.variable.name), wanted, fitting.size()));
+}
+
 Result<std::unique_ptr<StateReader>> open_states(const std::vector<std::string>& files,
                                                  const std::string& recipe_path,
                                                  const std::vector<std::string>& variables) {

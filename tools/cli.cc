@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/forecaster.h"
 #include "engine/task.h"
 #include "tools/suggest.h"
 
@@ -56,6 +57,14 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
   const std::vector<std::string> names = engine::task_names(store);
   if (std::find(names.begin(), names.end(), task) != names.end()) return status;
   return {status.code(), status.message() + did_you_mean(task, names)};
+}
+
+Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
+                                                            const std::string& task,
+                                                            const Progress& progress) {
+  auto opened = engine::Forecaster::open(store, task, progress);
+  if (!opened.ok()) return suggest_task(store, task, opened.status());
+  return opened;
 }
 
 std::string command_line_text(int argc, char** argv) {

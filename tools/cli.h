@@ -10,11 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "storage/progress.h"
 #include "storage/series_store.h"
 #include "storage/status.h"
 
 namespace CLI {
 class App;
+}
+
+namespace skipcast::engine {
+class Forecaster;
 }
 
 namespace skipcast::tools {
@@ -45,6 +50,11 @@ Result<std::unique_ptr<storage::SeriesStore>> open_archive(const std::string& pa
 
 // `status` for a task that was not found, with " Did you mean ...?" when a name is near.
 Status suggest_task(const storage::SeriesStore& store, const std::string& task, Status status);
+
+// The task's forecaster; for an unknown task with the suggestion of suggest_task().
+Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
+                                                            const std::string& task,
+                                                            const Progress& progress);
 
 // The words of a command line as one line that a shell would read back.
 std::string command_line_text(int argc, char** argv);

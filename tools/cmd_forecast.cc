@@ -115,19 +115,17 @@ Status run_forecast(const ForecastArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  auto opened = engine::Forecaster::open(*store, arguments.task, bar.callback());
-  if (!opened.ok()) return suggest_task(*store, arguments.task, opened.status());
-  engine::Forecaster& forecaster = **opened;
-  SKIPCAST_TRY(const Made made, make(forecaster, arguments));
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback()));
+  SKIPCAST_TRY(const Made made, make(*forecaster, arguments));
   bar.finish();
   if (!arguments.out.empty()) {
-    SKIPCAST_TRY_OK(engine::write_forecast(arguments.out, forecaster, made.forecast,
+    SKIPCAST_TRY_OK(engine::write_forecast(arguments.out, *forecaster, made.forecast,
                                            {invocation.command_line, made.options}));
   }
   if (!arguments.plot.path.empty()) {
-    SKIPCAST_TRY_OK(plot_forecast(forecaster, made.forecast, arguments.plot));
+    SKIPCAST_TRY_OK(plot_forecast(*forecaster, made.forecast, arguments.plot));
   }
-  return print(forecaster, made, arguments, invocation.json);
+  return print(*forecaster, made, arguments, invocation.json);
 }
 
 }  // namespace

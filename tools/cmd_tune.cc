@@ -92,10 +92,9 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   }
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  auto opened = engine::Forecaster::open(*store, arguments.task, bar.callback());
-  if (!opened.ok()) return suggest_task(*store, arguments.task, opened.status());
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback()));
   request.progress = bar.callback();
-  const auto report = engine::tune(**opened, request);
+  const auto report = engine::tune(*forecaster, request);
   bar.finish();
   if (report.status().code() == Code::kInterrupted) {
     return {Code::kInterrupted, "stopped; all trials so far are kept. The same command goes on "
