@@ -97,9 +97,7 @@ Status Sweep::prepare(const Candidate& candidate) {
     case Kind::kClimatologyEnsemble:
       return fit_baselines();
     case Kind::kPolicy:
-      options.start.kind = StartKind::kAnalog;
-      options.start.key = candidate.policy.distance_key;
-      SKIPCAST_TRY_OK(forecaster_.prepare(options));
+      SKIPCAST_TRY_OK(forecaster_.prepare(distance_options(candidate.policy, options)));
       for (const PolicyBin& bin : candidate.policy.bins) {
         SKIPCAST_TRY_OK(forecaster_.prepare(bin.options));
       }

@@ -64,6 +64,14 @@ Status check(const Policy& policy) {
 
 }  // namespace
 
+ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base) {
+  ForecastOptions options = base;
+  options.members = policy.distance_k;
+  options.start = {.kind = StartKind::kAnalog, .key = policy.distance_key,
+                   .key_mix = policy.distance_mix};
+  return options;
+}
+
 ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base) {
   SKIPCAST_CHECK(!policy.bins.empty());
   const PolicyBin* chosen = &policy.bins.back();
@@ -85,11 +93,9 @@ Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64
                              const ForecastOptions& base) {
   if (policy.bins.empty()) return usage("the policy has no bins");
   if (policy.bins.size() == 1) return forecaster.forecast(origin, choose(policy, 0, base));
-  ForecastOptions nearest = base;
-  nearest.members = policy.distance_k;
-  nearest.start = {.kind = StartKind::kAnalog, .key = policy.distance_key};
   return forecaster.forecast_by_distance(
-      origin, nearest, [&](double distance) { return choose(policy, distance, base); });
+      origin, distance_options(policy, base),
+      [&](double distance) { return choose(policy, distance, base); });
 }
 
 std::string to_json(const Policy& policy) {
@@ -110,6 +116,7 @@ std::string to_json(const Policy& policy) {
                     {"mean_nfe", policy.mean_nfe},
                     {"distance_k", policy.distance_k},
                     {"distance_key", word(policy.distance_key)},
+                    {"distance_mix", policy.distance_mix},
                     {"bins", std::move(bins)}};
   return all.dump(2) + "\n";
 }
@@ -123,6 +130,7 @@ Result<Policy> policy_from_json(std::string_view text) {
     }
     Policy policy = policy_of(object);
     SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
+    object.at("distance_mix").get_to(policy.distance_mix);
     for (const json& each : object.at("bins")) {
       PolicyBin bin = {.distance_max = std::numeric_limits<double>::infinity()};
       if (!each.at("distance_max").is_null()) each.at("distance_max").get_to(bin.distance_max);

@@ -21,8 +21,12 @@ struct Policy {
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
   int64_t distance_k = 8;
   KeyKind distance_key = KeyKind::kContext;
+  double distance_mix = 0.5;  // of a mixed distance_key
   std::vector<PolicyBin> bins;
 };
+
+// The analogs whose mean distance chooses the bin; `base`'s archive.
+ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base);
 
 // The options for a query at this distance: `base`'s members, seed, archive; the bin's rest.
 ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base);

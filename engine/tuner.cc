@@ -22,13 +22,18 @@ constexpr int64_t kWideNfe = 3;          // where every start, key, alignment an
 constexpr int64_t kVariogramPairs = 64;
 constexpr int64_t kDistanceAnalogs = 8;
 
+// Analogs closer than this share most of their futures: one of them says it all.
+int64_t separation_of(const storage::WindowSpec& spec) {
+  return std::max<int64_t>(1, spec.future_states / 4);
+}
+
 class Tuner {
  public:
   Tuner(Forecaster& forecaster, const TuneRequest& request, TrialLog& log)
       : forecaster_(forecaster),
         request_(request),
         log_(log),
-        schedule_(forecaster.model().task().schedule) {}
+        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec)} {}
 
   Status sweep();
   Result<TuneReport> report() &&;
@@ -45,7 +50,7 @@ class Tuner {
   std::vector<Trial> coarse_at(int64_t nfe) const;
   std::vector<Trial> full() const;
   Status add_policy(TuneReport& report);
-  Result<Distances> distances(KeyKind key);
+  Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
     return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
@@ -54,7 +59,7 @@ class Tuner {
   Forecaster& forecaster_;
   const TuneRequest& request_;
   TrialLog& log_;
-  const samplers::ScheduleOptions schedule_;
+  const TuneSpace space_;
   std::vector<Trial> trials_;
   int64_t reused_ = 0;
   double spent_s_ = 0, allowed_s_ = 0;  // on new trials
@@ -138,13 +143,13 @@ std::vector<Trial> Tuner::full() const {
 Status Tuner::coarse() {
   allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
   const int64_t wide = std::min(kWideNfe, request_.nfe_max);
-  SKIPCAST_TRY_OK(run(cold_plan(schedule_, request_.nfe_max), coarse_windows(), Budget::kLimited));
-  SKIPCAST_TRY_OK(run(no_chain_plan(), coarse_windows(), Budget::kLimited));
-  SKIPCAST_TRY_OK(run(wide_plan(schedule_, wide), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(cold_plan(space_, request_.nfe_max), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(no_chain_plan(space_), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(run(wide_plan(space_, wide), coarse_windows(), Budget::kLimited));
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
     if (nfe == wide || nfe == 0) continue;
     const std::vector<Trial> seen = coarse_at(wide);
-    SKIPCAST_TRY_OK(run(transfer_plan(schedule_, seen, nfe), coarse_windows(), Budget::kLimited));
+    SKIPCAST_TRY_OK(run(transfer_plan(space_, seen, nfe), coarse_windows(), Budget::kLimited));
   }
   return {};
 }
@@ -154,11 +159,11 @@ Status Tuner::refine() {
   allowed_s_ = request_.budget_minutes * 60;
   Budget budget = Budget::kUnlimited;
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
-    SKIPCAST_TRY_OK(run(refine_plan(schedule_, coarse_at(nfe), nfe), request_.windows, budget));
+    SKIPCAST_TRY_OK(run(refine_plan(space_, coarse_at(nfe), nfe), request_.windows, budget));
     budget = Budget::kLimited;
   }
   // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
-  return run(cold_plan(schedule_, request_.nfe_max), request_.windows, budget);
+  return run(cold_plan(space_, request_.nfe_max), request_.windows, budget);
 }
 
 Status Tuner::sweep() {
@@ -166,11 +171,9 @@ Status Tuner::sweep() {
   return refine();
 }
 
-Result<Distances> Tuner::distances(KeyKind key) {
-  const ForecastOptions options = {.start = {.kind = StartKind::kAnalog, .key = key},
-                                   .members = kDistanceAnalogs,
-                                   .archive = request_.archive,
-                                   .tuning_band = true};
+Result<Distances> Tuner::distances(const Policy& policy) {
+  const ForecastOptions options =
+      distance_options(policy, {.archive = request_.archive, .tuning_band = true});
   Distances found;
   const storage::TimeAxis& axis = forecaster_.store().schema().axis;
   for (const int64_t origin : scored_origins(forecaster_, Part::kValidation, request_.windows)) {
@@ -214,7 +217,8 @@ Status Tuner::add_policy(TuneReport& report) {
   Distances found;
   if (single.options.start.kind == StartKind::kAnalog) {
     policy.distance_key = single.options.start.key;
-    SKIPCAST_TRY(found, distances(policy.distance_key));
+    policy.distance_mix = single.options.start.key_mix;
+    SKIPCAST_TRY(found, distances(policy));
   }
   policy.bins = fit_bins(trials, found, request_.members);
   validate(trials, found, policy);
@@ -224,16 +228,20 @@ Status Tuner::add_policy(TuneReport& report) {
 std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
   std::string text =
       "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
-      "alignment,decay_tau,entry_sigma,solver,windows,on_front\n";
+      "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front\n";
   for (const Trial& trial : trials) {
     const ForecastOptions& options = trial.options;
     const StartOptions& start = options.start;
-    const bool past = start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom;
+    const bool analog = start.kind == StartKind::kAnalog;
+    const bool past = analog || start.kind == StartKind::kRandom;
     text += fmt::format(
-        "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{}\n", trial.nfe,
+        "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{},{},{}\n",
+        trial.nfe,
         trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps, trial.energy,
         trial.variogram, trial.spread_skill, word(start.kind),
-        start.kind == StartKind::kAnalog ? word(start.key) : "",
+        analog ? word(start.key) : "",
+        analog && start.key == KeyKind::kMixed ? fmt::format("{:g}", start.key_mix) : "",
+        analog ? fmt::format("{}", start.separation) : "",
         past ? word(start.alignment) : "", past ? fmt::format("{:g}", start.decay_tau) : "",
         options.depth.entry_sigma ? fmt::format("{:.6g}", *options.depth.entry_sigma) : "",
         options.solver, trial.windows, trial.on_front ? 1 : 0);
@@ -272,7 +280,11 @@ Result<TuneReport> Tuner::report() && {
 std::string describe(const ForecastOptions& options) {
   const StartOptions& start = options.start;
   std::string text = word(start.kind);
-  if (start.kind == StartKind::kAnalog) text += fmt::format(" key={}", word(start.key));
+  if (start.kind == StartKind::kAnalog) {
+    text += fmt::format(" key={}", word(start.key));
+    if (start.key == KeyKind::kMixed) text += fmt::format(" mix={:g}", start.key_mix);
+    if (start.separation > 1) text += fmt::format(" apart={}", start.separation);
+  }
   if (start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom) {
     text += fmt::format(" align={}", word(start.alignment));
     const bool decays =

@@ -21,7 +21,12 @@ struct Move {
 constexpr Move kMoves[] = {{Alignment::kOffset, kInfinity}, {Alignment::kResidual, kInfinity},
                            {Alignment::kOffset, 6},         {Alignment::kHalf, kInfinity},
                            {Alignment::kOffset, 2}};
-constexpr KeyKind kKeysTried[] = {KeyKind::kContext, KeyKind::kForecast};
+
+struct Key {
+  KeyKind kind;
+  double mix = StartOptions().key_mix;
+};
+constexpr double kMixTried = 0.1;  // a little of the context, much of the forecast
 
 double grid_step(const samplers::ScheduleOptions& schedule) {
   return std::log(schedule.sigma_max / schedule.sigma_min) / static_cast<double>(kGridSigmas - 1);
@@ -36,12 +41,14 @@ std::vector<double> likely_first(const samplers::ScheduleOptions& schedule) {
   return sigmas;
 }
 
-std::vector<StartOptions> analog_starts() {
+std::vector<StartOptions> analog_starts(const TuneSpace& space) {
+  const Key keys[] = {{KeyKind::kContext}, {KeyKind::kForecast}, {KeyKind::kMixed, kMixTried}};
   std::vector<StartOptions> starts;
   for (const Move& move : kMoves) {
-    for (const KeyKind key : kKeysTried) {
-      starts.push_back({.kind = StartKind::kAnalog, .key = key, .alignment = move.alignment,
-                        .decay_tau = move.tau});
+    for (const Key& key : keys) {
+      starts.push_back({.kind = StartKind::kAnalog, .key = key.kind, .key_mix = key.mix,
+                        .alignment = move.alignment, .decay_tau = move.tau,
+                        .separation = space.separation});
     }
   }
   return starts;
@@ -66,8 +73,8 @@ ForecastOptions cold(int64_t nfe) {
 
 // The same but for sigma and steps.
 bool same_start(const StartOptions& a, const StartOptions& b) {
-  return a.kind == b.kind && a.key == b.key && a.alignment == b.alignment &&
-         a.decay_tau == b.decay_tau;
+  return a.kind == b.kind && a.key == b.key && a.key_mix == b.key_mix &&
+         a.alignment == b.alignment && a.decay_tau == b.decay_tau && a.separation == b.separation;
 }
 
 bool is_control(StartKind kind) {
@@ -112,6 +119,22 @@ std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs,
   return kept;
 }
 
+// An analog start with other neighbours: another mix, and analogs that may lie side by side.
+std::vector<StartOptions> near_starts(const StartOptions& start) {
+  std::vector<StartOptions> starts;
+  if (start.kind != StartKind::kAnalog) return starts;
+  for (const double factor : {0.5, 2.0}) {
+    if (start.key != KeyKind::kMixed) continue;
+    starts.push_back(start);
+    starts.back().key_mix *= factor;
+  }
+  if (start.separation > 1) {
+    starts.push_back(start);
+    starts.back().separation = 1;
+  }
+  return starts;
+}
+
 }  // namespace
 
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count) {
@@ -135,12 +158,11 @@ std::vector<int64_t> nfe_order(int64_t nfe_max) {
   return order;
 }
 
-std::vector<ForecastOptions> cold_plan(const samplers::ScheduleOptions& schedule,
-                                       int64_t nfe_max) {
+std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max) {
   std::vector<ForecastOptions> plan;
   for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) plan.push_back(cold(nfe));
-  for (const double sigma : sigma_grid(schedule, kGridSigmas)) {
-    if (sigma < kColdSigmaMin || sigma >= schedule.sigma_max) continue;
+  for (const double sigma : sigma_grid(space.schedule, kGridSigmas)) {
+    if (sigma < kColdSigmaMin || sigma >= space.schedule.sigma_max) continue;
     for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) {
       plan.push_back(chain({.kind = StartKind::kCold}, sigma, nfe));
     }
@@ -148,29 +170,29 @@ std::vector<ForecastOptions> cold_plan(const samplers::ScheduleOptions& schedule
   return plan;
 }
 
-std::vector<ForecastOptions> no_chain_plan() {
+std::vector<ForecastOptions> no_chain_plan(const TuneSpace& space) {
   std::vector<ForecastOptions> plan;
-  for (const StartOptions& start : analog_starts()) plan.push_back(chain(start, 0, 0));
+  for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, 0, 0));
   for (const StartOptions& start : control_starts()) plan.push_back(chain(start, 0, 0));
   return plan;
 }
 
-std::vector<ForecastOptions> wide_plan(const samplers::ScheduleOptions& schedule, int64_t nfe) {
+std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe) {
   std::vector<ForecastOptions> plan;
-  for (const double sigma : likely_first(schedule)) {
-    for (const StartOptions& start : analog_starts()) plan.push_back(chain(start, sigma, nfe));
+  for (const double sigma : likely_first(space.schedule)) {
+    for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, sigma, nfe));
     for (const StartOptions& start : control_starts()) plan.push_back(chain(start, sigma, nfe));
   }
   return plan;
 }
 
-std::vector<ForecastOptions> transfer_plan(const samplers::ScheduleOptions& schedule,
-                                           std::span<const Trial> trials, int64_t nfe) {
+std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                           int64_t nfe) {
   std::vector<ForecastOptions> plan;
-  const double reach = 2.01 * grid_step(schedule);
+  const double reach = 2.01 * grid_step(space.schedule);
   for (const Trial* trial : chosen(trials, kAnalogSettings, 3)) {
-    const double best = trial->options.depth.entry_sigma.value_or(schedule.sigma_max);
-    for (const double sigma : likely_first(schedule)) {
+    const double best = trial->options.depth.entry_sigma.value_or(space.schedule.sigma_max);
+    for (const double sigma : likely_first(space.schedule)) {
       if (std::abs(std::log(sigma / best)) > reach) continue;
       plan.push_back(chain(trial->options.start, sigma, nfe));
     }
@@ -178,18 +200,22 @@ std::vector<ForecastOptions> transfer_plan(const samplers::ScheduleOptions& sche
   return plan;
 }
 
-std::vector<ForecastOptions> refine_plan(const samplers::ScheduleOptions& schedule,
-                                         std::span<const Trial> trials, int64_t nfe) {
+std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                         int64_t nfe) {
   std::vector<ForecastOptions> plan;
   if (nfe > 0) plan.push_back(cold(nfe));
   const std::vector<const Trial*> best = chosen(trials, 2, 1);
   for (const Trial* trial : best) plan.push_back(trial->options);
-  if (best.empty() || !best.front()->options.depth.entry_sigma) return plan;
-  const double sigma = *best.front()->options.depth.entry_sigma;
+  if (best.empty()) return plan;
+  const StartOptions& start = best.front()->options.start;
+  const std::optional<double> sigma = best.front()->options.depth.entry_sigma;
   for (const double step : {0.5, -0.5}) {
-    const double near = sigma * std::exp(step * grid_step(schedule));
-    if (near < schedule.sigma_min || near > schedule.sigma_max) continue;
-    plan.push_back(chain(best.front()->options.start, near, nfe));
+    const double near = sigma.value_or(0) * std::exp(step * grid_step(space.schedule));
+    if (near < space.schedule.sigma_min || near > space.schedule.sigma_max) continue;
+    plan.push_back(chain(start, near, nfe));
+  }
+  for (const StartOptions& other : near_starts(start)) {
+    plan.push_back(chain(other, sigma.value_or(0), nfe));
   }
   return plan;
 }

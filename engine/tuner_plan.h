@@ -11,6 +11,12 @@
 
 namespace skipcast::engine {
 
+// What a task allows to be tried.
+struct TuneSpace {
+  samplers::ScheduleOptions schedule;
+  int64_t separation = 1;  // least distance of two analogs, in states
+};
+
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);
 
@@ -19,22 +25,23 @@ std::vector<int64_t> nfe_order(int64_t nfe_max);
 
 // Cold starts at 1..nfe_max, from sigma_max and from the grid's upper sigmas (noise about the
 // target space's zero): the opponent gets the same choice of entry as every other start.
-std::vector<ForecastOptions> cold_plan(const samplers::ScheduleOptions& schedule, int64_t nfe_max);
+std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max);
 
 // Starts without a chain: every key and alignment.
-std::vector<ForecastOptions> no_chain_plan();
+std::vector<ForecastOptions> no_chain_plan(const TuneSpace& space);
 
 // Every start, key, alignment and entry sigma at this many evaluations; promising sigmas first.
-std::vector<ForecastOptions> wide_plan(const samplers::ScheduleOptions& schedule, int64_t nfe);
+std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe);
 
 // From trials at another NFE: the best analog settings and the best of each blind control, with
 // sigmas within two grid steps of their best.
-std::vector<ForecastOptions> transfer_plan(const samplers::ScheduleOptions& schedule,
-                                           std::span<const Trial> trials, int64_t nfe);
+std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                           int64_t nfe);
 
-// For all windows, at one NFE: cold, the two best analog settings, the best control, and the best
-// one's sigma half a grid step up and down. `trials` are the coarse ones.
-std::vector<ForecastOptions> refine_plan(const samplers::ScheduleOptions& schedule,
-                                         std::span<const Trial> trials, int64_t nfe);
+// For all windows, at one NFE: cold, the two best analog settings, the best control; and the best
+// one with its sigma half a grid step up and down, its mix halved and doubled, and its analogs not
+// kept apart. `trials` are the coarse ones.
+std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                         int64_t nfe);
 
 }  // namespace skipcast::engine

@@ -49,7 +49,10 @@ engine::Candidate reference(const ForecastFlags& flags) {
 std::string name_of(const engine::ForecastOptions& options) {
   std::string name = word(options.start.kind);
   if (options.start.kind == engine::StartKind::kAnalog) {
-    name += fmt::format("/{}/{}", word(options.start.key), word(options.start.alignment));
+    const bool mixed = options.start.key == engine::KeyKind::kMixed;
+    name += fmt::format("/{}", word(options.start.key));
+    if (mixed) name += fmt::format(" {:g}", options.start.key_mix);
+    name += fmt::format("/{}", word(options.start.alignment));
   }
   if (options.steps == 0) return name + ", no chain";
   if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
@@ -178,6 +181,8 @@ void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--decay", flags.decay, "lead times after which the offset fades; inf = never")
       ->capture_default_str();
   command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
+      ->capture_default_str();
+  command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
       ->capture_default_str();
   command.add_option("--solver", flags.solver, "of the starts: euler, heun or dpmpp_2m")
       ->capture_default_str();

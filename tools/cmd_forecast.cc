@@ -66,10 +66,8 @@ Result<engine::ForecastOptions> chosen_by(engine::Forecaster& forecaster,
                                           const engine::Policy& policy, int64_t origin,
                                           const engine::ForecastOptions& base) {
   if (policy.bins.size() < 2) return engine::choose(policy, 0, base);
-  engine::ForecastOptions near = base;
-  near.start = {.kind = engine::StartKind::kAnalog, .key = policy.distance_key};
-  near.members = policy.distance_k;
-  SKIPCAST_TRY(const double distance, forecaster.retrieval_distance(origin, near));
+  SKIPCAST_TRY(const double distance, forecaster.retrieval_distance(
+                                          origin, engine::distance_options(policy, base)));
   return engine::choose(policy, distance, base);
 }
 

@@ -142,7 +142,8 @@ TEST_CASE("Policy: loads by name or path, refuses another model's and another ar
 TEST_CASE("Policy: forecasts with what it chooses and counts its own evaluations") {
   Archive archive;
   Policy policy = archive.policy();
-  policy.distance_key = KeyKind::kForecast;
+  policy.distance_key = KeyKind::kMixed;
+  policy.distance_mix = 0.25;
   policy.bins[0].distance_max = 1e9;
   const ForecastOptions base = {.members = 6, .seed = 3};
   const auto made = forecast_by(*archive.forecaster, policy, 250, base);

@@ -2,6 +2,7 @@
 #include "engine/tuner.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -83,13 +84,41 @@ TEST_CASE("TunerPlan: NFE 0 to the most, each once, and no setting twice") {
   CHECK(std::set<int64_t>(order.begin(), order.end()).size() == 11);
   CHECK((engine::nfe_order(2) == std::vector<int64_t>{2, 0, 1}));
   std::set<std::string> seen;
-  const auto plan = engine::wide_plan({.sigma_min = 0.02, .sigma_max = 80}, 3);
+  const auto plan = engine::wide_plan({{.sigma_min = 0.02, .sigma_max = 80}, 6}, 3);
   for (const ForecastOptions& options : plan) seen.insert(engine::describe(options));
   CHECK(seen.size() == plan.size());
   std::set<double> sigmas;
   for (const ForecastOptions& options : plan) sigmas.insert(*options.depth.entry_sigma);
   CHECK(*sigmas.begin() == 0.02);
   CHECK(*sigmas.rbegin() == 80);
+}
+
+TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation") {
+  const engine::TuneSpace space = {{.sigma_min = 0.02, .sigma_max = 80}, 6};
+  engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
+                                .key_mix = 0.1, .separation = 6};
+  Trial good = {.options = {.start = start, .steps = 3}, .crps = 0.3};
+  good.options.depth.entry_sigma = 2;
+  start.key = engine::KeyKind::kContext;
+  Trial worse = {.options = {.start = start, .steps = 3}, .crps = 0.4};
+  worse.options.depth.entry_sigma = 5;
+  std::set<std::string> plan;
+  for (const ForecastOptions& options : engine::refine_plan(space, {{worse, good}}, 3)) {
+    plan.insert(engine::describe(options));
+  }
+  const double half = std::sqrt(std::pow(4000, 1.0 / 8));
+  const auto at = [](const std::string& key, double sigma) {
+    return fmt::format("analog key={} align=offset sigma={:.3g} steps=3 dpmpp_2m", key, sigma);
+  };
+  CHECK((plan == std::set<std::string>{
+                     "cold steps=3 dpmpp_2m",
+                     at("context apart=6", 5),
+                     at("mixed mix=0.1 apart=6", 2),
+                     at("mixed mix=0.1 apart=6", 2 * half),
+                     at("mixed mix=0.1 apart=6", 2 / half),
+                     at("mixed mix=0.05 apart=6", 2),
+                     at("mixed mix=0.2 apart=6", 2),
+                     at("mixed mix=0.1", 2)}));
 }
 
 TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy that loads") {
