@@ -56,7 +56,8 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
   if (status.code() != Code::kNotFound) return status;
   const std::vector<std::string> names = engine::task_names(store);
   if (std::find(names.begin(), names.end(), task) != names.end()) return status;
-  return {status.code(), status.message() + did_you_mean(task, names)};
+  const std::string suggestion = did_you_mean(task, names);
+  return {status.code(), status.message() + (suggestion.empty() ? "" : "." + suggestion)};
 }
 
 Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,

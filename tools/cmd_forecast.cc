@@ -57,8 +57,9 @@ Status check(const ForecastArguments& arguments) {
 
 Result<int64_t> origin_of(const engine::Forecaster& forecaster, const std::string& at) {
   if (at.empty()) return forecaster.store().size() - 1;
-  SKIPCAST_TRY(const int64_t time_s, storage::parse_time(at));
-  return forecaster.origin_at(time_s);
+  const auto time_s = storage::parse_time(at);
+  if (!time_s.ok()) return usage("--at: " + time_s.status().message());
+  return forecaster.origin_at(*time_s);
 }
 
 // What the policy chooses for this query, to be printed and stored with the forecast.
