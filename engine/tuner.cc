@@ -49,6 +49,7 @@ class Tuner {
   bool is_there(const ForecastOptions& options, int64_t windows) const;
   std::vector<Trial> coarse_at(int64_t nfe) const;
   std::vector<Trial> full() const;
+  std::vector<Trial> free() const;
   Status add_policy(TuneReport& report);
   Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
@@ -139,6 +140,13 @@ std::vector<Trial> Tuner::full() const {
   return out;
 }
 
+// Trials without a chain, on all windows.
+std::vector<Trial> Tuner::free() const {
+  std::vector<Trial> out = full();
+  std::erase_if(out, [](const Trial& trial) { return trial.options.steps > 0; });
+  return out;
+}
+
 // Everything at one NFE, then what was good there at the others.
 Status Tuner::coarse() {
   allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
@@ -154,12 +162,17 @@ Status Tuner::coarse() {
   return {};
 }
 
-// The best of each NFE on all windows, cold beside them; the first NFE whatever the budget.
+// The best of each NFE on all windows, cold beside them; the first NFE whatever the budget. Starts
+// without a chain cost next to nothing: all of them.
 Status Tuner::refine() {
   allowed_s_ = request_.budget_minutes * 60;
   Budget budget = Budget::kUnlimited;
+  SKIPCAST_TRY_OK(run(no_chain_plan(space_), request_.windows, budget));
+  SKIPCAST_TRY_OK(run(near_free_plan(free()), request_.windows, budget));
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
-    SKIPCAST_TRY_OK(run(refine_plan(space_, coarse_at(nfe), nfe), request_.windows, budget));
+    if (nfe == 0) continue;
+    SKIPCAST_TRY_OK(run(refine_plan(space_, coarse_at(nfe), free(), nfe), request_.windows,
+                        budget));
     budget = Budget::kLimited;
   }
   // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.

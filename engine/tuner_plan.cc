@@ -200,22 +200,39 @@ std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<con
   return plan;
 }
 
-std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                         int64_t nfe) {
+std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free) {
   std::vector<ForecastOptions> plan;
-  if (nfe > 0) plan.push_back(cold(nfe));
-  const std::vector<const Trial*> best = chosen(trials, 2, 1);
-  for (const Trial* trial : best) plan.push_back(trial->options);
-  if (best.empty()) return plan;
-  const StartOptions& start = best.front()->options.start;
-  const std::optional<double> sigma = best.front()->options.depth.entry_sigma;
-  for (const double step : {0.5, -0.5}) {
-    const double near = sigma.value_or(0) * std::exp(step * grid_step(space.schedule));
-    if (near < space.schedule.sigma_min || near > space.schedule.sigma_max) continue;
-    plan.push_back(chain(start, near, nfe));
+  for (const Trial* trial : chosen(free, 1, 0)) {
+    for (const StartOptions& near : near_starts(trial->options.start)) {
+      plan.push_back(chain(near, 0, 0));
+    }
   }
-  for (const StartOptions& other : near_starts(start)) {
-    plan.push_back(chain(other, sigma.value_or(0), nfe));
+  return plan;
+}
+
+std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                         std::span<const Trial> free, int64_t nfe) {
+  std::vector<ForecastOptions> plan = {cold(nfe)};
+  std::vector<StartOptions> starts;
+  double sigma = kLikelySigma;
+  for (const Trial* trial : chosen(trials, 2, 1)) {
+    plan.push_back(trial->options);
+    if (!starts.empty()) continue;
+    starts.push_back(trial->options.start);
+    sigma = trial->options.depth.entry_sigma.value_or(sigma);
+  }
+  for (const Trial* trial : chosen(free, 1, 0)) {
+    starts.push_back(trial->options.start);
+    plan.push_back(chain(starts.back(), sigma, nfe));
+  }
+  for (const double step : {0.5, -0.5}) {
+    const double near = sigma * std::exp(step * grid_step(space.schedule));
+    if (near < space.schedule.sigma_min || near > space.schedule.sigma_max) continue;
+    for (const StartOptions& start : starts) plan.push_back(chain(start, near, nfe));
+  }
+  if (starts.empty()) return plan;
+  for (const StartOptions& near : near_starts(starts.front())) {
+    plan.push_back(chain(near, sigma, nfe));
   }
   return plan;
 }

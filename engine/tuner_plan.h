@@ -38,10 +38,14 @@ std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe);
 std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
                                            int64_t nfe);
 
-// For all windows, at one NFE: cold, the two best analog settings, the best control; and the best
-// one with its sigma half a grid step up and down, its mix halved and doubled, and its analogs not
-// kept apart. `trials` are the coarse ones.
+// Starts without a chain beside the best of `free`, which are such trials: its mix halved and
+// doubled, its analogs not kept apart.
+std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free);
+
+// For all windows, at one NFE from 1: cold, the two best analog settings, the best control, and the
+// best analogs without a chain (`free`: cheap, so known on all windows); the best ones with sigma
+// half a grid step up and down, mix halved and doubled, analogs not kept apart. `trials`: coarse.
 std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                         int64_t nfe);
+                                         std::span<const Trial> free, int64_t nfe);
 
 }  // namespace skipcast::engine

@@ -102,23 +102,48 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
   start.key = engine::KeyKind::kContext;
   Trial worse = {.options = {.start = start, .steps = 3}, .crps = 0.4};
   worse.options.depth.entry_sigma = 5;
+  Trial free = {.options = {.start = start, .steps = 0}, .crps = 0.2};
+  free.options.start.alignment = engine::Alignment::kNone;
   std::set<std::string> plan;
-  for (const ForecastOptions& options : engine::refine_plan(space, {{worse, good}}, 3)) {
+  for (const ForecastOptions& options : engine::refine_plan(space, {{worse, good}}, {{free}}, 3)) {
     plan.insert(engine::describe(options));
   }
   const double half = std::sqrt(std::pow(4000, 1.0 / 8));
   const auto at = [](const std::string& key, double sigma) {
     return fmt::format("analog key={} align=offset sigma={:.3g} steps=3 dpmpp_2m", key, sigma);
   };
+  const auto unaligned = [](double sigma) {
+    return fmt::format("analog key=context apart=6 align=none sigma={:.3g} steps=3 dpmpp_2m",
+                       sigma);
+  };
   CHECK((plan == std::set<std::string>{
                      "cold steps=3 dpmpp_2m",
                      at("context apart=6", 5),
+                     unaligned(2),
+                     unaligned(2 * half),
+                     unaligned(2 / half),
                      at("mixed mix=0.1 apart=6", 2),
                      at("mixed mix=0.1 apart=6", 2 * half),
                      at("mixed mix=0.1 apart=6", 2 / half),
                      at("mixed mix=0.05 apart=6", 2),
                      at("mixed mix=0.2 apart=6", 2),
                      at("mixed mix=0.1", 2)}));
+}
+
+TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neighbours") {
+  engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
+                                .key_mix = 0.1, .separation = 6};
+  const Trial best = {.options = {.start = start, .steps = 0}, .crps = 0.2};
+  start.key_mix = 0.05;
+  const Trial other = {.options = {.start = start, .steps = 0}, .crps = 0.3};
+  std::set<std::string> plan;
+  for (const ForecastOptions& options : engine::near_free_plan({{other, best}})) {
+    plan.insert(engine::describe(options));
+  }
+  CHECK((plan == std::set<std::string>{
+                     "analog key=mixed mix=0.05 apart=6 align=offset steps=0 dpmpp_2m",
+                     "analog key=mixed mix=0.2 apart=6 align=offset steps=0 dpmpp_2m",
+                     "analog key=mixed mix=0.1 align=offset steps=0 dpmpp_2m"}));
 }
 
 TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy that loads") {
