@@ -50,7 +50,9 @@ class Tuner {
   std::vector<Trial> coarse_at(int64_t nfe) const;
   std::vector<Trial> full() const;
   std::vector<Trial> free() const;
+  Policy unbinned() const;
   Status add_policy(TuneReport& report);
+  Status add_nfe_policies(TuneReport& report) const;
   Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
@@ -218,14 +220,18 @@ void validate(const std::vector<Trial>& trials, const Distances& distances, Poli
   policy.mean_nfe = nfe / static_cast<double>(queries);
 }
 
+Policy Tuner::unbinned() const {
+  return {.name = request_.name,
+          .task = forecaster_.model().task().name,
+          .archive_id = forecaster_.store().store_id(),
+          .model_fingerprint = forecaster_.model().fingerprint(),
+          .distance_k = kDistanceAnalogs};
+}
+
 Status Tuner::add_policy(TuneReport& report) {
   const std::vector<Trial> trials = full();
   Policy& policy = report.policy;
-  policy = {.name = request_.name,
-            .task = forecaster_.model().task().name,
-            .archive_id = forecaster_.store().store_id(),
-            .model_fingerprint = forecaster_.model().fingerprint(),
-            .distance_k = kDistanceAnalogs};
+  policy = unbinned();
   const Trial& single = single_choice(trials, request_.members);
   Distances found;
   if (single.options.start.kind == StartKind::kAnalog) {
@@ -236,6 +242,21 @@ Status Tuner::add_policy(TuneReport& report) {
   policy.bins = fit_bins(trials, found, request_.members);
   validate(trials, found, policy);
   return save(policy, report.policy_path);
+}
+
+Status Tuner::add_nfe_policies(TuneReport& report) const {
+  const std::filesystem::path folder = std::filesystem::path(report.policy_path).parent_path();
+  for (const Trial& trial : report.best_per_nfe) {
+    Policy policy = unbinned();
+    policy.name += fmt::format("-nfe{:g}", trial.nfe);
+    policy.validation_crps = trial.crps;
+    policy.validation_energy = trial.energy;
+    policy.mean_nfe = trial.nfe;
+    policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
+    SKIPCAST_TRY_OK(save(policy, (folder / (policy.name + ".json")).string()));
+    report.nfe_policies.push_back(policy.name);
+  }
+  return {};
 }
 
 std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
@@ -278,6 +299,7 @@ Result<TuneReport> Tuner::report() && {
   SKIPCAST_TRY_OK(storage::write_file_durably(report.front_csv_path,
                                               front_csv(complete, request_.members)));
   report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
+  SKIPCAST_TRY_OK(add_nfe_policies(report));
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
   report.trials_reused = reused_;
   report.budget_spent = left_out_;

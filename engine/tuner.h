@@ -45,6 +45,7 @@ struct TuneReport {
   bool budget_spent = false;       // some trials of the plan were left out
   Policy policy;
   std::string policy_path, front_csv_path, trials_path;
+  std::vector<std::string> nfe_policies;  // "<name>-nfe3", ...: best_per_nfe as policies
 };
 
 // kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says

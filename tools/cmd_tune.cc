@@ -1,5 +1,6 @@
 // skipcast tune: finds the skip depth on validation windows; front (CSV, PNG) and policy (JSON).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -56,6 +57,7 @@ void print_table(const engine::TuneReport& report) {
   }
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
+  fmt::print("fixed     {}: the best at each NFE\n", fmt::join(report.nfe_policies, ", "));
   fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
              report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
@@ -77,7 +79,8 @@ void print_json(const engine::TuneReport& report, const std::string& picture) {
   nlohmann::json value = {{"policy", report.policy_path}, {"front_csv", report.front_csv_path},
                           {"front_png", picture}, {"trials_file", report.trials_path},
                           {"trials", report.trials.size()}, {"reused", report.trials_reused},
-                          {"budget_spent", report.budget_spent}};
+                          {"budget_spent", report.budget_spent},
+                          {"policies_per_nfe", report.nfe_policies}};
   for (const auto& trial : report.best_per_nfe) value["best_per_nfe"].push_back(trial_json(trial));
   for (const auto& trial : report.cold_per_nfe) value["cold_per_nfe"].push_back(trial_json(trial));
   fmt::print("{}\n", value.dump(2));

@@ -158,6 +158,15 @@ TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy tha
   CHECK(std::any_of(report.trials.begin(), report.trials.end(),
                     [](const Trial& trial) { return trial.on_front; }));
   CHECK(engine::load_policy(*archive.forecaster, "ar").ok());
+  CHECK((report.nfe_policies == std::vector<std::string>{"ar-nfe0", "ar-nfe1", "ar-nfe2"}));
+  for (size_t nfe = 0; nfe < 3; ++nfe) {
+    const auto fixed = engine::load_policy(*archive.forecaster, report.nfe_policies[nfe]);
+    REQUIRE(fixed.ok());
+    REQUIRE(fixed->bins.size() == 1);
+    CHECK(fixed->bins[0].options.steps == static_cast<int64_t>(nfe));
+    CHECK(engine::describe(fixed->bins[0].options) ==
+          engine::describe(report.best_per_nfe[nfe].options));
+  }
   const std::string csv = text_of(report.front_csv_path);
   CHECK(csv.starts_with("nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,"));
   const auto complete = std::count_if(report.trials.begin(), report.trials.end(),
