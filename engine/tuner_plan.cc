@@ -20,7 +20,7 @@ struct Move {
 };
 constexpr Move kMoves[] = {{Alignment::kOffset, kInfinity}, {Alignment::kResidual, kInfinity},
                            {Alignment::kOffset, 6},         {Alignment::kHalf, kInfinity},
-                           {Alignment::kOffset, 2}};
+                           {Alignment::kOffset, 2},         {Alignment::kNone, kInfinity}};
 
 struct Key {
   KeyKind kind;
