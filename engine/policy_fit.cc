@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace skipcast::engine {
 namespace {
@@ -59,6 +60,15 @@ const Trial& cold_beside(std::span<const Trial> trials, double nfe) {
   }
   SKIPCAST_CHECK(cheapest != nullptr);
   return best != nullptr ? *best : *cheapest;
+}
+
+// Lower CRPS on each half of the queries that has any: what one half shows, the other confirms.
+bool beats_on_both(const Trial& trial, const Trial& cold) {
+  for (const int half : {0, 1}) {
+    const double here = crps_on(trial, {}, {half}).mean();
+    if (std::isfinite(here) && here >= crps_on(cold, {}, {half}).mean()) return false;
+  }
+  return true;
 }
 
 const Trial& best_on(std::span<const Trial> trials, const Distances& distances,
@@ -140,22 +150,22 @@ std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
 }
 
 const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
-  const Subset choosing = {0};
-  const Distances none;
+  std::vector<std::pair<const Trial*, double>> worthy;
   double best = kInfinity;
-  for (const Trial& trial : trials) best = std::min(best, crps_on(trial, none, choosing).mean());
-  const Trial* chosen = nullptr;
   for (const Trial& trial : trials) {
-    if (crps_on(trial, none, choosing).mean() > best * (1 + kTolerance)) continue;
-    if (chosen == nullptr || cost(trial, members) < cost(*chosen, members)) chosen = &trial;
+    if (!is_cold(trial) && !beats_on_both(trial, cold_beside(trials, trial.nfe))) continue;
+    Sum all = crps_on(trial, {}, {0});
+    all.add(crps_on(trial, {}, {1}));
+    worthy.emplace_back(&trial, all.mean());
+    best = std::min(best, all.mean());
+  }
+  const Trial* chosen = nullptr;
+  for (const auto& [trial, crps] : worthy) {
+    if (crps > best * (1 + kTolerance)) continue;
+    if (chosen == nullptr || cost(*trial, members) < cost(*chosen, members)) chosen = trial;
   }
   SKIPCAST_CHECK(chosen != nullptr);
-  const Trial& cold = cold_beside(trials, chosen->nfe);
-  const Subset confirming = {1};
-  const double here = crps_on(*chosen, none, confirming).mean();
-  const double there = crps_on(cold, none, confirming).mean();
-  // With too few queries for a second half there is nothing to confirm with.
-  return std::isfinite(here) && here >= there ? cold : *chosen;
+  return *chosen;
 }
 
 std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,

@@ -23,12 +23,11 @@ std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 // Retrieval distance of each query, by its origin's time.
 using Distances = std::map<int64_t, double>;
 
-// The bins of a policy. One half of the queries (alternate blocks of four) chooses, the other half
-// must confirm. First one setting for all: the cheapest within half a percent of the best; a cold
-// start at the same NFE unless the other half confirms that it is better. Then two or three bins
-// by quantiles of distance, each with its best setting of no more cost, accepted only if the other
-// half confirms a gain over the single setting. Queries farther than any seen get the cold start.
-// REQUIRES a cold trial.
+// The bins of a policy. First one setting for all: of the cold starts and whatever beats the cold
+// start at the same NFE on both halves of the queries (alternate blocks of four), the cheapest
+// within half a percent of the best. Then two or three bins by quantiles of distance, each with its
+// best setting of no more cost on one half, accepted only if the other half confirms a gain over
+// the single setting. Queries farther than any seen get the cold start. REQUIRES a cold trial.
 std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
                                 int64_t members);
 

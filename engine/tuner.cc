@@ -50,6 +50,7 @@ class Tuner {
   std::vector<Trial> coarse_at(int64_t nfe) const;
   std::vector<Trial> full() const;
   std::vector<Trial> free() const;
+  RefineBasis basis(int64_t nfe) const;
   Policy unbinned() const;
   Status add_policy(TuneReport& report);
   Status add_nfe_policies(TuneReport& report) const;
@@ -149,6 +150,15 @@ std::vector<Trial> Tuner::free() const {
   return out;
 }
 
+RefineBasis Tuner::basis(int64_t nfe) const {
+  RefineBasis basis = {.coarse = coarse_at(nfe), .free = free()};
+  const auto cold = [](const Trial& t) { return t.options.start.kind == StartKind::kCold; };
+  if (std::all_of(basis.coarse.begin(), basis.coarse.end(), cold)) {
+    basis.coarse = coarse_at(std::min(kWideNfe, request_.nfe_max));
+  }
+  return basis;
+}
+
 // Everything at one NFE, then what was good there at the others.
 Status Tuner::coarse() {
   allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
@@ -171,11 +181,14 @@ Status Tuner::refine() {
   Budget budget = Budget::kUnlimited;
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), request_.windows, budget));
   SKIPCAST_TRY_OK(run(near_free_plan(free()), request_.windows, budget));
-  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
-    if (nfe == 0) continue;
-    SKIPCAST_TRY_OK(run(refine_plan(space_, coarse_at(nfe), free(), nfe), request_.windows,
-                        budget));
+  std::vector<int64_t> order = nfe_order(request_.nfe_max);
+  std::erase(order, 0);
+  for (const int64_t nfe : order) {
+    SKIPCAST_TRY_OK(run(first_plan(basis(nfe), nfe), request_.windows, budget));
     budget = Budget::kLimited;
+  }
+  for (const int64_t nfe : order) {
+    SKIPCAST_TRY_OK(run(refine_plan(space_, basis(nfe), nfe), request_.windows, budget));
   }
   // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
   return run(cold_plan(space_, request_.nfe_max), request_.windows, budget);

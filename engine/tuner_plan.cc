@@ -135,6 +135,11 @@ std::vector<StartOptions> near_starts(const StartOptions& start) {
   return starts;
 }
 
+double sigma_of(const std::vector<const Trial*>& trials) {
+  return trials.empty() ? kLikelySigma
+                        : trials.front()->options.depth.entry_sigma.value_or(kLikelySigma);
+}
+
 }  // namespace
 
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count) {
@@ -210,29 +215,33 @@ std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free) {
   return plan;
 }
 
-std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                         std::span<const Trial> free, int64_t nfe) {
+std::vector<ForecastOptions> first_plan(const RefineBasis& basis, int64_t nfe) {
   std::vector<ForecastOptions> plan = {cold(nfe)};
-  std::vector<StartOptions> starts;
-  double sigma = kLikelySigma;
-  for (const Trial* trial : chosen(trials, 2, 1)) {
-    plan.push_back(trial->options);
-    if (!starts.empty()) continue;
-    starts.push_back(trial->options.start);
-    sigma = trial->options.depth.entry_sigma.value_or(sigma);
+  const auto best = chosen(basis.coarse, 1, 0);
+  const double sigma = sigma_of(best);
+  for (const auto& trials : {best, chosen(basis.free, 1, 0)}) {
+    for (const Trial* trial : trials) plan.push_back(chain(trial->options.start, sigma, nfe));
   }
-  for (const Trial* trial : chosen(free, 1, 0)) {
-    starts.push_back(trial->options.start);
-    plan.push_back(chain(starts.back(), sigma, nfe));
+  return plan;
+}
+
+std::vector<ForecastOptions> refine_plan(const TuneSpace& space, const RefineBasis& basis,
+                                         int64_t nfe) {
+  std::vector<ForecastOptions> plan;
+  for (const Trial* trial : chosen(basis.coarse, 2, 1)) {
+    plan.push_back(chain(trial->options.start, sigma_of({trial}), nfe));
   }
+  const std::vector<ForecastOptions> first = first_plan(basis, nfe);
   for (const double step : {0.5, -0.5}) {
-    const double near = sigma * std::exp(step * grid_step(space.schedule));
-    if (near < space.schedule.sigma_min || near > space.schedule.sigma_max) continue;
-    for (const StartOptions& start : starts) plan.push_back(chain(start, near, nfe));
+    for (size_t i = 1; i < first.size(); ++i) {
+      const double near = *first[i].depth.entry_sigma * std::exp(step * grid_step(space.schedule));
+      if (near < space.schedule.sigma_min || near > space.schedule.sigma_max) continue;
+      plan.push_back(chain(first[i].start, near, nfe));
+    }
   }
-  if (starts.empty()) return plan;
-  for (const StartOptions& near : near_starts(starts.front())) {
-    plan.push_back(chain(near, sigma, nfe));
+  if (first.size() < 2) return plan;
+  for (const StartOptions& near : near_starts(first[1].start)) {
+    plan.push_back(chain(near, *first[1].depth.entry_sigma, nfe));
   }
   return plan;
 }

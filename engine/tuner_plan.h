@@ -42,10 +42,20 @@ std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<con
 // doubled, its analogs not kept apart.
 std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free);
 
-// For all windows, at one NFE from 1: cold, the two best analog settings, the best control, and the
-// best analogs without a chain (`free`: cheap, so known on all windows); the best ones with sigma
-// half a grid step up and down, mix halved and doubled, analogs not kept apart. `trials`: coarse.
-std::vector<ForecastOptions> refine_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                         std::span<const Trial> free, int64_t nfe);
+// What refinement at one NFE starts from. Analogs without a chain cost next to nothing, so they
+// are known on all windows.
+struct RefineBasis {
+  std::vector<Trial> coarse;  // at this NFE, or at another when there are none
+  std::vector<Trial> free;    // without a chain
+};
+
+// For all windows, at one NFE from 1, before anything else: cold, the best coarse analogs, and the
+// best ones without a chain, entered at the same sigma.
+std::vector<ForecastOptions> first_plan(const RefineBasis& basis, int64_t nfe);
+
+// Then: the next best analogs and the best control; the best ones with sigma half a grid step up
+// and down, mix halved and doubled, analogs not kept apart.
+std::vector<ForecastOptions> refine_plan(const TuneSpace& space, const RefineBasis& basis,
+                                         int64_t nfe);
 
 }  // namespace skipcast::engine

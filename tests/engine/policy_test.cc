@@ -210,6 +210,15 @@ TEST_CASE("PolicyFit: the cheapest within half a percent of the best is chosen, 
   CHECK(engine::single_choice(luck, 16).options.start.kind == StartKind::kCold);
 }
 
+TEST_CASE("PolicyFit: a setting that is lucky on one half does not hide one good on both") {
+  std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.9, 0.9),
+                               trial(analog(2, 3), 0.5, 0.5)};
+  for (int64_t i = 0; i < 48; ++i) {
+    if ((i / 4) % 2 == 1) trials[2].crps_by_query[i].sum = 1.1;
+  }
+  CHECK(*engine::single_choice(trials, 16).options.depth.entry_sigma == 1);
+}
+
 TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold beyond all seen") {
   const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.5, 0.95),
                                      trial(analog(9, 3), 0.9, 0.7)};

@@ -105,9 +105,11 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
   Trial free = {.options = {.start = start, .steps = 0}, .crps = 0.2};
   free.options.start.alignment = engine::Alignment::kNone;
   std::set<std::string> plan;
-  for (const ForecastOptions& options : engine::refine_plan(space, {{worse, good}}, {{free}}, 3)) {
-    plan.insert(engine::describe(options));
+  const engine::RefineBasis basis = {{worse, good}, {free}};
+  for (const auto& part : {engine::first_plan(basis, 3), engine::refine_plan(space, basis, 3)}) {
+    for (const ForecastOptions& options : part) plan.insert(engine::describe(options));
   }
+  CHECK(engine::first_plan(basis, 3).size() == 3);
   const double half = std::sqrt(std::pow(4000, 1.0 / 8));
   const auto at = [](const std::string& key, double sigma) {
     return fmt::format("analog key={} align=offset sigma={:.3g} steps=3 dpmpp_2m", key, sigma);
