@@ -181,11 +181,11 @@ std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& 
       accepted = std::move(choice);
     }
   }
-  // Farther than anything validation has seen: no analog is near, so the cold start.
+  // Farther than anything validation has seen: no analog is near, so the best cold start.
   double farthest = 0;
   for (const auto& [origin, distance] : distances) farthest = std::max(farthest, distance);
   accepted.bins.back().distance_max = farthest;
-  accepted.bins.push_back({kInfinity, cold_beside(trials, single.nfe).options});
+  accepted.bins.push_back({kInfinity, cold_beside(trials, kInfinity).options});
   return accepted.bins;
 }
 

@@ -27,7 +27,7 @@ using Distances = std::map<int64_t, double>;
 // start at the same NFE on both halves of the queries (alternate blocks of four), the cheapest
 // within half a percent of the best. Then two or three bins by quantiles of distance, each with its
 // best setting of no more cost on one half, accepted only if the other half confirms a gain over
-// the single setting. Queries farther than any seen get the cold start. REQUIRES a cold trial.
+// the single setting. Queries farther than any seen get the best cold start. REQUIRES one.
 std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
                                 int64_t members);
 

@@ -220,7 +220,8 @@ TEST_CASE("PolicyFit: a setting that is lucky on one half does not hide one good
 }
 
 TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold beyond all seen") {
-  const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.5, 0.95),
+  const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(cold(8), 0.96, 0.96),
+                                     trial(analog(1, 3), 0.5, 0.95),
                                      trial(analog(9, 3), 0.9, 0.7)};
   const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
   REQUIRE(bins.size() >= 3);
@@ -228,6 +229,7 @@ TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold b
   CHECK(*bins[bins.size() - 2].options.depth.entry_sigma == 9);
   CHECK(bins[bins.size() - 2].distance_max == 11);
   CHECK(bins.back().options.start.kind == StartKind::kCold);
+  CHECK(bins.back().options.steps == 8);  // rare, so worth its evaluations
   CHECK(bins.back().distance_max == kInfinity);
 }
 
