@@ -173,6 +173,7 @@ Status Run::train_one_step() {
   const TrainingOptions& t = parts_.task.training;
   const double rate = t.learning_rate * learning_rate_factor(t, state_.step, fraction());
   parameters_->gradients.zero_();
+  const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
   const at::Tensor loss =
       edm_loss(*network_, batches_->batch(state_.step), parts_.task, state_.step);
   loss.backward();

@@ -4,6 +4,8 @@ namespace skipcast::storage {
 namespace {
 
 constexpr size_t kEntryOverheadBytes = 128;
+constexpr size_t kLargeBytes = 64 << 10;  // from here on allocations are costly
+constexpr size_t kSparesMax = 16;
 
 size_t cost_of(const RowCache::Row& values) { return values->size() + kEntryOverheadBytes; }
 
@@ -31,9 +33,32 @@ RowCache::Row RowCache::find(const RowId& row) {
   return found->second->values;
 }
 
-void RowCache::insert(const RowId& row, Row values) {
+std::unique_ptr<std::string> RowCache::Spares::take() {
+  const std::lock_guard lock(mutex_);
+  if (buffers_.empty()) return std::make_unique<std::string>();
+  std::unique_ptr<std::string> buffer = std::move(buffers_.back());
+  buffers_.pop_back();
+  return buffer;
+}
+
+void RowCache::Spares::give(std::unique_ptr<std::string> buffer) {
+  const std::lock_guard lock(mutex_);
+  if (buffers_.size() < kSparesMax) buffers_.push_back(std::move(buffer));
+}
+
+RowCache::Row RowCache::copy_of(std::string_view values) const {
+  if (values.size() < kLargeBytes) return std::make_shared<const std::string>(values);
+  std::unique_ptr<std::string> buffer = spares_->take();
+  buffer->assign(values);
+  return Row(buffer.release(), [spares = spares_](std::string* row) {
+    spares->give(std::unique_ptr<std::string>(row));
+  });
+}
+
+void RowCache::insert(const RowId& row, std::string_view bytes) {
   const std::optional<uint64_t> key = key_of(row);
-  if (!key || cost_of(values) > shard_bytes_max_) return;
+  if (!key || bytes.size() + kEntryOverheadBytes > shard_bytes_max_) return;
+  Row values = copy_of(bytes);
   Shard& shard = shard_of(*key);
   const std::lock_guard lock(shard.mutex);
   if (shard.places.contains(*key)) return;  // another reader was faster

@@ -12,7 +12,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "storage/block_format.h"
 
@@ -24,14 +26,28 @@ class RowCache {
   using Row = std::shared_ptr<const std::string>;
 
   // Holds at most about `bytes_max` bytes of rows; larger rows than a shard holds are not kept.
-  explicit RowCache(size_t bytes_max) : shard_bytes_max_(bytes_max / kShards) {}
+  explicit RowCache(size_t bytes_max)
+      : shard_bytes_max_(bytes_max / kShards), spares_(std::make_shared<Spares>()) {}
 
   // The row, or null.
   Row find(const RowId& row);
-  void insert(const RowId& row, Row values);
+  // Keeps a copy.
+  void insert(const RowId& row, std::string_view values);
 
  private:
   static constexpr size_t kShards = 16;
+
+  // Large buffers whose rows have gone, for the next ones: the allocator would take each from the
+  // operating system and give it back, which costs more than reading the row.
+  class Spares {
+   public:
+    std::unique_ptr<std::string> take();
+    void give(std::unique_ptr<std::string> buffer);
+
+   private:
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<std::string>> buffers_;  // guarded by mutex_
+  };
 
   struct Entry {
     uint64_t key;
@@ -46,8 +62,10 @@ class RowCache {
 
   static std::optional<uint64_t> key_of(const RowId& row);
   Shard& shard_of(uint64_t key);
+  Row copy_of(std::string_view values) const;
 
   const size_t shard_bytes_max_;
+  const std::shared_ptr<Spares> spares_;  // outlives the rows that readers still hold
   std::array<Shard, kShards> shards_;
 };
 

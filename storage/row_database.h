@@ -33,7 +33,7 @@ struct RowDatabaseOptions {
   enum class Access { kCreate, kWrite, kRead };
   Access access = Access::kRead;
   bool compress = true;  // zstd in RocksDB's files; pointless when all rows are compressed
-  size_t block_cache_bytes = size_t{8} << 20;  // small: SeriesStore caches decoded rows instead
+  size_t block_cache_bytes = size_t{2} << 20;  // small: SeriesStore caches decoded rows instead
   bool keep_blocks = true;  // put blocks that gets read into the cache; not worth it for large rows
 };
 

@@ -33,7 +33,7 @@ namespace skipcast::storage {
 namespace {
 
 constexpr int64_t kBlockBytesMax = int64_t{512} << 20;
-constexpr size_t kCacheBytes = size_t{64} << 20;
+constexpr size_t kCacheBytes = size_t{70} << 20;
 
 bool same_value(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
@@ -245,7 +245,7 @@ Status RocksSeriesStore::read(int64_t first, int64_t count, std::span<const int3
     const auto values = decode_row(row, bytes, context_, scratch);
     if (!values.ok()) return at_row(row, values.status());
     copy_states(*missed[i], *values, window);
-    cache_.insert(row, std::make_shared<const std::string>(*values));
+    cache_.insert(row, *values);
     return Status();
   }));
 }

@@ -92,6 +92,13 @@ TEST_CASE("Trainer: half a run, resumed, has the bits of a whole one") {
   }
 }
 
+TEST_CASE("Trainer: trains whatever the caller's gradient mode is") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 400);
+  const at::NoGradGuard no_grad;
+  CHECK(trained(*store, 3, false).steps == 3);
+}
+
 TEST_CASE("Trainer: resuming refuses other options and says when there is nothing to resume") {
   const TempDir folder;
   const auto store = make_archive(folder.file("a"), 400);
