@@ -27,11 +27,13 @@ namespace skipcast::tools {
 struct Invocation {
   std::string command_line;       // as typed, quoted where a shell would need it
   bool json = false;              // --json: one JSON value on stdout and nothing else
+  bool answered = false;          // that value is printed, whatever the status
   std::function<Status()> run;    // set by the subcommand that was named
 };
 
 void add_ingest(CLI::App& program, Invocation& invocation);
 void add_inspect(CLI::App& program, Invocation& invocation);
+void add_verify(CLI::App& program, Invocation& invocation);
 void add_train(CLI::App& program, Invocation& invocation);
 void add_forecast(CLI::App& program, Invocation& invocation);
 void add_evaluate(CLI::App& program, Invocation& invocation);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/archive_check.h"
 #include "engine/model.h"
 #include "engine/task.h"
 #include "storage/series_summary.h"
@@ -23,18 +24,13 @@ using nlohmann::json;
 
 constexpr int64_t kBarFromValues = int64_t{32} << 20;  // smaller archives are read at once
 
-// Files of a subfolder with this ending, sorted: [{"file", "bytes"}].
-json files_in(const std::string& archive, const char* folder, const std::string& ending) {
-  std::vector<fs::path> paths;
-  std::error_code error;
-  for (fs::directory_iterator it(fs::path(archive) / folder, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->path().string().ends_with(ending)) paths.push_back(it->path());
-  }
-  std::sort(paths.begin(), paths.end());
+// [{"file", "bytes"}].
+json sizes_of(const std::vector<std::string>& paths) {
   json list = json::array();
-  for (const fs::path& path : paths) {
-    list.push_back({{"file", path.filename().string()}, {"bytes", fs::file_size(path, error)}});
+  for (const std::string& path : paths) {
+    std::error_code gone;
+    list.push_back({{"file", fs::path(path).filename().string()},
+                    {"bytes", fs::file_size(path, gone)}});
   }
   return list;
 }
@@ -135,8 +131,8 @@ Result<json> describe(const storage::SeriesStore& store, const Progress& progres
                  {"longest_gap", gap_json(schema, summary.longest_gap)},
                  {"variables", variables_json(schema, summary)},
                  {"models", models_of(store)},
-                 {"indexes", files_in(store.path(), "index", "")},
-                 {"policies", files_in(store.path(), "policies", ".json")},
+                 {"indexes", sizes_of(engine::files_in(store.path(), "index", ""))},
+                 {"policies", sizes_of(engine::files_in(store.path(), "policies", ".json"))},
                  {"bytes", sizes_json(sizes)}};
   if (summary.states > 0) {
     result["first"] = storage::format_time(summary.first_time_s);

@@ -27,6 +27,7 @@ void declare(CLI::App& program, Invocation& invocation) {
       "             skipcast forecast city.skc --task NAME --out f.nc --plot f.png");
   add_ingest(program, invocation);
   add_inspect(program, invocation);
+  add_verify(program, invocation);
   add_train(program, invocation);
   add_forecast(program, invocation);
   add_evaluate(program, invocation);
@@ -89,7 +90,7 @@ Status check_subcommand(const CLI::App& program, int argc, char** argv) {
 
 int report(const Status& status, const Invocation& invocation) {
   if (status.ok()) return 0;
-  if (invocation.json) {
+  if (invocation.json && !invocation.answered) {
     const nlohmann::json error = {{"code", code_name(status.code())},
                                   {"message", status.message()}};
     fmt::print("{}\n", nlohmann::json{{"error", error}}.dump(2, ' ', false,

@@ -1,0 +1,110 @@
+#include "engine/archive_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/model.h"
+#include "engine/policy.h"
+#include "engine/task.h"
+#include "engine/weights.h"
+#include "retrieval/index_envelope.h"
+#include "storage/file_io.h"
+#include "storage/series_verify.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kIndexBytesMax = int64_t{64} << 30;
+constexpr int64_t kPolicyBytesMax = int64_t{1} << 20;
+
+Verdict series_verdict(const Result<storage::VerifyReport>& report) {
+  Verdict verdict = {.part = "series", .status = report.status()};
+  if (report.ok()) {
+    verdict.facts = fmt::format("{} states in {} blocks, {} rows", report->states, report->blocks,
+                                report->rows);
+  }
+  return verdict;  // its errors name the remedy themselves
+}
+
+Verdict index_verdict(const std::string& path) {
+  const auto envelope = retrieval::read_envelope(path, kIndexBytesMax);
+  Verdict verdict = {.part = path, .status = envelope.status(),
+                     .remedy = "nothing to do: the next use builds it anew"};
+  if (envelope.ok()) {
+    verdict.facts = fmt::format("{} windows, {} states covered", envelope->header.rows,
+                                envelope->header.through);
+  }
+  return verdict;
+}
+
+Verdict weights_verdict(const std::string& path) {
+  const auto weights = read_weights(path);
+  Verdict verdict = {.part = path, .status = weights.status(),
+                     .remedy = "copy it back, or run skipcast train"};
+  if (weights.ok()) verdict.facts = fmt::format("{} tensors", weights->tensors.size());
+  return verdict;
+}
+
+Verdict policy_verdict(const std::string& path) {
+  const auto text = storage::read_file(path, kPolicyBytesMax);
+  const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
+  return {.part = path, .status = status, .facts = "readable, no checksum",
+          .remedy = "run skipcast tune again"};
+}
+
+// Weights and description belong together: the model as a forecast would load it.
+void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
+  const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
+  if (!store.ok()) return;  // the series' verdict says why
+  for (const std::string& task : task_names(**store)) {
+    const auto model = Model::load(**store, task);
+    if (model.status().code() == Code::kNotFound) continue;
+    verdicts.push_back({.part = "model of " + task, .status = model.status(),
+                        .remedy = "copy its files back, or run skipcast train"});
+    if (model.ok()) verdicts.back().facts = (*model)->fingerprint();
+  }
+}
+
+void add_files(const std::string& archive, std::vector<Verdict>& verdicts) {
+  for (const char* ending : {".skx", ".skx.previous"}) {
+    for (const std::string& path : files_in(archive, "index", ending)) {
+      verdicts.push_back(index_verdict(path));
+    }
+  }
+  for (const std::string& path : files_in(archive, "models", ".safetensors")) {
+    verdicts.push_back(weights_verdict(path));
+  }
+  add_models(archive, verdicts);
+  for (const std::string& path : files_in(archive, "policies", ".json")) {
+    verdicts.push_back(policy_verdict(path));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Verdict>> check_archive(const std::string& archive, const Progress& progress) {
+  const auto report = storage::verify_series(archive, progress);
+  const Code code = report.status().code();
+  if (code == Code::kNotFound || code == Code::kInterrupted || code == Code::kUnsupported) {
+    return report.status();
+  }
+  std::vector<Verdict> verdicts = {series_verdict(report)};
+  add_files(archive, verdicts);
+  return verdicts;
+}
+
+std::vector<std::string> files_in(const std::string& archive, const std::string& folder,
+                                  const std::string& ending) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  std::filesystem::directory_iterator it(std::filesystem::path(archive) / folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    if (it->path().string().ends_with(ending)) paths.push_back(it->path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+}  // namespace skipcast::engine

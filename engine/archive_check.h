@@ -1,0 +1,31 @@
+// Is an archive what was written to it? The series, indexes and models byte by byte against their
+// checksums; policies, which carry none, by parsing. Mean-forecast caches (index/*.skm) are checked
+// when they are used.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "storage/progress.h"
+#include "storage/status.h"
+
+namespace skipcast::engine {
+
+struct Verdict {
+  std::string part;    // "series", "model of <task>", or the path of a file
+  Status status;       // ok: intact; else what is wrong
+  std::string facts;   // what is in it
+  std::string remedy;  // what to do when it is damaged; "" where the status says it
+};
+
+// The series first, then the files of index/, models/ and policies/ by name. Goes on after damage,
+// beside a writer too. kNotFound: no archive; kUnsupported: a newer format; kInterrupted when
+// progress ("verify") says stop.
+Result<std::vector<Verdict>> check_archive(const std::string& archive,
+                                           const Progress& progress = {});
+
+// Sorted paths of the files in archive/folder whose names end so; none when there is no folder.
+std::vector<std::string> files_in(const std::string& archive, const std::string& folder,
+                                  const std::string& ending);
+
+}  // namespace skipcast::engine
