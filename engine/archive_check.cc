@@ -50,7 +50,7 @@ Verdict weights_verdict(const std::string& path) {
 Verdict policy_verdict(const std::string& path) {
   const auto text = storage::read_file(path, kPolicyBytesMax);
   const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
-  return {.part = path, .status = status, .facts = "readable, no checksum",
+  return {.part = path, .status = status, .facts = status.ok() ? "readable, no checksum" : "",
           .remedy = "run skipcast tune again"};
 }
 

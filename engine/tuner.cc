@@ -166,9 +166,9 @@ Status Tuner::coarse() {
   SKIPCAST_TRY_OK(run(cold_plan(space_, request_.nfe_max), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(wide_plan(space_, wide), coarse_windows(), Budget::kLimited));
+  const std::vector<Trial> seen = coarse_at(wide);
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
     if (nfe == wide || nfe == 0) continue;
-    const std::vector<Trial> seen = coarse_at(wide);
     SKIPCAST_TRY_OK(run(transfer_plan(space_, seen, nfe), coarse_windows(), Budget::kLimited));
   }
   return {};

@@ -87,5 +87,6 @@ TEST_CASE("Verify: intact archives, damaged files, no archive") {
   CHECK(list.back()["intact"] == false);
   CHECK(list.back()["part"].get<std::string>().ends_with("mine.json"));
   CHECK(list.back()["remedy"] != "");
+  CHECK_FALSE(list.back().contains("facts"));
   CHECK(not_refused(city.tiny.skipcast({"verify", "nowhere.skc"}), 1, {"nowhere.skc"}) == "");
 }
