@@ -18,11 +18,11 @@ constexpr const char* kFormatName = "skipcast archive";
 constexpr int64_t kConfigBytesMax = int64_t{1} << 30;
 
 std::string config_path(const std::string& archive) { return archive + "/" + kConfigFile; }
+std::string copy_path(const std::string& archive) { return archive + "/" + kConfigCopyFile; }
 
-Status damaged(const std::string& archive, std::string_view what) {
-  return data_loss(fmt::format("'{}' is damaged ({}): restore this file from a copy of the "
-                               "archive, or ingest the source files into a new one",
-                               config_path(archive), what));
+Status damaged(const std::string& path, std::string_view what) {
+  return data_loss(fmt::format("'{}' is damaged ({}): copy the {} beside it over it, or restore it "
+                               "from a backup", path, what, kConfigCopyFile));
 }
 
 // Checksum of the object without its key "crc32c".
@@ -46,65 +46,76 @@ Status check_folder(const std::string& archive) {
     return not_found(fmt::format("'{}' is not a folder; an archive is a folder with a {} in it",
                                  archive, kConfigFile));
   }
-  if (!std::filesystem::exists(config_path(archive), error)) {
-    return not_found(fmt::format("folder '{}' is not a skipcast archive: it has no {}", archive,
-                                 kConfigFile));
+  if (std::filesystem::exists(config_path(archive), error)) return Status();
+  if (std::filesystem::exists(copy_path(archive), error)) {
+    return damaged(config_path(archive), "missing");
   }
-  return Status();
+  return not_found(fmt::format("folder '{}' is not a skipcast archive: it has no {}", archive,
+                               kConfigFile));
 }
 
-Status check_version(const std::string& archive, const json& object) {
+Status check_version(const std::string& path, const json& object) {
   const auto version = object.find("format_version");
   if (version == object.end() || !version->is_number_unsigned()) {
-    return damaged(archive, "no format_version");
+    return damaged(path, "no format_version");
   }
   const auto number = version->get<uint64_t>();
   if (number <= kFormatVersion) return Status();
   return Status(Code::kUnsupported,
-                fmt::format("archive '{}' has format version {}; this program reads versions up "
-                            "to {}: use a newer skipcast", archive, number, kFormatVersion));
+                fmt::format("'{}' has format version {}; this program reads versions up to {}: use "
+                            "a newer skipcast", path, number, kFormatVersion));
 }
 
-Result<ArchiveConfig> config_from_json(const std::string& archive, const json& object) {
-  if (!object.is_object()) return damaged(archive, "not a JSON object");
+Result<ArchiveConfig> config_from_json(const std::string& path, const json& object) {
+  if (!object.is_object()) return damaged(path, "not a JSON object");
   if (object.value("format", json()) != kFormatName) {
-    return damaged(archive, fmt::format("its key 'format' is not '{}'", kFormatName));
+    return damaged(path, fmt::format("its key 'format' is not '{}'", kFormatName));
   }
-  SKIPCAST_TRY_OK(check_version(archive, object));
+  SKIPCAST_TRY_OK(check_version(path, object));
   if (object.value("crc32c", json()) != checksum_of(object)) {
-    return damaged(archive, "its checksum does not match");
+    return damaged(path, "its checksum does not match");
   }
   ArchiveConfig config;
+  config.format_version = object["format_version"].get<int32_t>();
   config.store_id = object.value("store_id", "");
-  if (!is_store_id(config.store_id)) return damaged(archive, "no store_id");
-  SKIPCAST_TRY(config.schema,
-               schema_from_json(object.value("schema", json()).dump(), config_path(archive)));
+  if (!is_store_id(config.store_id)) return damaged(path, "no store_id");
+  SKIPCAST_TRY(config.schema, schema_from_json(object.value("schema", json()).dump(), path));
   return config;
+}
+
+Result<ArchiveConfig> read_config_file(const std::string& path) {
+  SKIPCAST_TRY(const std::string text, read_file(path, kConfigBytesMax));
+  try {
+    const json object = json::parse(text, nullptr, false);
+    if (object.is_discarded()) {
+      return damaged(path, text.empty() ? "empty" : "not valid JSON; truncated?");
+    }
+    return config_from_json(path, object);
+  } catch (const json::exception& error) {
+    return damaged(path, error.what());
+  }
 }
 
 }  // namespace
 
 Result<ArchiveConfig> read_config(const std::string& archive) {
   SKIPCAST_TRY_OK(check_folder(archive));
-  SKIPCAST_TRY(const std::string text, read_file(config_path(archive), kConfigBytesMax));
-  try {
-    const json object = json::parse(text, nullptr, false);
-    if (object.is_discarded()) {
-      return damaged(archive, text.empty() ? "empty" : "not valid JSON; truncated?");
-    }
-    return config_from_json(archive, object);
-  } catch (const json::exception& error) {
-    return damaged(archive, error.what());
-  }
+  return read_config_file(config_path(archive));
+}
+
+Result<ArchiveConfig> read_config_copy(const std::string& archive) {
+  return read_config_file(copy_path(archive));
 }
 
 Status write_config(const std::string& archive, const ArchiveConfig& config) {
   json object{{"format", kFormatName},
-              {"format_version", kFormatVersion},
+              {"format_version", config.format_version},
               {"store_id", config.store_id},
               {"schema", json::parse(to_json(config.schema))}};
   object["crc32c"] = checksum_of(object);
-  return write_file_durably(config_path(archive), object.dump(1) + "\n");
+  const std::string text = object.dump(1) + "\n";
+  SKIPCAST_TRY_OK(write_file_durably(copy_path(archive), text));
+  return write_file_durably(config_path(archive), text);
 }
 
 }  // namespace skipcast::storage

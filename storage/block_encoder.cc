@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "storage/block_table.h"
-#include "storage/checksum.h"
 
 namespace skipcast::storage {
 namespace {
@@ -31,7 +30,7 @@ class RowCollector {
   void add(const RowId& row, std::span<const float> values) {
     const Codec codec = shape_.schema.variables[row.variable].codec;
     Sealed sealed = encode_row(row, codec, values, shape_.context);
-    crc_ = crc32c(crc_, &sealed.seal, sizeof sealed.seal);
+    crc_ = crc_with_seal(crc_, sealed.seal);
     encoded_.records.push_back({row_key(row), std::move(sealed.bytes)});
     ++rows_;
   }
@@ -92,6 +91,33 @@ Result<EncodedBlock> encode_block(const BlockShape& shape, const StateBlock& blo
                                     shape.context.store_id);
   encoded.records.push_back({footer_key(header.block), foot.bytes});
   encoded.receipt = {header.block, header.first + header.states, foot.seal};
+  return encoded;
+}
+
+EncodedBlock encode_erasure(const BlockShape& shape, const Erasure& asked, const Receipt& last) {
+  Erasure erasure = asked;
+  erasure.block = last.block + 1;
+  const std::string& store_id = shape.context.store_id;
+  const Sealed head =
+      encode_header({.block = erasure.block,
+                     .first = last.states,
+                     .states = 0,
+                     .variables = static_cast<int32_t>(shape.schema.variables.size()),
+                     .places = shape.context.places,
+                     .row_states = shape.row_states},
+                    store_id);
+  const Sealed stone = encode_tombstone(erasure, store_id);
+  const Sealed foot = encode_footer({.block = erasure.block,
+                                     .rows = 1,
+                                     .rows_crc = crc_with_seal(0, stone.seal),
+                                     .header_seal = head.seal,
+                                     .previous_seal = last.chain},
+                                    store_id);
+  EncodedBlock encoded;
+  encoded.records = {{header_key(erasure.block), head.bytes},
+                     {tombstone_key(erasure.block), stone.bytes},
+                     {footer_key(erasure.block), foot.bytes}};
+  encoded.receipt = {erasure.block, last.states, foot.seal};
   return encoded;
 }
 

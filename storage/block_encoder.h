@@ -33,4 +33,7 @@ using ReadStored = std::function<Status(int32_t variable, int64_t first, int64_t
 Result<EncodedBlock> encode_block(const BlockShape& shape, const StateBlock& block,
                                   const Receipt& last, const ReadStored& stored);
 
+// The tombstone block that follows `last`.
+EncodedBlock encode_erasure(const BlockShape& shape, const Erasure& erasure, const Receipt& last);
+
 }  // namespace skipcast::storage

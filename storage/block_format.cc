@@ -64,6 +64,7 @@ int32_t row_states_for(int64_t places) {
 uint32_t chain_start(const std::string& store_id) { return crc32c(store_id); }
 
 std::string header_key(int64_t block) { return block_key(block, 'h'); }
+std::string tombstone_key(int64_t block) { return block_key(block, 't'); }
 std::string footer_key(int64_t block) { return block_key(block, 'z'); }
 
 std::string row_key(const RowId& row) {
@@ -82,6 +83,15 @@ Sealed encode_header(const BlockHeader& header, const std::string& store_id) {
   put(bytes, header.places);
   put(bytes, header.row_states);
   return sealed(std::move(bytes), header_key(header.block), store_id);
+}
+
+Sealed encode_tombstone(const Erasure& erasure, const std::string& store_id) {
+  std::string bytes;
+  put(bytes, erasure.first);
+  put(bytes, erasure.states);
+  put(bytes, static_cast<int64_t>(erasure.places.size()));
+  for (const int32_t place : erasure.places) put(bytes, place);
+  return sealed(std::move(bytes), tombstone_key(erasure.block), store_id);
 }
 
 Sealed encode_footer(const BlockFooter& footer, const std::string& store_id) {
@@ -124,6 +134,29 @@ Result<BlockHeader> decode_header(std::string_view key, std::string_view bytes,
   return header;
 }
 
+Result<Erasure> decode_tombstone(std::string_view key, std::string_view bytes,
+                                 const RecordContext& context, uint32_t& seal) {
+  SKIPCAST_TRY(const std::string_view body, unsealed(key, bytes, context.store_id));
+  seal = stored_seal(bytes);
+  ByteReader reader(body);
+  Erasure erasure;
+  int64_t count = -1;
+  if (!reader.take(erasure.first) || !reader.take(erasure.states) || !reader.take(count) ||
+      count < 0 || count > context.places ||
+      reader.remaining() != static_cast<size_t>(count) * sizeof(int32_t)) {
+    return data_loss("a tombstone of the wrong length");
+  }
+  erasure.places.resize(static_cast<size_t>(count));
+  for (size_t i = 0; i < erasure.places.size(); ++i) {
+    reader.take(erasure.places[i]);
+    if (erasure.places[i] <= (i == 0 ? -1 : erasure.places[i - 1]) ||
+        erasure.places[i] >= context.places) {
+      return data_loss("a tombstone with places that are not there");
+    }
+  }
+  return erasure;
+}
+
 Result<BlockFooter> decode_footer(std::string_view key, std::string_view bytes,
                                   const std::string& store_id, uint32_t& seal) {
   SKIPCAST_TRY(const std::string_view body, unsealed(key, bytes, store_id));
@@ -154,6 +187,10 @@ Result<std::string_view> decode_row(const RowId& row, std::string_view bytes,
   }
   return decode_values(codec == 1 ? Codec::kZstd : Codec::kFloat32, reader.rest(),
                        states * context.places, scratch);
+}
+
+uint32_t crc_with_seal(uint32_t rows_crc, uint32_t seal) {
+  return crc32c(rows_crc, &seal, sizeof seal);
 }
 
 uint32_t stored_seal(std::string_view bytes) {

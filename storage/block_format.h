@@ -9,6 +9,8 @@
 //                                             i32 variables, i64 places, i32 row_states, seal
 //   'r' u16 variable i64 first_state        row: one variable, consecutive states
 //   'g' u16 variable i64 first_state        gathered row: as 'r', see below
+//   'b' i64 block 't'                       tombstone: i64 first, i64 states, i64 places,
+//                                             i32 place[places] (none: all of them), seal
 //   'b' i64 block 'z'                       footer: i64 block, i64 rows, u32 rows_crc,
 //                                             u32 header_seal, u32 previous_seal, seal
 //
@@ -21,6 +23,8 @@
 // When an append completes a stretch that several blocks contribute to, the same batch also
 // holds the *gathered row*: the whole stretch again, under 'g', so that a thousand small appends
 // read as fast as one large one. It repeats what the 'r' rows say; nothing depends on it.
+// A block that erases has no states and no rows: header (states = 0), tombstone, footer (rows = 1,
+// rows_crc of the tombstone's seal). It came with format version 2.
 //
 // A *seal* is the CRC32C of the store id's 32 hex digits, the record's key and all bytes of the
 // value before the seal: bytes of another archive, another place or another time do not pass.
@@ -35,6 +39,7 @@
 #include <string_view>
 
 #include "storage/schema.h"
+#include "storage/series_store.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {
@@ -82,10 +87,12 @@ int32_t row_states_for(int64_t places);
 uint32_t chain_start(const std::string& store_id);
 
 std::string header_key(int64_t block);
+std::string tombstone_key(int64_t block);
 std::string footer_key(int64_t block);
 std::string row_key(const RowId& row);
 
 Sealed encode_header(const BlockHeader& header, const std::string& store_id);
+Sealed encode_tombstone(const Erasure& erasure, const std::string& store_id);
 Sealed encode_footer(const BlockFooter& footer, const std::string& store_id);
 Sealed encode_row(const RowId& row, Codec codec, std::span<const float> values,
                   const RecordContext& context);
@@ -94,6 +101,8 @@ Sealed encode_row(const RowId& row, Codec codec, std::span<const float> values,
 // `seal` receives the seal of the record.
 Result<BlockHeader> decode_header(std::string_view key, std::string_view bytes,
                                   const std::string& store_id, uint32_t& seal);
+Result<Erasure> decode_tombstone(std::string_view key, std::string_view bytes,
+                                 const RecordContext& context, uint32_t& seal);
 Result<BlockFooter> decode_footer(std::string_view key, std::string_view bytes,
                                   const std::string& store_id, uint32_t& seal);
 
@@ -101,6 +110,9 @@ Result<BlockFooter> decode_footer(std::string_view key, std::string_view bytes,
 // `bytes` or `scratch`.
 Result<std::string_view> decode_row(const RowId& row, std::string_view bytes,
                                     const RecordContext& context, std::string& scratch);
+
+// Continues a footer's rows_crc over one more seal; begins with 0.
+uint32_t crc_with_seal(uint32_t rows_crc, uint32_t seal);
 
 // The seal stored in a row's value, without checking it; 0 when there are too few bytes.
 uint32_t stored_seal(std::string_view bytes);

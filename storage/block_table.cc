@@ -1,13 +1,49 @@
 #include "storage/block_table.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace skipcast::storage {
 
-void BlockTable::add(int64_t states) {
+void BlockTable::add(int64_t states, uint32_t chain) {
   SKIPCAST_CHECK(states > 0);
   firsts_.push_back(size_);
+  chains_.push_back(chain);
   size_ += states;
+}
+
+void BlockTable::add(Erasure erasure, uint32_t chain) {
+  SKIPCAST_CHECK(erasure.block == count() + 1);
+  firsts_.push_back(size_);
+  chains_.push_back(chain);
+  erasures_.push_back(std::move(erasure));
+}
+
+uint32_t BlockTable::chain(int64_t block) const {
+  SKIPCAST_CHECK(block >= 1 && block <= count());
+  return chains_[static_cast<size_t>(block - 1)];
+}
+
+std::vector<Erasure> BlockTable::erasures_in(int64_t first, int64_t count) const {
+  std::vector<Erasure> touching;
+  for (const Erasure& erasure : erasures_) {
+    const bool touches = erasure.first < first + count && first < erasure.first + erasure.states;
+    if (touches) touching.push_back(erasure);
+  }
+  return touching;
+}
+
+bool BlockTable::can_erase(const Erasure& erasure, int64_t places) const {
+  if (erasure.first < 0 || erasure.states < 1 || erasure.first >= size_ ||
+      erasure.states > size_ - erasure.first) {
+    return false;
+  }
+  int32_t last = -1;
+  for (const int32_t place : erasure.places) {
+    if (place <= last || place >= places) return false;
+    last = place;
+  }
+  return true;
 }
 
 BlockInfo BlockTable::info(int64_t block) const {
@@ -46,7 +82,7 @@ void BlockTable::plan_stretch(int64_t stretch, int64_t first, int64_t last,
     const BlockInfo part = info(block);
     const int64_t from = std::max(begin, part.first);
     const int64_t to = std::min(end, part.first + part.states);
-    rows.push_back({RowKind::kPiece, 0, from, to - from});
+    if (from < to) rows.push_back({RowKind::kPiece, 0, from, to - from});  // else a tombstone
   }
 }
 
@@ -58,6 +94,22 @@ std::vector<RowId> BlockTable::pieces(int64_t block) const {
 RowId BlockTable::gathered(int64_t block) const {
   const BlockInfo part = info(block);
   return completed_stretch(part.first, part.states, row_states_);
+}
+
+void blank_erased(std::span<const Erasure> erasures, int64_t first, int64_t places,
+                  int64_t variables, std::span<float> values) {
+  const int64_t state_values = variables * places;
+  const int64_t count = static_cast<int64_t>(values.size()) / std::max<int64_t>(1, state_values);
+  constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+  for (const Erasure& erasure : erasures) {
+    const int64_t from = std::max(first, erasure.first);
+    const int64_t to = std::min(first + count, erasure.first + erasure.states);
+    for (int64_t line = (from - first) * variables; line < (to - first) * variables; ++line) {
+      float* const out = values.data() + line * places;
+      if (erasure.places.empty()) std::fill_n(out, places, kMissing);
+      for (const int32_t place : erasure.places) out[place] = kMissing;
+    }
+  }
 }
 
 std::vector<RowId> cut_rows(int64_t first, int64_t states, int32_t row_states) {

@@ -13,19 +13,12 @@
 #include <string>
 
 #include "storage/file_io.h"
+#include "storage/series_store.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {
 
 inline constexpr const char* kHeadFile = "HEAD";
-
-struct Receipt {
-  int64_t block = 0;   // 0 = an empty series
-  int64_t states = 0;  // states in blocks 1..block
-  uint32_t chain = 0;
-
-  bool operator==(const Receipt&) const = default;
-};
 
 // Makes archive/HEAD with the receipt of an empty series, durably.
 Status create_head(const std::string& archive, const std::string& store_id, uint32_t chain);

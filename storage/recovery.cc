@@ -15,12 +15,16 @@ class BlockWalk {
       : store_id_(store_id),
         options_(options),
         variables_(static_cast<int32_t>(schema.variables.size())),
-        places_(schema.places.count()),
-        found_{BlockTable(row_states_for(places_)), Receipt{.chain = chain_start(store_id)}} {}
+        context_{store_id, schema.places.count()},
+        found_{BlockTable(row_states_for(context_.places)),
+               Receipt{.chain = chain_start(store_id)}} {}
 
   Status visit(std::string_view key, std::string_view value) {
     if (past_acknowledged()) return Status();
-    const Status status = header_ ? visit_footer(key, value) : visit_header(key, value);
+    const bool erases = header_ && header_->states == 0 && !erasure_;
+    const Status status = erases    ? visit_tombstone(key, value)
+                          : header_ ? visit_footer(key, value)
+                                    : visit_header(key, value);
     if (status.ok()) return status;
     return data_loss(fmt::format("block {}: {}", found_.last.block + 1, status.message()));
   }
@@ -51,16 +55,27 @@ class BlockWalk {
     uint32_t seal = 0;
     SKIPCAST_TRY(const BlockHeader header, decode_header(key, value, store_id_, seal));
     if (header.block != found_.last.block + 1) return data_loss("missing before it: a block");
-    if (header.first != found_.table.size() || header.states <= 0 ||
+    if (header.first != found_.table.size() || header.states < 0 ||
         header.states > INT64_MAX / 2 - header.first) {
       return data_loss("its states do not follow those before");
     }
-    if (header.variables != variables_ || header.places != places_ ||
+    if (header.variables != variables_ || header.places != context_.places ||
         header.row_states != found_.table.row_states()) {
       return data_loss("its shape is not the archive's");
     }
     header_ = header;
     header_seal_ = seal;
+    return Status();
+  }
+
+  Status visit_tombstone(std::string_view key, std::string_view value) {
+    SKIPCAST_TRY(Erasure erasure, decode_tombstone(key, value, context_, tombstone_seal_));
+    if (key != tombstone_key(header_->block)) return data_loss("a tombstone in the wrong place");
+    if (!found_.table.can_erase(erasure, context_.places)) {
+      return data_loss("it erases states that are not there");
+    }
+    erasure.block = header_->block;
+    erasure_ = std::move(erasure);
     return Status();
   }
 
@@ -73,7 +88,15 @@ class BlockWalk {
     if (footer.previous_seal != found_.last.chain) {
       return data_loss("it does not continue the chain of the blocks before");
     }
-    found_.table.add(header_->states);
+    if (erasure_ && footer.rows_crc != crc_with_seal(0, tombstone_seal_)) {
+      return data_loss("its tombstone is not the one it sealed");
+    }
+    if (erasure_) {
+      found_.table.add(*std::move(erasure_), seal);
+    } else {
+      found_.table.add(header_->states, seal);
+    }
+    erasure_.reset();
     if (footer.rows != rows_of_block(found_.table, footer.block, variables_)) {
       return data_loss("it has the wrong number of rows");
     }
@@ -88,10 +111,11 @@ class BlockWalk {
   const std::string& store_id_;
   const WalkOptions& options_;
   const int32_t variables_;
-  const int64_t places_;
+  const RecordContext context_;
   RecoveredSeries found_;
   std::optional<BlockHeader> header_;  // seen, footer still to come
-  uint32_t header_seal_ = 0;
+  std::optional<Erasure> erasure_;     // of a header without states, footer still to come
+  uint32_t header_seal_ = 0, tombstone_seal_ = 0;
 };
 
 }  // namespace
@@ -107,6 +131,7 @@ Result<RecoveredSeries> walk_blocks(const RowDatabase& rows, const Schema& schem
 
 int64_t rows_of_block(const BlockTable& table, int64_t block, int64_t variables) {
   const BlockInfo info = table.info(block);
+  if (info.states == 0) return 1;  // a tombstone
   const int64_t last = info.first + info.states - 1;
   const int64_t pieces = last / table.row_states() - info.first / table.row_states() + 1;
   return variables * (pieces + (table.gathered(block).states > 0 ? 1 : 0));

@@ -27,7 +27,8 @@ struct WalkOptions {
 Result<RecoveredSeries> walk_blocks(const RowDatabase& rows, const Schema& schema,
                                     const std::string& store_id, const WalkOptions& options);
 
-// Rows a block of the series must have: for every variable its pieces and gathered row.
+// Rows a block of the series must have: for every variable its pieces and gathered row; 1 for a
+// tombstone.
 int64_t rows_of_block(const BlockTable& table, int64_t block, int64_t variables);
 
 }  // namespace skipcast::storage

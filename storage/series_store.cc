@@ -1,5 +1,5 @@
-// FORMAT of an archive folder, version 1:
-//   CONFIG.json  what the archive is                         archive_config.h
+// FORMAT of an archive folder, versions 1 and 2 (2 has tombstones):
+//   CONFIG.json  what the archive is; CONFIG.copy.json       archive_config.h
 //   db/          RocksDB: blocks as header, rows, footer     block_format.h
 //   HEAD         receipts of the acknowledged blocks         head_receipt.h
 // Other entries (index/, models/, policies/) belong to the layers above.
@@ -17,8 +17,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <shared_mutex>
 
@@ -26,14 +26,13 @@
 #include "storage/block_encoder.h"
 #include "storage/block_format.h"
 #include "storage/block_table.h"
-#include "storage/row_cache.h"
-#include "storage/row_database.h"
+#include "storage/series_rows.h"
 
 namespace skipcast::storage {
 namespace {
 
 constexpr int64_t kBlockBytesMax = int64_t{512} << 20;
-constexpr size_t kCacheBytes = size_t{70} << 20;
+constexpr int32_t kErasureVersion = 2;
 
 bool same_value(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
@@ -44,7 +43,8 @@ class RocksSeriesStore final : public SeriesStore {
         store_id_(archive.config.store_id),
         variables_(static_cast<int64_t>(archive.config.schema.variables.size())),
         context_{store_id_, archive.config.schema.places.count()},
-        rows_(std::move(archive.rows)),
+        rows_(context_, std::move(archive.rows)),
+        format_version_(archive.config.format_version),
         head_(std::move(archive.head)),
         last_(archive.series.last),
         table_(std::move(archive.series.table)) {
@@ -52,6 +52,7 @@ class RocksSeriesStore final : public SeriesStore {
   }
 
   Result<AppendReceipt> append(const StateBlock& block) override;
+  Status erase(const Erasure& erasure) override;
   Status read(int64_t first, int64_t count, std::span<const int32_t> variables,
               std::span<float> out) const override;
   Status set_tasks(const std::string& tasks_json) override;
@@ -66,28 +67,33 @@ class RocksSeriesStore final : public SeriesStore {
     for (int64_t block = 1; block <= table_.count(); ++block) infos.push_back(table_.info(block));
     return infos;
   }
+  Receipt last() const override {
+    const std::shared_lock lock(table_mutex_);
+    return {table_.count(), table_.size(), chain_of(table_.count())};
+  }
+  uint32_t chain_at(int64_t block) const override {
+    const std::shared_lock lock(table_mutex_);
+    return chain_of(block);
+  }
+  std::vector<Erasure> erasures() const override {
+    const std::shared_lock lock(table_mutex_);
+    return table_.erasures();
+  }
   const Schema& schema() const override { return *schema_.load(); }
   const std::string& path() const override { return path_; }
   const std::string& store_id() const override { return store_id_; }
 
  private:
-  struct Target {  // a row to read, and the slot of its variable in the output
-    RowId row;
-    int64_t slot = 0;
-  };
-
-  struct Window {  // what a read asked for: out[count, variables, places]
-    int64_t first, count, variables;
-    std::span<float> out;
-  };
-
-  void copy_states(const Target& target, std::string_view values, const Window& window) const;
-  Status at_row(const RowId& row, const Status& status) const;
+  // REQUIRES: table_mutex_ is held.
+  uint32_t chain_of(int64_t block) const {
+    return block == 0 ? chain_start(store_id_) : table_.chain(block);
+  }
+  Status check_writable();
   Status check_append(const StateBlock& block) const;
   Status compare_overlap(const StateBlock& block, int64_t states) const;
-  Result<std::vector<Target>> plan_targets(int64_t first, int64_t count,
-                                           std::span<const int32_t> variables,
-                                           std::span<const float> out) const;
+  Status write(const EncodedBlock& encoded);
+  Status reopen();
+  Result<std::unique_ptr<RowDatabase>> reopen_for_writing();
   void publish_schema(std::unique_ptr<const Schema> schema) {
     schema_ = schema.get();
     schemas_.push_back(std::move(schema));
@@ -98,23 +104,26 @@ class RocksSeriesStore final : public SeriesStore {
   const std::string store_id_;
   const int64_t variables_;
   const RecordContext context_;
-  const std::unique_ptr<RowDatabase> rows_;
-  mutable RowCache cache_{kCacheBytes};
+  SeriesRows rows_;
 
   std::mutex append_mutex_;
+  int32_t format_version_;        // guarded by append_mutex_
   std::optional<HeadFile> head_;  // guarded by append_mutex_
   Receipt last_;                  // guarded by append_mutex_
-  Status failure_;                // guarded by append_mutex_; not ok: a write failed, appends end
+  Status failure_;                // guarded by append_mutex_; not ok: the last write failed
   std::vector<std::unique_ptr<const Schema>> schemas_;  // guarded by append_mutex_; keeps old ones
   std::atomic<const Schema*> schema_;
 
   mutable std::shared_mutex table_mutex_;
-  BlockTable table_;  // guarded by table_mutex_
+  BlockTable table_;  // guarded by table_mutex_; changed under append_mutex_ only
 };
 
-Status RocksSeriesStore::check_append(const StateBlock& block) const {
+Status RocksSeriesStore::check_writable() {
   if (!head_) return refused(fmt::format("archive '{}' is open for reading only", path_));
-  if (!failure_.ok()) return failure_;
+  return failure_.ok() ? Status() : reopen();
+}
+
+Status RocksSeriesStore::check_append(const StateBlock& block) const {
   const int64_t state_values = variables_ * context_.places;
   if (block.states < 1 || block.first < 0) {
     return bad_input(fmt::format("an append of {} states at index {}", block.states, block.first));
@@ -140,17 +149,19 @@ Status RocksSeriesStore::check_append(const StateBlock& block) const {
 
 Status RocksSeriesStore::compare_overlap(const StateBlock& block, int64_t states) const {
   std::vector<int32_t> variables(static_cast<size_t>(variables_));
-  for (size_t i = 0; i < variables.size(); ++i) variables[i] = static_cast<int32_t>(i);
+  std::iota(variables.begin(), variables.end(), 0);
   const int64_t state_values = variables_ * context_.places;
   const int64_t chunk = std::max<int64_t>(1, table_.row_states());
-  std::vector<float> stored;
+  std::vector<float> stored, offered;
   for (int64_t done = 0; done < states; done += chunk) {
-    const int64_t count = std::min(chunk, states - done);
+    const int64_t count = std::min(chunk, states - done), first = block.first + done;
+    const auto from = block.values.begin() + done * state_values;
     stored.resize(static_cast<size_t>(count * state_values));
-    SKIPCAST_TRY_OK(read(block.first + done, count, variables, stored));
-    const float* const offered = block.values.data() + done * state_values;
+    SKIPCAST_TRY_OK(read(first, count, variables, stored));
+    offered.assign(from, from + count * state_values);
+    blank_erased(table_.erasures(), first, context_.places, variables_, offered);
     const auto [left, right] =
-        std::mismatch(stored.begin(), stored.end(), offered, same_value);
+        std::mismatch(stored.begin(), stored.end(), offered.begin(), same_value);
     if (left == stored.end()) continue;
     const int64_t at = left - stored.begin();
     const Schema& schema = this->schema();
@@ -160,13 +171,23 @@ Status RocksSeriesStore::compare_overlap(const StateBlock& block, int64_t states
     return refused(fmt::format(
         "the append contradicts what is stored: {} at {}, {}: stored {}, offered {}; stored states "
         "are never changed", schema.variables[at / context_.places % variables_].name, place_name,
-        format_time(schema.axis.time_at(block.first + done + at / state_values)), *left, *right));
+        format_time(schema.axis.time_at(first + at / state_values)), *left, *right));
   }
   return Status();
 }
 
+// Steps 1 to 3 of the protocol.
+Status RocksSeriesStore::write(const EncodedBlock& encoded) {
+  Status written = rows_.write_synced(encoded.records);
+  if (written.ok()) written = head_->write(encoded.receipt);
+  failure_ = written;
+  if (written.ok()) last_ = encoded.receipt;
+  return written;
+}
+
 Result<AppendReceipt> RocksSeriesStore::append(const StateBlock& block) {
   const std::lock_guard lock(append_mutex_);
+  SKIPCAST_TRY_OK(check_writable());
   SKIPCAST_TRY_OK(check_append(block));
   const int64_t skip = std::min(block.states, last_.states - block.first);
   SKIPCAST_TRY_OK(compare_overlap(block, skip));
@@ -178,109 +199,99 @@ Result<AppendReceipt> RocksSeriesStore::append(const StateBlock& block) {
   };
   SKIPCAST_TRY(const EncodedBlock encoded,
                encode_block({schema(), context_, table_.row_states()}, block, last_, stored));
-  Status written = rows_->write_synced(encoded.records);
-  if (written.ok()) written = head_->write(encoded.receipt);
-  if (!written.ok()) {
-    failure_ = written;
-    return written;
-  }
-  last_ = encoded.receipt;
+  SKIPCAST_TRY_OK(write(encoded));
   const std::unique_lock table_lock(table_mutex_);
-  table_.add(block.states - skip);
+  table_.add(block.states - skip, last_.chain);
   return AppendReceipt{last_.block, block.states - skip, skip};
 }
 
-Result<std::vector<RocksSeriesStore::Target>> RocksSeriesStore::plan_targets(
-    int64_t first, int64_t count, std::span<const int32_t> variables,
-    std::span<const float> out) const {
-  std::vector<RowId> rows;
+Status RocksSeriesStore::erase(const Erasure& asked) {
+  const std::lock_guard lock(append_mutex_);
+  SKIPCAST_TRY_OK(check_writable());
+  if (!table_.can_erase(asked, context_.places)) {
+    return not_found(fmt::format("{} states from index {} at the places asked for are not in the "
+                                 "archive, which holds {} states of {} places", asked.states,
+                                 asked.first, table_.size(), context_.places));
+  }
+  if (format_version_ < kErasureVersion) {  // an older program must not overlook the tombstone
+    SKIPCAST_TRY_OK(write_config(path_, {store_id_, schema(), kErasureVersion}));
+    format_version_ = kErasureVersion;
+  }
+  SKIPCAST_TRY_OK(write(encode_erasure({schema(), context_, table_.row_states()}, asked, last_)));
+  Erasure erasure = asked;
+  erasure.block = last_.block;
+  const std::unique_lock table_lock(table_mutex_);
+  table_.add(std::move(erasure), last_.chain);
+  return Status();
+}
+
+// After a failed write RocksDB takes no more: the archive is opened anew, as after a kill, and HEAD
+// is rolled forward if the failed block is there. While that fails, too, it is read only.
+Status RocksSeriesStore::reopen() {
+  const Status opened = rows_.exchange([this] { return reopen_for_writing(); });
+  if (opened.ok()) {
+    failure_ = Status();
+    return Status();
+  }
+  const Status readable = rows_.exchange([this]() -> Result<std::unique_ptr<RowDatabase>> {
+    SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadOnly));
+    return std::move(archive.rows);
+  });
+  failure_ = opened;
+  return readable.ok() ? opened
+                       : Status(opened.code(), fmt::format("{}; nor can it be read: {}",
+                                                           opened.message(), readable.message()));
+}
+
+Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::reopen_for_writing() {
+  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadWrite));
+  const BlockTable& table = archive.series.table;
+  const bool same = archive.config.store_id == store_id_ && table.count() >= last_.block &&
+                    (last_.block == 0 || table.chain(last_.block) == last_.chain);
+  if (!same) {
+    return data_loss(fmt::format("archive '{}' was exchanged for another while it was open: open "
+                                 "it again", path_));
+  }
+  format_version_ = archive.config.format_version;
+  head_ = std::move(archive.head);
+  last_ = archive.series.last;
+  const std::unique_lock lock(table_mutex_);
+  table_ = std::move(archive.series.table);
+  return std::move(archive.rows);
+}
+
+Status RocksSeriesStore::read(int64_t first, int64_t count, std::span<const int32_t> variables,
+                              std::span<float> out) const {
+  std::vector<RowId> plan;
+  std::vector<Erasure> erasures;
   {
     const std::shared_lock lock(table_mutex_);
     if (first < 0 || count < 0 || first > table_.size() || count > table_.size() - first) {
       return not_found(fmt::format("{} states from index {} are not in the archive, which holds {}",
                                    count, first, table_.size()));
     }
-    rows = table_.plan(first, count);
+    plan = table_.plan(first, count);
+    erasures = table_.erasures_in(first, count);
   }
-  std::vector<Target> targets;
-  targets.reserve(rows.size() * variables.size());
-  for (size_t slot = 0; slot < variables.size(); ++slot) {
-    if (variables[slot] < 0 || variables[slot] >= variables_) {
-      return not_found(fmt::format("variable {} is not in the archive, which holds 0..{}",
-                                   variables[slot], variables_ - 1));
-    }
-    for (RowId row : rows) {
-      row.variable = variables[slot];
-      targets.push_back({row, static_cast<int64_t>(slot)});
-    }
+  for (const int32_t variable : variables) {
+    if (variable >= 0 && variable < variables_) continue;
+    return not_found(fmt::format("variable {} is not in the archive, which holds 0..{}", variable,
+                                 variables_ - 1));
   }
-  SKIPCAST_CHECK(static_cast<int64_t>(out.size()) ==
-                 count * static_cast<int64_t>(variables.size()) * context_.places);
-  std::sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) {
-    return std::make_tuple(a.row.kind == RowKind::kPiece, a.row.variable, a.row.first) <
-           std::make_tuple(b.row.kind == RowKind::kPiece, b.row.variable, b.row.first);
-  });
-  return targets;
-}
-
-Status RocksSeriesStore::read(int64_t first, int64_t count, std::span<const int32_t> variables,
-                              std::span<float> out) const {
-  SKIPCAST_TRY(const std::vector<Target> targets, plan_targets(first, count, variables, out));
-  const Window window{first, count, static_cast<int64_t>(variables.size()), out};
-  std::vector<const Target*> missed;
-  for (const Target& target : targets) {
-    if (const RowCache::Row row = cache_.find(target.row)) {
-      copy_states(target, *row, window);
-    } else {
-      missed.push_back(&target);
-    }
-  }
-  if (missed.empty()) return Status();
-  std::vector<std::string> keys;
-  keys.reserve(missed.size());
-  for (const Target* target : missed) keys.push_back(row_key(target->row));
-  std::string scratch;
-  return in_archive(path_, rows_->get_all(keys, [&](size_t i, std::string_view bytes) {
-    const RowId& row = missed[i]->row;
-    const auto values = decode_row(row, bytes, context_, scratch);
-    if (!values.ok()) return at_row(row, values.status());
-    copy_states(*missed[i], *values, window);
-    cache_.insert(row, *values);
-    return Status();
-  }));
-}
-
-// The states of the row that the window wants, to their places in its output.
-void RocksSeriesStore::copy_states(const Target& target, std::string_view values,
-                                   const Window& window) const {
-  const RowId& row = target.row;
-  const size_t state_bytes = static_cast<size_t>(context_.places) * sizeof(float);
-  SKIPCAST_CHECK(values.size() == static_cast<size_t>(row.states) * state_bytes);
-  const int64_t from = std::max(window.first, row.first);
-  const int64_t to = std::min(window.first + window.count, row.first + row.states);
-  for (int64_t state = from; state < to; ++state) {
-    const int64_t line = (state - window.first) * window.variables + target.slot;
-    std::memcpy(window.out.data() + line * context_.places,
-                values.data() + static_cast<size_t>(state - row.first) * state_bytes, state_bytes);
-  }
-}
-
-Status RocksSeriesStore::at_row(const RowId& row, const Status& status) const {
-  const Schema& schema = this->schema();
-  return Status(status.code(),
-                fmt::format("variable '{}', {} .. {}: {}", schema.variables[row.variable].name,
-                            format_time(schema.axis.time_at(row.first)),
-                            format_time(schema.axis.time_at(row.first + row.states - 1)),
-                            status.message()));
+  const auto asked = static_cast<int64_t>(variables.size());
+  SKIPCAST_CHECK(static_cast<int64_t>(out.size()) == count * asked * context_.places);
+  SKIPCAST_TRY_OK(in_archive(path_, rows_.read(plan, {first, count, variables, out}, schema())));
+  blank_erased(erasures, first, context_.places, asked, out);
+  return Status();
 }
 
 Status RocksSeriesStore::set_tasks(const std::string& tasks_json) {
   const std::lock_guard lock(append_mutex_);
-  if (!head_) return refused(fmt::format("archive '{}' is open for reading only", path_));
+  SKIPCAST_TRY_OK(check_writable());
   auto changed = std::make_unique<Schema>(schema());
   changed->tasks_json = tasks_json;
   SKIPCAST_TRY_OK(validate(*changed));
-  SKIPCAST_TRY_OK(write_config(path_, {store_id_, *changed}));
+  SKIPCAST_TRY_OK(write_config(path_, {store_id_, *changed, format_version_}));
   publish_schema(std::move(changed));
   return Status();
 }

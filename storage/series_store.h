@@ -1,9 +1,9 @@
 // The series store: an archive folder whose states are never lost and never lie.
 //
-// Layout: CONFIG.json (schema, format version, store id; checksummed), db/ (RocksDB),
-// HEAD (two receipt slots). Append protocol and recovery: FORMAT in series_store.cc
-// (one synced WriteBatch of header, rows, footer; then the receipt). A row holds up to
-// kRowStates consecutive states of ONE variable, so a window reads only its own bytes.
+// Layout: CONFIG.json (schema, format version, store id; checksummed; CONFIG.copy.json the same
+// again), db/ (RocksDB), HEAD (two receipt slots). Append protocol and recovery: FORMAT in
+// series_store.cc (one synced WriteBatch of header, rows, footer; then the receipt). A row holds
+// up to kRowStates consecutive states of ONE variable, so a window reads only its own bytes.
 // Thread safety: any number of threads may read while one appends.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace skipcast::storage {
 
-inline constexpr int32_t kFormatVersion = 1;
+inline constexpr int32_t kFormatVersion = 2;  // newest that is read; 1 until something is erased
 inline constexpr int64_t kRowStates = 64;
 
 // Consecutive states starting at index `first`: values[state, variable, place], NaN = missing.
@@ -37,7 +37,26 @@ struct AppendReceipt {
 };
 
 struct BlockInfo {
-  int64_t block, first, states;
+  int64_t block, first, states;  // states = 0: a tombstone, see Erasure
+};
+
+// How far a series goes: its newest block, and the checksum of the whole chain up to it. Two copies
+// of an archive agree up to a block exactly when they agree on its chain.
+struct Receipt {
+  int64_t block = 0;   // 0 = an empty series
+  int64_t states = 0;  // states in blocks 1..block
+  uint32_t chain = 0;
+
+  bool operator==(const Receipt&) const = default;
+};
+
+// States first..first+states-1 erased by the tombstone `block`: they read as missing (NaN).
+struct Erasure {
+  int64_t block = 0;
+  int64_t first = 0, states = 0;
+  std::vector<int32_t> places;  // increasing; empty = all
+
+  bool operator==(const Erasure&) const = default;
 };
 
 class SeriesStore {
@@ -51,8 +70,16 @@ class SeriesStore {
 
   // Returns once the block survives power loss and is visible to readers. block.first must be
   // <= size(): overlapping states must be identical (skipped) or kRefused names variable, place,
-  // time. A gap must be filled with NaN states by the caller. kNoSpace leaves the store readable.
+  // time; where something was erased anything is skipped and the states stay erased. A gap must be
+  // filled with NaN states by the caller. After kNoSpace or kIo what was acknowledged stays
+  // readable, and the next append opens the database anew and goes on if the cause is gone; the
+  // failed block may be there by then (appending it again skips it).
   virtual Result<AppendReceipt> append(const StateBlock& block) = 0;
+
+  // Writes a tombstone for states first..first+states-1 (erasure.block is not looked at): from now
+  // on they read as missing, for good. Durable like append(). Their bytes go with compact_archive().
+  // kNotFound for states or places that are not there.
+  virtual Status erase(const Erasure& erasure) = 0;
 
   // Reads states first..first+count-1 of the given variables into
   // out[count, variables.size(), places]. kNotFound outside [0, size()); kDataLoss on a bad row.
@@ -64,6 +91,10 @@ class SeriesStore {
   virtual const std::string& path() const = 0;
   virtual const std::string& store_id() const = 0;  // 32 hex digits, random at creation
   virtual std::vector<BlockInfo> blocks() const = 0;
+  virtual Receipt last() const = 0;  // of the newest block acknowledged
+  // Checksum of the chain up to `block`, 0..last().block.
+  virtual uint32_t chain_at(int64_t block) const = 0;
+  virtual std::vector<Erasure> erasures() const = 0;  // in order of their blocks
   // Replaces the task list only (the rest of a schema is fixed at creation). Atomic.
   virtual Status set_tasks(const std::string& tasks_json) = 0;
 };

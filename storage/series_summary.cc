@@ -123,7 +123,7 @@ int64_t bytes_below(const std::filesystem::path& path) {
 }
 
 int64_t& part_of(const std::string& name, ArchiveSizes& sizes) {
-  if (name == "CONFIG.json") return sizes.config_bytes;
+  if (name == "CONFIG.json" || name == "CONFIG.copy.json") return sizes.config_bytes;
   if (name == "HEAD") return sizes.head_bytes;
   if (name == "db") return sizes.database_bytes;
   if (name == "index") return sizes.index_bytes;

@@ -134,7 +134,7 @@ TEST_CASE("BlockTable: a plan covers what was asked, once, whatever the cuts") {
   std::mt19937 random(9);
   BlockTable table(64);
   while (table.count() < 200) {
-    table.add(1 + random() % (random() % 5 == 0 ? 300 : 9));
+    table.add(1 + random() % (random() % 5 == 0 ? 300 : 9), 0);
   }
   for (int i = 0; i < 2000; ++i) {
     const int64_t first = random() % table.size();
@@ -152,7 +152,7 @@ TEST_CASE("BlockTable: a plan covers what was asked, once, whatever the cuts") {
 
 TEST_CASE("BlockTable: many small appends are read as one row a complete stretch") {
   BlockTable table(64);
-  for (int i = 0; i < 130; ++i) table.add(1);
+  for (int i = 0; i < 130; ++i) table.add(1, 0);
   CHECK(table.plan(0, 64).size() == 1);
   CHECK(table.plan(0, 64)[0].kind == RowKind::kGathered);
   CHECK(table.plan(10, 1)[0].kind == RowKind::kPiece);

@@ -41,6 +41,7 @@ void make_archive(const std::string& path) {
 
 std::string kind_of(const fs::path& path) {
   const std::string name = path.filename().string();
+  if (name == "CONFIG.copy.json") return "COPY";
   for (const char* kind : {"HEAD", "CONFIG", "MANIFEST", "CURRENT", "OPTIONS", "IDENTITY"}) {
     if (name.starts_with(kind)) return kind;
   }

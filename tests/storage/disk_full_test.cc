@@ -29,7 +29,11 @@ TEST_CASE("DiskFullChild: appends until no file may grow" * doctest::skip()) {
   CHECK_MESSAGE(status.code() == Code::kNoSpace, status.message());
   CHECK(status.message().find("free some space") != std::string::npos);
   CHECK(difference(**store, 0, (*store)->size()) == "");
-  CHECK((*store)->append(block_of(schema, (*store)->size(), 1)).status().code() == Code::kNoSpace);
+  // Opened anew, RocksDB begins a new log, which may grow: without reopening ours, it goes on.
+  const int64_t full = (*store)->size();
+  const auto after = (*store)->append(block_of(schema, full, 1));
+  CHECK_MESSAGE(after.ok(), after.status().message());
+  CHECK((*store)->size() > full);
   CHECK(difference(**store, 0, (*store)->size()) == "");
 }
 

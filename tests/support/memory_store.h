@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/block_table.h"
 #include "storage/series_store.h"
 
 namespace skipcast::tests {
@@ -51,6 +52,28 @@ class MemoryStore final : public storage::SeriesStore {
   const std::string& path() const override { return path_; }
   const std::string& store_id() const override { return store_id_; }
   std::vector<storage::BlockInfo> blocks() const override { return blocks_; }
+  // A chain of block numbers and sizes: enough to tell one history from another.
+  uint32_t chain_at(int64_t block) const override {
+    uint32_t chain = 17;
+    for (int64_t b = 0; b < block; ++b) {
+      chain = chain * 31 + static_cast<uint32_t>(blocks_[static_cast<size_t>(b)].states);
+    }
+    return chain;
+  }
+  storage::Receipt last() const override {
+    const auto count = static_cast<int64_t>(blocks_.size());
+    return {count, size(), chain_at(count)};
+  }
+  Status erase(const storage::Erasure& asked) override {
+    storage::Erasure erasure = asked;
+    erasure.block = static_cast<int64_t>(blocks_.size()) + 1;
+    blocks_.push_back({erasure.block, size(), 0});
+    storage::blank_erased({&erasure, 1}, 0, schema_.places.count(),
+                          static_cast<int64_t>(schema_.variables.size()), values_);
+    erasures_.push_back(std::move(erasure));
+    return Status();
+  }
+  std::vector<storage::Erasure> erasures() const override { return erasures_; }
   Status set_tasks(const std::string& tasks_json) override {
     schema_.tasks_json = tasks_json;
     return Status();
@@ -69,6 +92,7 @@ class MemoryStore final : public storage::SeriesStore {
   std::string store_id_;
   std::string path_ = "(memory)";
   std::vector<storage::BlockInfo> blocks_;
+  std::vector<storage::Erasure> erasures_;
 };
 
 // A graph schema with `variables` named "a", "b", ... and `places` named "p0", "p1", ...: hourly
