@@ -7,6 +7,7 @@
 #include <string>
 
 #include "storage/archive_config.h"
+#include "storage/archive_making.h"
 #include "storage/head_receipt.h"
 #include "storage/recovery.h"
 #include "storage/row_database.h"
@@ -28,9 +29,6 @@ Result<OpenArchive> open_archive(const std::string& path, OpenMode mode);
 
 // As SeriesStore::create, without opening it.
 Status create_archive(const std::string& path, const Schema& schema);
-
-// "archive/" and "archive" are one archive.
-std::string without_trailing_slashes(std::string path);
 
 // A kDataLoss found inside the archive, with the archive's name and the remedy; others as they are.
 Status in_archive(const std::string& archive, const Status& status);

@@ -200,4 +200,11 @@ uint32_t stored_seal(std::string_view bytes) {
   return seal;
 }
 
+int64_t claimed_states(std::string_view bytes) {
+  ByteReader reader(bytes);
+  uint8_t codec = 0;
+  int64_t states = 0;
+  return reader.take(codec) && reader.take(states) ? states : 0;
+}
+
 }  // namespace skipcast::storage

@@ -117,4 +117,7 @@ uint32_t crc_with_seal(uint32_t rows_crc, uint32_t seal);
 // The seal stored in a row's value, without checking it; 0 when there are too few bytes.
 uint32_t stored_seal(std::string_view bytes);
 
+// The number of states a row's value claims to have, without checking it; 0 when too short.
+int64_t claimed_states(std::string_view bytes);
+
 }  // namespace skipcast::storage

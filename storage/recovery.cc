@@ -123,9 +123,10 @@ class BlockWalk {
 Result<RecoveredSeries> walk_blocks(const RowDatabase& rows, const Schema& schema,
                                     const std::string& store_id, const WalkOptions& options) {
   BlockWalk walk(schema, store_id, options);
-  SKIPCAST_TRY_OK(rows.scan(kBlockPrefix, [&](std::string_view key, std::string_view value) {
-    return walk.visit(key, value);
-  }));
+  SKIPCAST_TRY_OK(rows.scan(header_key(1), header_key(INT64_MAX),
+                            [&](std::string_view key, std::string_view value) {
+                              return walk.visit(key, value);
+                            }));
   return walk.finish();
 }
 

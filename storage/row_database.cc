@@ -75,17 +75,21 @@ class RocksRows final : public RowDatabase {
     return Status();
   }
 
-  Status scan(char prefix, const VisitRecord& visit) const override {
-    const std::string end(1, static_cast<char>(prefix + 1));
-    const rocksdb::Slice upper(end);
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &upper;
-    options.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
-    for (it->Seek(rocksdb::Slice(&prefix, 1)); it->Valid(); it->Next()) {
+  Status scan(std::string_view begin, std::string_view end,
+              const VisitRecord& visit) const override {
+    const rocksdb::Slice lower(begin), upper(end);
+    const auto it = iterator(lower, upper);
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
       SKIPCAST_TRY_OK(visit(it->key().ToStringView(), it->value().ToStringView()));
     }
     return from_rocksdb(it->status(), path_);
+  }
+
+  std::string last_key(std::string_view begin, std::string_view end) const override {
+    const rocksdb::Slice lower(begin), upper(end);
+    const auto it = iterator(lower, upper);
+    it->SeekToLast();
+    return it->Valid() ? it->key().ToString() : "";
   }
 
   Status verify_checksums() const override {
@@ -95,6 +99,16 @@ class RocksRows final : public RowDatabase {
   }
 
  private:
+  // The bounds must outlive it.
+  std::unique_ptr<rocksdb::Iterator> iterator(const rocksdb::Slice& lower,
+                                              const rocksdb::Slice& upper) const {
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &lower;
+    options.iterate_upper_bound = &upper;
+    options.fill_cache = false;
+    return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options));
+  }
+
   Status get_some(std::span<const std::string> keys, size_t begin, const Visit& visit) const {
     std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
     std::vector<rocksdb::PinnableSlice> values(keys.size());
@@ -136,6 +150,14 @@ rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   settings.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return settings;
+}
+
+Status repair_database(const std::string& path, const RowDatabaseOptions& options) {
+  rocksdb::Options settings = rocksdb_options(options);
+  settings.info_log = std::make_shared<SilentLogger>();
+  const rocksdb::Status status = rocksdb::RepairDB(path, settings);
+  if (status.ok()) return Status();
+  return io_error(fmt::format("RocksDB cannot repair '{}': {}", path, status.ToString()));
 }
 
 Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,

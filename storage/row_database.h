@@ -55,13 +55,20 @@ class RowDatabase {
   using Visit = std::function<Status(size_t, std::string_view)>;
   virtual Status get_all(std::span<const std::string> keys, const Visit& visit) const = 0;
 
-  // Visits all records whose key starts with the prefix, in key order.
+  // Visits all records with begin <= key < end, in key order.
   using VisitRecord = std::function<Status(std::string_view, std::string_view)>;
-  virtual Status scan(char prefix, const VisitRecord& visit) const = 0;
+  virtual Status scan(std::string_view begin, std::string_view end,
+                      const VisitRecord& visit) const = 0;
+  // The largest key with begin <= key < end; "" when there is none or it cannot be read.
+  virtual std::string last_key(std::string_view begin, std::string_view end) const = 0;
 
   // Opens and reads every file of the database and checks RocksDB's own checksums. kNotFound when
   // one is not there: lost, or deleted by another process's compaction since this one opened.
   virtual Status verify_checksums() const = 0;
 };
+
+// Makes a database out of whatever RocksDB can still read in the folder, which it changes: give it a
+// copy. Records are missing afterwards, never invented; seals tell which are sound. kIo.
+Status repair_database(const std::string& path, const RowDatabaseOptions& options);
 
 }  // namespace skipcast::storage
