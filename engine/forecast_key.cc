@@ -15,8 +15,8 @@
 namespace skipcast::engine {
 namespace {
 
-// File: magic, header, origins, means; little-endian. The header's checksum covers all after it.
-constexpr char kMagic[8] = {'S', 'K', 'X', 'M', 'E', 'A', 'N', '1'};
+// File: header, origins, means; little-endian. The checksum covers all of it.
+constexpr char kMagic[8] = {'S', 'K', 'X', 'M', 'E', 'A', 'N', '2'};
 constexpr int64_t kFileBytesMax = int64_t{16} << 30;
 constexpr int64_t kBatch = 256;           // windows evaluated at once
 
@@ -27,9 +27,10 @@ struct Header {
   int64_t rows;
   int64_t values;
   uint32_t crc;
-  uint32_t reserved;
+  uint32_t chain;  // of the archive's history up to `block`
+  int64_t block;
 };
-static_assert(sizeof(Header) == 80);
+static_assert(sizeof(Header) == 88);
 
 void copy_text(const std::string& text, std::span<char> field) {
   std::fill(field.begin(), field.end(), '\0');
@@ -54,6 +55,21 @@ int64_t payload_bytes(const Header& header) {
                         header.values * static_cast<int64_t>(sizeof(float)));
 }
 
+// Of the header (its own field as 0) and the payload.
+uint32_t checksum_of(Header header, std::string_view payload) {
+  header.crc = 0;
+  const uint32_t crc = storage::crc32c(0, &header, sizeof header);
+  return storage::crc32c(crc, payload.data(), payload.size());
+}
+
+// True when the archive has grown out of what the table was made of, and nothing was erased since.
+bool still_holds(const storage::SeriesStore& store, const Header& header) {
+  const bool same = header.block >= 0 && header.block <= store.last().block &&
+                    store.chain_at(header.block) == header.chain;
+  const std::vector<storage::Erasure> erasures = store.erasures();
+  return same && (erasures.empty() || erasures.back().block <= header.block);
+}
+
 // "" when the bytes are a table for `wanted`, else why not.
 std::string problem_with(std::string_view bytes, const Header& wanted, Header& header) {
   if (bytes.size() < sizeof header) return "is cut short";
@@ -63,7 +79,7 @@ std::string problem_with(std::string_view bytes, const Header& wanted, Header& h
   if (header.rows < 0 || header.rows > payload || payload != payload_bytes(header)) {
     return "has the wrong size";
   }
-  if (storage::crc32c(bytes.substr(sizeof header)) != header.crc) return "fails its checksum";
+  if (checksum_of(header, bytes.substr(sizeof header)) != header.crc) return "fails its checksum";
   return "";
 }
 
@@ -72,6 +88,7 @@ std::string problem_with(std::string_view bytes, const Header& wanted, Header& h
 MeanTable::MeanTable(std::shared_ptr<const Model> model, const Dataset& dataset)
     : model_(std::move(model)), dataset_(dataset) {
   const Task& task = model_->task();
+  made_of_ = dataset.store().last();
   values_ = task.spec.future_states * static_cast<int64_t>(task.variables.size()) *
             dataset.places();
 }
@@ -95,6 +112,11 @@ void MeanTable::load(const std::string& path) {
   const Header wanted = header_for(dataset_.store(), *model_, values_);
   if (const std::string problem = problem_with(*bytes, wanted, header); !problem.empty()) {
     notes_.push_back(fmt::format("{} {}: computed again", path, problem));
+    return;
+  }
+  if (!still_holds(dataset_.store(), header)) {
+    notes_.push_back(fmt::format("{} was made before states were erased, or of another copy of the "
+                                 "archive: computed again", path));
     return;
   }
   origins_.resize(header.rows);
@@ -135,11 +157,13 @@ Status MeanTable::extend(const std::string& path, const Progress& progress) {
 Status MeanTable::save(const std::string& path) const {
   Header header = header_for(dataset_.store(), *model_, values_);
   header.rows = rows();
+  header.block = made_of_.block;
+  header.chain = made_of_.chain;
   std::string bytes(sizeof header, '\0');
   bytes.reserve(sizeof header + payload_bytes(header));
   bytes.append(reinterpret_cast<const char*>(origins_.data()), origins_.size() * sizeof(int64_t));
   bytes.append(reinterpret_cast<const char*>(table_.data()), table_.size() * sizeof(float));
-  header.crc = storage::crc32c(std::string_view(bytes).substr(sizeof header));
+  header.crc = checksum_of(header, std::string_view(bytes).substr(sizeof header));
   std::memcpy(bytes.data(), &header, sizeof header);
   return storage::write_file_durably(path, bytes);
 }

@@ -68,6 +68,7 @@ class MeanTable {
   std::shared_ptr<const Model> model_;
   const Dataset& dataset_;
   int64_t values_ = 0;
+  storage::Receipt made_of_;
   std::vector<int64_t> origins_;  // ascending
   std::vector<float> table_;      // [origins, values]
   std::vector<std::string> notes_;

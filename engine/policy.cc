@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/options_json.h"
+#include "storage/checksum.h"
 #include "storage/file_io.h"
 
 namespace skipcast::engine {
@@ -48,6 +50,26 @@ Policy policy_of(const json& object) {
   object.at("mean_nfe").get_to(policy.mean_nfe);
   object.at("distance_k").get_to(policy.distance_k);
   return policy;
+}
+
+// Checksum of the compact text of the object without its key "crc32c".
+std::string checksum_of(json object) {
+  object.erase("crc32c");
+  return fmt::format("{:08x}", storage::crc32c(object.dump()));
+}
+
+// A policy without the key was written by hand, or by an older version.
+Status check_sum(const json& object) {
+  static const std::set<std::string> kKeys = {
+      "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
+      "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
+      "crc32c"};
+  for (const auto& [key, value] : object.items()) {
+    if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
+  }
+  if (!object.contains("crc32c") || object["crc32c"] == checksum_of(object)) return {};
+  return bad_input("was changed since it was written (its checksum does not match): run skipcast "
+                   "tune again, or delete the key crc32c if you edited it by hand");
 }
 
 Status check(const Policy& policy) {
@@ -105,19 +127,20 @@ std::string to_json(const Policy& policy) {
     if (std::isfinite(bin.distance_max)) each["distance_max"] = bin.distance_max;
     bins.push_back(std::move(each));
   }
-  const json all = {{"format", "skipcast policy"},
-                    {"version", kPolicyVersion},
-                    {"name", policy.name},
-                    {"task", policy.task},
-                    {"archive_id", policy.archive_id},
-                    {"model_fingerprint", policy.model_fingerprint},
-                    {"validation_crps", policy.validation_crps},
-                    {"validation_energy", policy.validation_energy},
-                    {"mean_nfe", policy.mean_nfe},
-                    {"distance_k", policy.distance_k},
-                    {"distance_key", word(policy.distance_key)},
-                    {"distance_mix", policy.distance_mix},
-                    {"bins", std::move(bins)}};
+  json all = {{"format", "skipcast policy"},
+              {"version", kPolicyVersion},
+              {"name", policy.name},
+              {"task", policy.task},
+              {"archive_id", policy.archive_id},
+              {"model_fingerprint", policy.model_fingerprint},
+              {"validation_crps", policy.validation_crps},
+              {"validation_energy", policy.validation_energy},
+              {"mean_nfe", policy.mean_nfe},
+              {"distance_k", policy.distance_k},
+              {"distance_key", word(policy.distance_key)},
+              {"distance_mix", policy.distance_mix},
+              {"bins", std::move(bins)}};
+  all["crc32c"] = checksum_of(all);
   return all.dump(2) + "\n";
 }
 
@@ -128,6 +151,7 @@ Result<Policy> policy_from_json(std::string_view text) {
     if (object.at("version").get<int64_t>() > kPolicyVersion) {
       return Status(Code::kUnsupported, "comes from a newer skipcast: update this one");
     }
+    SKIPCAST_TRY_OK(check_sum(object));
     Policy policy = policy_of(object);
     SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
     object.at("distance_mix").get_to(policy.distance_mix);

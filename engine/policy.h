@@ -1,6 +1,7 @@
 // A policy: query distance -> (start, entry sigma, steps, solver), tuned on validation.
 // policies/<name>.json, bound to the archive, model and encoder fingerprints; refuses another
-// model. Values, thread-safe.
+// model. Its key "crc32c" is the checksum of the rest (a policy written by hand may go without).
+// Values, thread-safe.
 #pragma once
 
 #include <string>

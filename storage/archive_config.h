@@ -1,8 +1,8 @@
 // CONFIG.json: what an archive is. The one file that turns a folder into an archive.
 //
 // One JSON object:
-//   {"format": "skipcast archive", "format_version": 1 (2 once something was erased), "store_id": 32 hex digits,
-//    "schema": {...} (schema_json.cc), "crc32c": 8 hex digits}
+//   {"format": "skipcast archive", "format_version": 1 (2 once something was erased),
+//    "store_id": 32 hex digits, "schema": {...} (schema_json.cc), "crc32c": 8 hex digits}
 // The checksum covers the compact text of the object without the key "crc32c", so white space
 // may change and nothing else. A reader refuses a larger format_version before anything else.
 // CONFIG.copy.json is the same again, for salvage; it is written first.

@@ -72,7 +72,8 @@ Status sync_others(const std::string& archive) {
 }
 
 Status copy_others(const std::string& from, const std::string& to) {
-  SKIPCAST_TRY_OK(visit_others(from, [&](const fs::directory_entry& entry, const fs::path& relative) {
+  SKIPCAST_TRY_OK(visit_others(from, [&](const fs::directory_entry& entry,
+                                         const fs::path& relative) {
     const fs::path target = fs::path(to) / relative;
     if (entry.is_directory()) return make_folder(target);
     if (!entry.is_regular_file()) return Status();
@@ -205,7 +206,7 @@ Status copy_file_durably(const std::string& from, const std::string& to) {
     if (got < 0) status = system_error("read", from, errno);
     if (got > 0) status = write_at(target, temporary, offset, {buffer.data(), size_t(got)});
   }
-  if (status.ok() && ::fsync(target.get()) != 0) status = system_error("sync", temporary, errno);
+  if (status.ok() && sync_file(target.get()) != 0) status = system_error("sync", temporary, errno);
   if (status.ok() && ::rename(temporary.c_str(), to.c_str()) != 0) {
     status = system_error("rename to", to, errno);
   }
@@ -241,7 +242,7 @@ Result<CopyReport> compact_archive(const std::string& archive, const Progress& p
   SKIPCAST_TRY_OK(link_others(path, making.folder()));
   const Receipt copied = store->last();
   const std::string store_id = store->store_id(), tasks = store->schema().tasks_json;
-  store.reset();  // RocksDB knows its folder by name: it must be closed before the name changes hands
+  store.reset();  // RocksDB knows its folder by name: closed before the name changes hands
   SKIPCAST_TRY(const FileHandle lock, lock_database(path));
   SKIPCAST_TRY(const Receipt now, read_head(path, store_id));
   SKIPCAST_TRY(const ArchiveConfig config, read_config(path));

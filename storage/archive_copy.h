@@ -28,11 +28,12 @@ Result<CopyReport> copy_archive(const std::string& from, const std::string& to,
                                 const Progress& progress);
 
 // Writes the archive anew: large blocks, no tombstones, and the bytes of erased values gone from
-// its files. Takes the writer's lock (kLocked); readers in other processes keep what they opened, but
-// in this process no other store of this archive may be open.
+// its files. Takes the writer's lock (kLocked); readers in other processes keep what they opened,
+// but in this process no other store of this archive may be open.
 // The new folder takes the old one's place in one step, after it was verified; a kill at any moment
-// leaves the old archive or the new one. Chains change, so indexes are built anew at their next use.
-// Needs room for a second copy (kNoSpace). kUnsupported on file systems that cannot exchange folders.
+// leaves the old archive or the new one. Chains change, so indexes are built anew at their next
+// use. Needs room for a second copy (kNoSpace). kUnsupported where the file system cannot exchange
+// folders.
 Result<CopyReport> compact_archive(const std::string& archive, const Progress& progress);
 
 // Copies one file durably; kNotFound, kIo, kNoSpace.

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "storage/block_format.h"
 #include "storage/file_io.h"
@@ -17,6 +19,8 @@
 
 namespace skipcast::storage {
 namespace {
+
+constexpr const char* kMaking = ".making-";
 
 bool worth_compressing(const Schema& schema) {
   return std::any_of(schema.variables.begin(), schema.variables.end(),
@@ -27,6 +31,22 @@ bool rows_share_blocks(const Schema& schema) {
   const int64_t places = schema.places.count();
   return row_states_for(places) * places * static_cast<int64_t>(sizeof(float)) <
          kDatabaseBlockBytes;
+}
+
+// Folders that processes which died left in the making of this target: "city.skc.making-1234-abc".
+void remove_left_folders(const std::string& target) {
+  const std::filesystem::path parent = std::filesystem::path(target).parent_path();
+  const std::string prefix = std::filesystem::path(target).filename().string() + kMaking;
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(parent.empty() ? "." : parent, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(prefix)) continue;
+    const int64_t process = std::strtoll(name.c_str() + prefix.size(), nullptr, 10);
+    if (process > 0 && !process_is_alive(process)) left.push_back(entry.path());
+  }
+  for (const auto& path : left) std::filesystem::remove_all(path, error);
 }
 
 }  // namespace
@@ -43,7 +63,8 @@ Result<ArchiveMaking> ArchiveMaking::begin(const std::string& path) {
 
 Result<ArchiveMaking> ArchiveMaking::beside(const std::string& path) {
   const std::string target = without_trailing_slashes(path);
-  std::string making = target + ".making-XXXXXX";
+  remove_left_folders(target);
+  std::string making = fmt::format("{}{}{}-XXXXXX", target, kMaking, ::getpid());
   if (!::mkdtemp(making.data())) return system_error("create", making, errno);
   ::chmod(making.c_str(), 0755);
   return ArchiveMaking(making, target);

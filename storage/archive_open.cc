@@ -1,6 +1,7 @@
 #include "storage/archive_open.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -13,21 +14,49 @@ namespace {
 
 constexpr int kReadOnlyAttempts = 4;
 
+// The power may fail while an append is written, and its pages reach the disk in any order: a torn
+// tail that looks like damage. When all that HEAD acknowledges lies before it, nothing that was
+// promised is lost, and the tail is dropped. Looked at read-only first: damage before that point is
+// data loss, and the log stays as it is for salvage.
+Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path,
+                                               const ArchiveConfig& config,
+                                               RowDatabaseOptions::Access access,
+                                               const Receipt& acknowledged) {
+  RowDatabaseOptions options = database_options(config.schema, access);
+  auto rows = RowDatabase::open(database_path(path), options);
+  if (rows.status().code() != Code::kDataLoss) return rows;
+  options.drop_torn_tail = true;
+  options.access = RowDatabaseOptions::Access::kRead;
+  auto before_tail = RowDatabase::open(database_path(path), options);
+  if (!before_tail.ok()) return rows;
+  const auto series =
+      walk_blocks(**before_tail, config.schema, config.store_id, {.acknowledged = acknowledged});
+  if (!series.ok()) return rows;
+  if (access == RowDatabaseOptions::Access::kRead) return before_tail;
+  before_tail = rows.status();  // closes it
+  options.access = access;
+  return RowDatabase::open(database_path(path), options);
+}
+
+// What a process that died left of files it was about to rename.
+void remove_left_files(const std::string& archive) {
+  for (const std::string& path : left_temporaries(archive)) ::unlink(path.c_str());
+}
+
 Result<OpenArchive> open_once(const std::string& path, OpenMode mode) {
   using Access = RowDatabaseOptions::Access;
   const bool writes = mode == OpenMode::kReadWrite;
   SKIPCAST_TRY(ArchiveConfig config, read_config(path));
   // A reader takes HEAD first: what it acknowledges is then in the database it opens after.
   SKIPCAST_TRY(Receipt acknowledged, read_head(path, config.store_id));
-  auto rows = RowDatabase::open(
-      database_path(path),
-      database_options(config.schema, writes ? Access::kWrite : Access::kRead));
+  auto rows = open_rows(path, config, writes ? Access::kWrite : Access::kRead, acknowledged);
   if (!rows.ok()) return in_archive(path, rows.status());
   std::optional<HeadFile> head;
   if (writes) {  // now that RocksDB's lock is ours, nobody changes HEAD any more
     SKIPCAST_TRY(acknowledged, read_head(path, config.store_id));
     SKIPCAST_TRY(HeadFile file, HeadFile::open(path, config.store_id));
     head.emplace(std::move(file));
+    remove_left_files(path);
   }
   auto series = walk_blocks(**rows, config.schema, config.store_id, {acknowledged, !writes});
   if (!series.ok()) return in_archive(path, series.status());
@@ -59,7 +88,8 @@ Status create_archive(const std::string& path, const Schema& schema) {
 
 Status in_archive(const std::string& archive, const Status& status) {
   if (status.code() != Code::kDataLoss) return status;
-  return data_loss(fmt::format("archive '{}' is damaged: {}. Restore it from a backup, or save what "
+  return data_loss(fmt::format("archive '{}' is damaged: {}. Restore it from a backup, or save "
+                               "what "
                                "is sound: skipcast verify '{}' --salvage NEW", archive,
                                status.message(), archive));
 }

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -19,11 +21,18 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
+// open() that goes on after a signal.
+int open_file(const char* path, int flags, mode_t mode = 0) {
+  int descriptor = ::open(path, flags | O_CLOEXEC, mode);
+  while (descriptor < 0 && errno == EINTR) descriptor = ::open(path, flags | O_CLOEXEC, mode);
+  return descriptor;
+}
+
 Status write_and_sync(const std::string& path, std::string_view bytes) {
-  FileHandle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  FileHandle file(open_file(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644));
   if (!file.is_open()) return system_error("create", path, errno);
   SKIPCAST_TRY_OK(write_at(file, path, 0, bytes));
-  if (::fsync(file.get()) != 0) return system_error("sync", path, errno);
+  if (sync_file(file.get()) != 0) return system_error("sync", path, errno);
   if (!file.close()) return system_error("close", path, errno);
   return Status();
 }
@@ -60,6 +69,38 @@ Status system_error(std::string_view doing, const std::string& path, int error_n
   }
 }
 
+int sync_file(int descriptor) {
+  int failed = ::fsync(descriptor);
+  while (failed != 0 && errno == EINTR) failed = ::fsync(descriptor);
+  return failed;
+}
+
+int sync_file_data(int descriptor) {
+  int failed = ::fdatasync(descriptor);
+  while (failed != 0 && errno == EINTR) failed = ::fdatasync(descriptor);
+  return failed;
+}
+
+bool process_is_alive(int64_t process) {
+  return ::kill(static_cast<pid_t>(process), 0) == 0 || errno == EPERM;
+}
+
+// "CONFIG.json.1234.tmp": 1234 is the process that was writing it.
+std::vector<std::string> left_temporaries(const std::string& folder) {
+  std::vector<std::string> left;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::filesystem::path name = entry.path().filename();
+    const std::string process = name.stem().extension();
+    const bool numbered = process.size() > 1 && process.size() < 12 &&
+                          process.find_first_not_of("0123456789", 1) == std::string::npos;
+    if (name.extension() != ".tmp" || !numbered) continue;
+    if (!process_is_alive(std::stoll(process.substr(1)))) left.push_back(entry.path());
+  }
+  std::sort(left.begin(), left.end());
+  return left;
+}
+
 Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
                 std::string_view bytes) {
   while (!bytes.empty()) {
@@ -73,9 +114,9 @@ Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
 }
 
 Status sync_folder(const std::string& path) {
-  FileHandle folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileHandle folder(open_file(path.c_str(), O_RDONLY | O_DIRECTORY));
   if (!folder.is_open()) return system_error("open", path, errno);
-  if (::fsync(folder.get()) != 0) return system_error("sync", path, errno);
+  if (sync_file(folder.get()) != 0) return system_error("sync", path, errno);
   return Status();
 }
 
@@ -94,7 +135,7 @@ Status write_file_durably(const std::string& path, std::string_view bytes) {
 }
 
 Result<std::string> read_file(const std::string& path, int64_t bytes_max) {
-  FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  FileHandle file(open_file(path.c_str(), O_RDONLY));
   if (!file.is_open()) return system_error("open", path, errno);
   struct stat info;
   if (::fstat(file.get(), &info) != 0) return system_error("inspect", path, errno);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/status.h"
 
@@ -17,6 +18,13 @@ Status write_file_durably(const std::string& path, std::string_view bytes);
 // `bytes_max` (nothing of that size is ours).
 Result<std::string> read_file(const std::string& path, int64_t bytes_max);
 
+// The files of the folder that write_file_durably (of any process that is no longer alive) left
+// half-written; sorted.
+std::vector<std::string> left_temporaries(const std::string& folder);
+
+// False when no process has this number (or nobody can).
+bool process_is_alive(int64_t process);
+
 // Makes the folder's entries (created, renamed, removed files) survive power loss.
 Status sync_folder(const std::string& path);
 
@@ -26,6 +34,10 @@ Result<std::string> random_id();
 // The failure of a system call on `path`: kNoSpace for a full disk, quota or size limit
 // (ENOSPC, EDQUOT, EFBIG), kNotFound for ENOENT, else kIo. `doing`: "write", "open", ...
 Status system_error(std::string_view doing, const std::string& path, int error_number);
+
+// fsync and fdatasync that go on after a signal; as the calls they are named after.
+int sync_file(int descriptor);
+int sync_file_data(int descriptor);
 
 // An open file descriptor, closed when the object dies.
 class FileHandle {

@@ -100,7 +100,7 @@ Result<HeadFile> HeadFile::open(const std::string& archive, const std::string& s
 Status HeadFile::write(const Receipt& receipt) {
   const auto offset = static_cast<int64_t>(receipt.block % kSlots * kSlotBytes);
   SKIPCAST_TRY_OK(write_at(file_, path_, offset, encode(receipt, store_id_)));
-  if (::fdatasync(file_.get()) != 0) return system_error("sync", path_, errno);
+  if (sync_file_data(file_.get()) != 0) return system_error("sync", path_, errno);
   return Status();
 }
 

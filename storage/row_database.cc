@@ -40,7 +40,8 @@ Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
   return io_error(fmt::format("the database in '{}' failed: {}", path, text));
 }
 
-// A reader leaves no log of its own in an archive.
+// RocksDB's diary is not kept: a reader leaves nothing of its own in an archive, and in a writer's
+// process a diary that cannot be written (a full disk) would end it by an assertion.
 class SilentLogger final : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -135,12 +136,13 @@ class RocksRows final : public RowDatabase {
 
 rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
   rocksdb::Options settings;
-  settings.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  settings.wal_recovery_mode = options.drop_torn_tail
+                                   ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                                   : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   settings.compression = options.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
   settings.bottommost_compression = settings.compression;
   settings.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
-  settings.keep_log_file_num = 2;
-  settings.max_log_file_size = kMiB;
+  settings.info_log = std::make_shared<SilentLogger>();
   settings.write_buffer_size = 64 * kMiB;
   rocksdb::BlockBasedTableOptions table;
   table.checksum = rocksdb::kXXH3;
@@ -153,8 +155,7 @@ rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
 }
 
 Status repair_database(const std::string& path, const RowDatabaseOptions& options) {
-  rocksdb::Options settings = rocksdb_options(options);
-  settings.info_log = std::make_shared<SilentLogger>();
+  const rocksdb::Options settings = rocksdb_options(options);
   const rocksdb::Status status = rocksdb::RepairDB(path, settings);
   if (status.ok()) return Status();
   return io_error(fmt::format("RocksDB cannot repair '{}': {}", path, status.ToString()));
@@ -166,7 +167,6 @@ Result<std::unique_ptr<RowDatabase>> RowDatabase::open(const std::string& path,
   rocksdb::Options settings = rocksdb_options(options);
   settings.create_if_missing = options.access == Access::kCreate;
   settings.error_if_exists = options.access == Access::kCreate;
-  if (options.access == Access::kRead) settings.info_log = std::make_shared<SilentLogger>();
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = options.access == Access::kRead
                                      ? rocksdb::DB::OpenForReadOnly(settings, path, &db)

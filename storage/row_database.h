@@ -2,8 +2,9 @@
 //
 // Tested with RocksDB 7.8.3. Known defects it guards against: the default recovery mode drops
 // acknowledged records after a damaged one and reports success (we set
-// kTolerateCorruptedTailRecords; HEAD finds what that mode cannot). Thread-safe. RocksDB's
-// headers and exceptions stay in row_database.cc.
+// kTolerateCorruptedTailRecords; HEAD finds what that mode cannot); its info log ends the process
+// when the disk is full (none is kept). Thread-safe. RocksDB's headers and exceptions stay in
+// row_database.cc.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,10 @@ struct RowDatabaseOptions {
   Access access = Access::kRead;
   bool compress = true;  // zstd in RocksDB's files; pointless when all rows are compressed
   size_t block_cache_bytes = size_t{2} << 20;  // small: SeriesStore caches decoded rows instead
+  // Take the log up to its first damaged record (kPointInTimeRecovery) instead of refusing it. Only
+  // for a caller who checks against HEAD that nothing acknowledged lay behind; opening for writing
+  // then drops the rest.
+  bool drop_torn_tail = false;
   bool keep_blocks = true;  // put blocks that gets read into the cache; not worth it for large rows
 };
 
@@ -67,8 +72,8 @@ class RowDatabase {
   virtual Status verify_checksums() const = 0;
 };
 
-// Makes a database out of whatever RocksDB can still read in the folder, which it changes: give it a
-// copy. Records are missing afterwards, never invented; seals tell which are sound. kIo.
+// Makes a database out of whatever RocksDB can still read in the folder, which it changes: give it
+// a copy. Records are missing afterwards, never invented; seals tell which are sound. kIo.
 Status repair_database(const std::string& path, const RowDatabaseOptions& options);
 
 }  // namespace skipcast::storage

@@ -1,7 +1,7 @@
 // Salvage: out of a damaged archive, everything that is provably intact.
 //
-// A row's seal covers the store id, its variable and time, and its bytes, so each row proves itself,
-// whatever became of the rows, receipts and logs around it.
+// A row's seal covers the store id, its variable and time, and its bytes, so each row proves
+// itself, whatever became of the rows, receipts and logs around it.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct SalvageReport {
 
 // Makes the new archive `to` (kRefused when it exists and is not empty) from the damaged archive
 // `from`, which stays untouched: the same store id, so that its models fit, the states that are
-// intact, NaN where they are lost or were erased. Folders and files beside the series are not copied.
+// intact, NaN where they are lost or were erased. What lies beside the series is not copied.
 // A database that RocksDB does not open is copied into `to` for the time being and repaired there.
 // kDataLoss when CONFIG.json and its copy are both unreadable or no row is intact; kInterrupted
 // (progress "salvage"); then there is no `to`.

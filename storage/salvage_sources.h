@@ -18,8 +18,8 @@ namespace skipcast::storage {
 class SalvageSources {
  public:
   // Opens the database of `archive`, and, when that does not hold all that `acknowledged` says, a
-  // repaired copy of it in the new folder `scratch`, which goes with this object. Notes say what was
-  // wrong. kDataLoss when neither can be opened, kNoSpace, kIo.
+  // repaired copy of it in the new folder `scratch`, which goes with this object. Notes say what
+  // was wrong. kDataLoss when neither can be opened, kNoSpace, kIo.
   static Result<std::unique_ptr<SalvageSources>> open(const std::string& archive,
                                                       const std::string& scratch,
                                                       const ArchiveConfig& config,
@@ -33,7 +33,7 @@ class SalvageSources {
   using TakeRow = std::function<void(const RowId&, std::string_view)>;
   void visit_rows(int32_t variable, int64_t begin, const TakeRow& take) const;
 
-  // One past the last state that some row's key names; number of the last block that some key names.
+  // One past the last state, and number of the last block, that some key names.
   int64_t states_named() const;
   int64_t blocks_named() const;
 

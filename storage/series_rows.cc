@@ -21,8 +21,12 @@ Status at_row(const RowId& row, const Schema& schema, const Status& status) {
 
 }  // namespace
 
-SeriesRows::SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database)
-    : context_(std::move(context)), cache_(kCacheBytes), database_(std::move(database)) {}
+SeriesRows::SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database,
+                       OpenDatabase open_to_read)
+    : context_(std::move(context)),
+      open_to_read_(std::move(open_to_read)),
+      cache_(kCacheBytes),
+      database_(std::move(database)) {}
 
 std::shared_lock<std::shared_mutex> SeriesRows::read_lock() const {
   const std::lock_guard turn(turnstile_);
@@ -31,17 +35,25 @@ std::shared_lock<std::shared_mutex> SeriesRows::read_lock() const {
 
 Status SeriesRows::write_synced(std::span<const Record> records) {
   const auto lock = read_lock();
-  return database_ ? database_->write_synced(records) : closed_;
+  SKIPCAST_CHECK(database_ != nullptr);
+  return database_->write_synced(records);
 }
 
 Status SeriesRows::exchange(const OpenDatabase& open) {
   const std::lock_guard turn(turnstile_);
   const std::unique_lock lock(database_mutex_);
   database_.reset();
-  Result<std::unique_ptr<RowDatabase>> opened = open();
-  closed_ = opened.status();
-  if (opened.ok()) database_ = std::move(opened).value();
-  return closed_;
+  SKIPCAST_TRY(database_, open());
+  return Status();
+}
+
+// For reads, when the last exchange failed: the cause may have gone.
+Status SeriesRows::revive() const {
+  const std::lock_guard turn(turnstile_);
+  const std::unique_lock lock(database_mutex_);
+  if (database_) return Status();
+  SKIPCAST_TRY(database_, open_to_read_());
+  return Status();
 }
 
 std::vector<SeriesRows::Target> SeriesRows::targets_of(std::span<const RowId> plan,
@@ -80,8 +92,12 @@ Status SeriesRows::read_missed(std::span<const Target> missed, const ReadRequest
   keys.reserve(missed.size());
   for (const Target& target : missed) keys.push_back(row_key(target.row));
   std::string scratch;
-  const auto lock = read_lock();
-  if (!database_) return closed_;
+  auto lock = read_lock();
+  while (!database_) {
+    lock.unlock();
+    SKIPCAST_TRY_OK(revive());
+    lock = read_lock();
+  }
   return database_->get_all(keys, [&](size_t i, std::string_view bytes) {
     const RowId& row = missed[i].row;
     const auto values = decode_row(row, bytes, context_, scratch);

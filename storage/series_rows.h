@@ -30,18 +30,21 @@ struct ReadRequest {
 
 class SeriesRows {
  public:
-  SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database);
+  using OpenDatabase = std::function<Result<std::unique_ptr<RowDatabase>>()>;
+
+  // `open_to_read` is called by reads that find no database (see exchange).
+  SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database,
+             OpenDatabase open_to_read);
 
   // Reads the planned rows (of variable 0; BlockTable::plan) for every variable asked for.
-  // kDataLoss names variable and times; kIo when the database could not be opened again.
+  // kDataLoss names variable and times; the failure of open_to_read when there is no database.
   Status read(std::span<const RowId> plan, const ReadRequest& request, const Schema& schema) const;
 
   // As RowDatabase::write_synced. REQUIRES: one writer at a time.
   Status write_synced(std::span<const Record> records);
 
   // Closes the database and takes the one that `open` makes instead; its failure is returned, and
-  // reads fail until the next exchange.
-  using OpenDatabase = std::function<Result<std::unique_ptr<RowDatabase>>()>;
+  // every read tries to open the database again.
   Status exchange(const OpenDatabase& open);
 
  private:
@@ -55,13 +58,15 @@ class SeriesRows {
                      const Schema& schema) const;
   void copy_states(const Target& target, std::string_view values, const ReadRequest& request) const;
   std::shared_lock<std::shared_mutex> read_lock() const;
+  Status revive() const;
 
   const RecordContext context_;
+  const OpenDatabase open_to_read_;
   mutable RowCache cache_;
   mutable std::mutex turnstile_;  // held by an exchange that waits, so that readers let it in
   mutable std::shared_mutex database_mutex_;
-  std::unique_ptr<RowDatabase> database_;  // guarded by database_mutex_; null: could not be opened
-  Status closed_;                          // guarded by database_mutex_; why it is null
+  // Guarded by database_mutex_; null: it could not be opened the last time.
+  mutable std::unique_ptr<RowDatabase> database_;
 };
 
 }  // namespace skipcast::storage

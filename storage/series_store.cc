@@ -43,7 +43,7 @@ class RocksSeriesStore final : public SeriesStore {
         store_id_(archive.config.store_id),
         variables_(static_cast<int64_t>(archive.config.schema.variables.size())),
         context_{store_id_, archive.config.schema.places.count()},
-        rows_(context_, std::move(archive.rows)),
+        rows_(context_, std::move(archive.rows), [this] { return open_to_read(); }),
         format_version_(archive.config.format_version),
         head_(std::move(archive.head)),
         last_(archive.series.last),
@@ -94,6 +94,7 @@ class RocksSeriesStore final : public SeriesStore {
   Status write(const EncodedBlock& encoded);
   Status reopen();
   Result<std::unique_ptr<RowDatabase>> reopen_for_writing();
+  Result<std::unique_ptr<RowDatabase>> open_to_read() const;
   void publish_schema(std::unique_ptr<const Schema> schema) {
     schema_ = schema.get();
     schemas_.push_back(std::move(schema));
@@ -233,14 +234,13 @@ Status RocksSeriesStore::reopen() {
     failure_ = Status();
     return Status();
   }
-  const Status readable = rows_.exchange([this]() -> Result<std::unique_ptr<RowDatabase>> {
-    SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadOnly));
-    return std::move(archive.rows);
-  });
   failure_ = opened;
-  return readable.ok() ? opened
-                       : Status(opened.code(), fmt::format("{}; nor can it be read: {}",
-                                                           opened.message(), readable.message()));
+  return opened;  // reads open it for themselves
+}
+
+Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::open_to_read() const {
+  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadOnly));
+  return std::move(archive.rows);
 }
 
 Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::reopen_for_writing() {

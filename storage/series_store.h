@@ -77,7 +77,7 @@ class SeriesStore {
   virtual Result<AppendReceipt> append(const StateBlock& block) = 0;
 
   // Writes a tombstone for states first..first+states-1 (erasure.block is not looked at): from now
-  // on they read as missing, for good. Durable like append(). Their bytes go with compact_archive().
+  // on they read as missing, for good. Durable like append(). compact_archive() removes the bytes.
   // kNotFound for states or places that are not there.
   virtual Status erase(const Erasure& erasure) = 0;
 

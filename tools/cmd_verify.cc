@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/archive_check.h"
+#include "engine/archive_salvage.h"
 #include "tools/cli.h"
 #include "tools/progress_bar.h"
 
@@ -58,16 +59,71 @@ Status run_verify(const std::string& archive, Invocation& invocation) {
                                verdicts.size(), archive));
 }
 
+std::string range_text(const storage::SeriesStore& store, const storage::Loss& loss) {
+  const storage::TimeAxis& axis = store.schema().axis;
+  return fmt::format("{}: {} states, {} .. {}", loss.variable, loss.states,
+                     storage::format_time(axis.time_at(loss.first)),
+                     storage::format_time(axis.time_at(loss.first + loss.states - 1)));
+}
+
+nlohmann::json to_json(const engine::ArchiveSalvage& report, const storage::SeriesStore& store) {
+  nlohmann::json value = {{"states", report.series.states}, {"lost", nlohmann::json::array()},
+                          {"notes", report.series.notes},   {"kept", report.kept},
+                          {"left", report.left}};
+  for (const storage::Loss& loss : report.series.losses) {
+    const storage::TimeAxis& axis = store.schema().axis;
+    value["lost"].push_back(
+        {{"variable", loss.variable},
+         {"states", loss.states},
+         {"first", storage::format_time(axis.time_at(loss.first))},
+         {"last", storage::format_time(axis.time_at(loss.first + loss.states - 1))}});
+  }
+  return value;
+}
+
+Status run_salvage(const std::string& archive, const std::string& to, Invocation& invocation) {
+  ProgressBar bar(console_progress());
+  SKIPCAST_TRY(const engine::ArchiveSalvage report,
+               engine::salvage_archive(archive, to, bar.callback()));
+  bar.finish();
+  SKIPCAST_TRY(const auto store, open_archive(to, storage::OpenMode::kReadOnly));
+  if (invocation.json) {
+    fmt::print("{}\n", to_json(report, *store).dump(2, ' ', false,
+                                                    nlohmann::json::error_handler_t::replace));
+    return {};
+  }
+  for (const std::string& note : report.series.notes) fmt::print("note      {}\n", note);
+  for (const storage::Loss& loss : report.series.losses) {
+    fmt::print("LOST      {}\n", range_text(*store, loss));
+  }
+  for (const std::string& file : report.left) fmt::print("LEFT OUT  {}\n", file);
+  for (const std::string& file : report.kept) fmt::print("kept      {}\n", file);
+  fmt::print("salvaged  {}: {} states, {}\n", to, report.series.states,
+             report.series.losses.empty() ? "nothing lost"
+                                          : "missing (NaN) where they are listed as lost");
+  return {};
+}
+
+struct VerifyArguments {
+  std::string archive, salvage;
+};
+
 }  // namespace
 
 void add_verify(CLI::App& program, Invocation& invocation) {
-  auto archive = std::make_shared<std::string>();
+  auto arguments = std::make_shared<VerifyArguments>();
   CLI::App* command =
       program.add_subcommand("verify", "Check series, indexes and models byte by byte");
-  command->add_option("ARCHIVE", *archive, "the archive's folder")->required();
+  command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_option("--salvage", arguments->salvage,
+                      "copy what is provably intact into this new archive, list what is not");
   add_json_flag(*command, invocation);
-  command->callback([archive, &invocation] {
-    invocation.run = [archive, &invocation] { return run_verify(*archive, invocation); };
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] {
+      return arguments->salvage.empty()
+                 ? run_verify(arguments->archive, invocation)
+                 : run_salvage(arguments->archive, arguments->salvage, invocation);
+    };
   });
 }
 

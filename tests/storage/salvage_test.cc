@@ -56,7 +56,7 @@ bool listed(const SalvageReport& report, const std::string& variable, int64_t st
   });
 }
 
-// "" when every value of the salvaged archive is the original or listed as lost; else what is wrong.
+// "" when every value of the salvaged archive is the original or listed as lost; else what is not.
 std::string wrong_with(const std::string& path, const SalvageReport& report, int64_t& lost) {
   const auto store = SeriesStore::open(path, OpenMode::kReadWrite);
   if (!store.ok()) return store.status().message();
@@ -145,7 +145,7 @@ TEST_CASE("salvage_series: damaged anywhere, nothing false comes out and every l
   CHECK(whole > salvaged / 3);
 }
 
-TEST_CASE("salvage_series: CONFIG.json comes from its copy; without both there is nothing to go by") {
+TEST_CASE("salvage_series: a copy stands in for CONFIG.json; without both nothing can be done") {
   const TempDir folder;
   make_archive(folder.file("a"));
   REQUIRE(write_file_durably(folder.file("a") + "/CONFIG.json", "{").ok());

@@ -1,0 +1,80 @@
+#include "engine/archive_salvage.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "engine/archive_check.h"
+#include "engine/model_file.h"
+#include "engine/policy.h"
+#include "engine/task.h"
+#include "storage/archive_copy.h"
+#include "storage/file_io.h"
+
+namespace skipcast::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kPolicyBytesMax = int64_t{1} << 20;
+
+// The file under the same name in another archive's folder of that name.
+std::string beside(const std::string& archive, const fs::path& path) {
+  return (fs::path(archive) / path.parent_path().filename() / path.filename()).string();
+}
+
+Status copy_files(const std::string& from, const std::string& to, const std::string& folder) {
+  const std::vector<std::string> paths = files_in(from, folder, "");
+  std::error_code error;
+  if (!paths.empty()) fs::create_directories(fs::path(to) / folder, error);
+  for (const std::string& path : paths) {
+    if (!fs::is_regular_file(path, error) || path.ends_with(".tmp")) continue;
+    SKIPCAST_TRY_OK(storage::copy_file_durably(path, beside(to, path)));
+  }
+  return {};
+}
+
+// A model's two files, as a forecast would load them; removed again when they do not load.
+void keep_models(const std::string& archive, ArchiveSalvage& report) {
+  const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
+  if (!store.ok()) return;
+  for (const std::string& task : task_names(**store)) {
+    const Status status = Model::load(**store, task).status();
+    if (status.code() == Code::kNotFound) continue;
+    const ModelPaths paths = model_paths(**store, task);
+    for (const std::string& path : {paths.description, paths.weights}) {
+      std::error_code gone;
+      if (status.ok()) report.kept.push_back(path);
+      if (!status.ok()) fs::remove(path, gone);
+    }
+    if (!status.ok()) report.left.push_back(fmt::format("model of {}: {}", task, status.message()));
+  }
+}
+
+void keep_policies(const std::string& archive, ArchiveSalvage& report) {
+  for (const std::string& path : files_in(archive, "policies", ".json")) {
+    const auto text = storage::read_file(path, kPolicyBytesMax);
+    const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
+    if (status.ok()) {
+      report.kept.push_back(path);
+      continue;
+    }
+    std::error_code gone;
+    fs::remove(path, gone);
+    report.left.push_back(fmt::format("{}: {}", path, status.message()));
+  }
+}
+
+}  // namespace
+
+Result<ArchiveSalvage> salvage_archive(const std::string& from, const std::string& to,
+                                       const Progress& progress) {
+  ArchiveSalvage report;
+  SKIPCAST_TRY(report.series, storage::salvage_series(from, to, progress));
+  for (const char* folder : {"models", "policies"}) SKIPCAST_TRY_OK(copy_files(from, to, folder));
+  keep_models(to, report);
+  keep_policies(to, report);
+  return report;
+}
+
+}  // namespace skipcast::engine
