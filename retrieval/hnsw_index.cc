@@ -24,6 +24,9 @@ namespace skipcast::retrieval {
 namespace {
 
 constexpr int32_t kLinksMax = 512;
+constexpr int32_t kBeamMax = 1 << 20;  // a search allocates that many candidates
+
+bool beam_fits(int32_t beam) { return beam >= 1 && beam <= kBeamMax; }
 
 // Rows in increasing, disjoint ranges.
 struct RowSelector final : faiss::IDSelector {
@@ -44,7 +47,7 @@ class HnswIndex final : public VectorIndex {
       : options_(options), faiss_(static_cast<int>(dimension), options.links) {
     SKIPCAST_CHECK(dimension >= 1 && dimension <= std::numeric_limits<int>::max());
     SKIPCAST_CHECK(options.links >= 2 && options.links <= kLinksMax);
-    SKIPCAST_CHECK(options.ef_construction >= 1 && options.ef_search >= 1);
+    SKIPCAST_CHECK(beam_fits(options.ef_construction) && beam_fits(options.ef_search));
     faiss_.hnsw.efConstruction = options.ef_construction;
     faiss_.hnsw.efSearch = options.ef_search;
   }
@@ -225,7 +228,7 @@ Result<std::unique_ptr<VectorIndex>> load_hnsw_index(std::string_view bytes, int
     return data_loss("the hnsw index ends before its options");
   }
   const bool sane = options.links >= 2 && options.links <= kLinksMax &&
-                    options.ef_construction >= 1 && options.ef_search >= 1;
+                    beam_fits(options.ef_construction) && beam_fits(options.ef_search);
   if (!sane) return data_loss("the hnsw index's options are out of range");
   auto index = std::make_unique<HnswIndex>(dimension, options);
   SKIPCAST_TRY_OK(index->load(packed, reader));

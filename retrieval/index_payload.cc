@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace skipcast::retrieval {
 
 std::string pack_rows(const RowsView& view) {
@@ -18,9 +20,10 @@ std::string pack_rows(const RowsView& view) {
 
 Result<PackedRows> unpack_rows(storage::ByteReader& reader, int64_t dimension, int64_t rows) {
   int64_t rows_there = -1, dimension_there = -1;
+  constexpr int64_t kDimensionMax = std::numeric_limits<int>::max();  // FAISS counts in int
   const bool complete = reader.take(rows_there) && reader.take(dimension_there);
   if (!complete || rows_there != rows || dimension_there != dimension || rows < 0 ||
-      dimension < 1) {
+      dimension < 1 || dimension > kDimensionMax) {
     return data_loss(fmt::format("the index holds {} rows of {} values, not {} of {}", rows_there,
                                  dimension_there, rows, dimension));
   }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kDay = 86400;
 constexpr double kSecondsMax = 3.2e11;  // ten thousand years
+constexpr int64_t kZoneMax = 9999;      // "+0530" without its sign
 
 struct Unit {
   std::string_view name;
@@ -55,7 +56,7 @@ Result<int64_t> parse_zone(std::string_view text) {
   const auto hours = parse_integer(text.substr(0, colon));
   const auto minutes = colon == std::string_view::npos ? std::optional<int64_t>(0)
                                                        : parse_integer(text.substr(colon + 1));
-  if (!hours || !minutes || *hours < 0 || *minutes < 0 || *minutes > 59) {
+  if (!hours || !minutes || *hours < 0 || *hours > kZoneMax || *minutes < 0 || *minutes > 59) {
     return bad_input("the time zone cannot be read");
   }
   const bool compact = colon == std::string_view::npos && *hours >= 100;  // +0530

@@ -14,14 +14,14 @@
 namespace skipcast::storage {
 namespace {
 
-constexpr size_t kBufferBytes = size_t{1} << 18;
+constexpr int64_t kBufferBytesMin = 1 << 12, kBufferBytesMax = 1 << 18;
 
 }  // namespace
 
 struct CsvCells::Stream {
   gzFile file = nullptr;
   int64_t file_bytes = 0;
-  std::vector<char> buffer = std::vector<char>(kBufferBytes);
+  std::vector<char> buffer;
   size_t begin = 0, end = 0;
   bool at_end = false;
 
@@ -42,7 +42,10 @@ Result<std::unique_ptr<CsvCells>> CsvCells::open(const std::string& path, char s
     return io_error(
         fmt::format("{}: cannot be opened ({}); check its rights", path, std::strerror(errno)));
   }
-  gzbuffer(stream->file, kBufferBytes);
+  // Hundreds of small files may be open at once: none takes more than it has use for.
+  stream->buffer.resize(static_cast<size_t>(
+      std::clamp(stream->file_bytes, kBufferBytesMin, kBufferBytesMax)));
+  gzbuffer(stream->file, static_cast<unsigned>(stream->buffer.size()));
   std::unique_ptr<CsvCells> cells(new CsvCells(path, separator, std::move(stream)));
   SKIPCAST_TRY_OK(cells->refill());
   Stream& first = *cells->stream_;
@@ -59,9 +62,10 @@ Status CsvCells::refill() {
   Stream& stream = *stream_;
   stream.begin = stream.end = 0;
   if (stream.at_end) return {};
-  const int count = gzread(stream.file, stream.buffer.data(), kBufferBytes);
+  const auto wanted = static_cast<unsigned>(stream.buffer.size());
+  const int count = gzread(stream.file, stream.buffer.data(), wanted);
   if (count > 0) stream.end = static_cast<size_t>(count);
-  if (count == static_cast<int>(kBufferBytes)) return {};
+  if (count == static_cast<int>(wanted)) return {};
   stream.at_end = count <= 0;
   int code = Z_OK;
   const char* text = gzerror(stream.file, &code);

@@ -24,6 +24,11 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+// The separator in a sentence.
+std::string named(char separator) {
+  return separator == '\t' ? "a tab" : shown(std::string_view(&separator, 1));
+}
+
 // strptime() with a pattern from the recipe; the whole text must fit.
 Result<int64_t> parse_with_format(const std::string& text, const std::string& format) {
   std::tm parts{};
@@ -99,10 +104,10 @@ Result<size_t> CsvTable::column(std::string_view name) const {
     const size_t listed = std::min<size_t>(columns_.size(), 20);
     return bad_input(fmt::format(
         "{}, line 1: there is no column {}; the columns are {}{} (is the "
-        "separator really '{}'?)",
+        "separator really {}?)",
         path(), shown(name),
         printable(fmt::format("{}", fmt::join(columns_.begin(), columns_.begin() + listed, ", "))),
-        columns_.size() > listed ? ", ..." : "", separator_));
+        columns_.size() > listed ? ", ..." : "", named(separator_)));
   }
   if (std::find(found + 1, columns_.end(), name) != columns_.end()) {
     return bad_input(
@@ -159,8 +164,8 @@ Status CsvTable::load_time() {
   if (row_.size() != columns_.size()) {
     return bad_input(
         fmt::format("{}, line {}: {} cells where the first line has {}; complete the "
-                    "line or put quotes around texts with '{}'",
-                    path(), line_, row_.size(), columns_.size(), separator_));
+                    "line or put quotes around texts with {}",
+                    path(), line_, row_.size(), columns_.size(), named(separator_)));
   }
   if (time_columns_.empty()) {
     time_s_ = axis_.time_at(rows_++);

@@ -69,8 +69,9 @@ class ObjectReader {
       return;
     }
     for (const auto& [key, value] : object.items()) {
-      const bool known = std::any_of(keys.begin(), keys.end(),
-                                     [&](const char* allowed) { return key == allowed; });
+      const bool known = std::any_of(keys.begin(), keys.end(), [&name = key](const char* allowed) {
+        return name == allowed;
+      });
       if (!known) fail(fmt::format("has an unknown key '{}'", key));
     }
   }
