@@ -13,6 +13,7 @@
 #include "storage/recipe.h"
 #include "tests/storage/foreign_files.h"
 #include "tests/storage/netcdf_writer.h"
+#include "tests/support/mutate.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
@@ -22,72 +23,6 @@ namespace {
 int64_t setting(const char* name, int64_t otherwise) {
   const char* text = std::getenv(name);
   return text ? std::atoll(text) : otherwise;
-}
-
-// SplitMix64: the sequence is a pure function of the seed.
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : state_(seed) {}
-  size_t below(size_t limit) {
-    state_ += 0x9E3779B97F4A7C15U;
-    uint64_t x = state_;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
-    return static_cast<size_t>((x ^ (x >> 31)) % limit);
-  }
-
- private:
-  uint64_t state_;
-};
-
-// One to four edits: flipped bits, cuts, repeats, inserted tokens that parsers stumble over.
-std::string mutate(std::string bytes, Dice& dice) {
-  static const std::vector<std::string> kTokens = {"\"",
-                                                   ",",
-                                                   "\n",
-                                                   "\r",
-                                                   "{",
-                                                   "}",
-                                                   "[",
-                                                   "]",
-                                                   "(",
-                                                   ")",
-                                                   "-1",
-                                                   "1e999",
-                                                   "nan",
-                                                   "0",
-                                                   ":",
-                                                   ";",
-                                                   "99999999999999999999",
-                                                   "-9223372036854775808",
-                                                   std::string(1, '\0'),
-                                                   "\xFF",
-                                                   "2016-02-30",
-                                                   "'descr': '|O'",
-                                                   "True",
-                                                   "{place}",
-                                                   " since "};
-  for (size_t edits = 1 + dice.below(4); edits > 0 && !bytes.empty(); --edits) {
-    const size_t at = dice.below(bytes.size());
-    switch (dice.below(5)) {
-      case 0:
-        bytes[at] = static_cast<char>(bytes[at] ^ (1 << dice.below(8)));
-        break;
-      case 1:
-        bytes.erase(at, 1 + dice.below(8));
-        break;
-      case 2:
-        bytes.insert(at, kTokens[dice.below(kTokens.size())]);
-        break;
-      case 3:
-        bytes.insert(at, bytes.substr(at, dice.below(40)));
-        break;
-      default:
-        if (dice.below(4) == 0) bytes.resize(at);
-        bytes += bytes.substr(0, dice.below(20));
-    }
-  }
-  return bytes;
 }
 
 void check_sentence(const Status& status, const std::string& file) {
