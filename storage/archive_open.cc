@@ -1,7 +1,6 @@
 #include "storage/archive_open.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -38,11 +37,6 @@ Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path,
   return RowDatabase::open(database_path(path), options);
 }
 
-// What a process that died left of files it was about to rename.
-void remove_left_files(const std::string& archive) {
-  for (const std::string& path : left_temporaries(archive)) ::unlink(path.c_str());
-}
-
 Result<OpenArchive> open_once(const std::string& path, OpenMode mode) {
   using Access = RowDatabaseOptions::Access;
   const bool writes = mode == OpenMode::kReadWrite;
@@ -56,7 +50,7 @@ Result<OpenArchive> open_once(const std::string& path, OpenMode mode) {
     SKIPCAST_TRY(acknowledged, read_head(path, config.store_id));
     SKIPCAST_TRY(HeadFile file, HeadFile::open(path, config.store_id));
     head.emplace(std::move(file));
-    remove_left_files(path);
+    for (const char* name : {kConfigFile, kConfigCopyFile}) remove_orphans(path + "/" + name);
   }
   auto series = walk_blocks(**rows, config.schema, config.store_id, {acknowledged, !writes});
   if (!series.ok()) return in_archive(path, series.status());

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -22,19 +23,16 @@ std::string folder_of(const std::string& path) {
 }
 
 // open() that goes on after a signal.
-int open_file(const char* path, int flags, mode_t mode = 0) {
-  int descriptor = ::open(path, flags | O_CLOEXEC, mode);
-  while (descriptor < 0 && errno == EINTR) descriptor = ::open(path, flags | O_CLOEXEC, mode);
+int open_descriptor(const std::string& path, int flags, mode_t mode = 0) {
+  int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  while (descriptor < 0 && errno == EINTR) {
+    descriptor = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  }
   return descriptor;
 }
 
-Status write_and_sync(const std::string& path, std::string_view bytes) {
-  FileHandle file(open_file(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  if (!file.is_open()) return system_error("create", path, errno);
-  SKIPCAST_TRY_OK(write_at(file, path, 0, bytes));
-  if (sync_file(file.get()) != 0) return system_error("sync", path, errno);
-  if (!file.close()) return system_error("close", path, errno);
-  return Status();
+std::string temporary_of(const std::string& path, int64_t process) {
+  return fmt::format("{}.{}.tmp", path, process);
 }
 
 }  // namespace
@@ -85,22 +83,6 @@ bool process_is_alive(int64_t process) {
   return ::kill(static_cast<pid_t>(process), 0) == 0 || errno == EPERM;
 }
 
-// "CONFIG.json.1234.tmp": 1234 is the process that was writing it.
-std::vector<std::string> left_temporaries(const std::string& folder) {
-  std::vector<std::string> left;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::filesystem::path name = entry.path().filename();
-    const std::string process = name.stem().extension();
-    const bool numbered = process.size() > 1 && process.size() < 12 &&
-                          process.find_first_not_of("0123456789", 1) == std::string::npos;
-    if (name.extension() != ".tmp" || !numbered) continue;
-    if (!process_is_alive(std::stoll(process.substr(1)))) left.push_back(entry.path());
-  }
-  std::sort(left.begin(), left.end());
-  return left;
-}
-
 Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
                 std::string_view bytes) {
   while (!bytes.empty()) {
@@ -114,47 +96,102 @@ Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
 }
 
 Status sync_folder(const std::string& path) {
-  FileHandle folder(open_file(path.c_str(), O_RDONLY | O_DIRECTORY));
+  FileHandle folder(open_descriptor(path, O_RDONLY | O_DIRECTORY));
   if (!folder.is_open()) return system_error("open", path, errno);
   if (sync_file(folder.get()) != 0) return system_error("sync", path, errno);
   return Status();
 }
 
-Status write_file_durably(const std::string& path, std::string_view bytes) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  if (Status status = write_and_sync(temporary, bytes); !status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const Status status = system_error("rename to", path, errno);
-    ::unlink(temporary.c_str());
-    return status;
-  }
-  return sync_folder(folder_of(path));
+DurableFile::DurableFile(std::string path, std::string temporary, FileHandle file)
+    : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+
+DurableFile::DurableFile(DurableFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)) {}
+
+DurableFile::~DurableFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-Result<std::string> read_file(const std::string& path, int64_t bytes_max) {
-  FileHandle file(open_file(path.c_str(), O_RDONLY));
-  if (!file.is_open()) return system_error("open", path, errno);
+Result<DurableFile> DurableFile::create(const std::string& path) {
+  std::string temporary = temporary_of(path, ::getpid());
+  FileHandle file(open_descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  if (!file.is_open()) return system_error("create", temporary, errno);
+  return DurableFile(path, std::move(temporary), std::move(file));
+}
+
+Status DurableFile::write(int64_t offset, std::string_view bytes) {
+  return write_at(file_, temporary_, offset, bytes);
+}
+
+Status DurableFile::sync() {
+  if (sync_file(file_.get()) != 0) return system_error("sync", temporary_, errno);
+  return Status();
+}
+
+Status DurableFile::commit() {
+  SKIPCAST_TRY_OK(sync());
+  if (!file_.close()) return system_error("close", temporary_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return system_error("rename to", path_, errno);
+  }
+  temporary_.clear();
+  return sync_folder(folder_of(path_));
+}
+
+void remove_orphans(const std::string& path) {
+  const std::string prefix = std::filesystem::path(path).filename().string() + ".";
+  std::error_code error;
+  std::filesystem::directory_iterator it(folder_of(path), error), end;
+  for (; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    int process = 0;
+    if (!name.starts_with(prefix)) continue;
+    const auto [rest, failed] =
+        std::from_chars(name.data() + prefix.size(), name.data() + name.size(), process);
+    if (failed != std::errc() || std::string_view(rest) != ".tmp") continue;
+    if (process > 0 && !process_is_alive(process)) ::unlink(it->path().c_str());
+  }
+}
+
+Status write_file_durably(const std::string& path, std::string_view bytes) {
+  SKIPCAST_TRY(DurableFile file, DurableFile::create(path));
+  SKIPCAST_TRY_OK(file.write(0, bytes));
+  return file.commit();
+}
+
+Result<OpenedFile> open_file(const std::string& path, int64_t bytes_max) {
+  OpenedFile opened{FileHandle(open_descriptor(path, O_RDONLY)), 0};
+  if (!opened.file.is_open()) return system_error("open", path, errno);
   struct stat info;
-  if (::fstat(file.get(), &info) != 0) return system_error("inspect", path, errno);
+  if (::fstat(opened.file.get(), &info) != 0) return system_error("inspect", path, errno);
   if (!S_ISREG(info.st_mode)) return io_error(fmt::format("'{}' is not a file", path));
   if (info.st_size > bytes_max) {
     return data_loss(fmt::format("'{}' has {} bytes, more than the {} it can have", path,
                                  info.st_size, bytes_max));
   }
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
-  size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t got = ::pread(file.get(), bytes.data() + filled, bytes.size() - filled,
-                                static_cast<off_t>(filled));
+  opened.bytes = info.st_size;
+  return opened;
+}
+
+Status read_at(const FileHandle& file, const std::string& path, int64_t offset,
+               std::span<char> out) {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(file.get(), out.data(), out.size(), offset);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error("read", path, errno);
-    if (got == 0) break;  // it shrank while we read
-    filled += static_cast<size_t>(got);
+    if (got == 0) return data_loss(fmt::format("'{}' ends too early", path));
+    out = out.subspan(static_cast<size_t>(got));
+    offset += got;
   }
-  bytes.resize(filled);
+  return Status();
+}
+
+Result<std::string> read_file(const std::string& path, int64_t bytes_max) {
+  SKIPCAST_TRY(const OpenedFile opened, open_file(path, bytes_max));
+  std::string bytes(static_cast<size_t>(opened.bytes), '\0');
+  SKIPCAST_TRY_OK(read_at(opened.file, path, 0, bytes));
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,13 +15,13 @@ namespace skipcast::storage {
 // new one survives power loss once this returns. kNoSpace and kIo leave the old file untouched.
 Status write_file_durably(const std::string& path, std::string_view bytes);
 
+// A file opened for reading, and its size. Errors as read_file().
+struct OpenedFile;
+Result<OpenedFile> open_file(const std::string& path, int64_t bytes_max);
+
 // The whole file. kNotFound when absent, kIo when unreadable, kDataLoss when it is larger than
 // `bytes_max` (nothing of that size is ours).
 Result<std::string> read_file(const std::string& path, int64_t bytes_max);
-
-// The files of the folder that write_file_durably (of any process that is no longer alive) left
-// half-written; sorted.
-std::vector<std::string> left_temporaries(const std::string& folder);
 
 // False when no process has this number (or nobody can).
 bool process_is_alive(int64_t process);
@@ -55,6 +56,38 @@ class FileHandle {
  private:
   int descriptor_;
 };
+
+struct OpenedFile {
+  FileHandle file;
+  int64_t bytes = 0;
+};
+
+// A file written in pieces: beside the target until commit() puts it there. Removes what it wrote
+// when it dies uncommitted, so a failure leaves the old file and nothing else.
+class DurableFile {
+ public:
+  static Result<DurableFile> create(const std::string& path);
+  DurableFile(DurableFile&& other) noexcept;
+  ~DurableFile();
+
+  Status write(int64_t offset, std::string_view bytes);
+  Status sync();  // the bytes survive power loss, though nobody sees them yet
+  Status commit();  // sync(), rename, sync of the folder
+
+ private:
+  DurableFile(std::string path, std::string temporary, FileHandle file);
+
+  std::string path_, temporary_;  // temporary_ empty: nothing to remove
+  FileHandle file_;
+};
+
+// Removes what writers of `path` left behind that died: their temporary files. Writers at work in
+// other processes are left alone.
+void remove_orphans(const std::string& path);
+
+// Fills `out` from `offset`, retrying short reads and EINTR. kDataLoss when the file ends before.
+Status read_at(const FileHandle& file, const std::string& path, int64_t offset,
+               std::span<char> out);
 
 // Writes all bytes at `offset`, retrying short writes and EINTR.
 Status write_at(const FileHandle& file, const std::string& path, int64_t offset,
