@@ -5,32 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "retrieval/fingerprint.h"
-#include "retrieval/future_data.h"
 #include "retrieval/search_planner.h"
 
 namespace skipcast::retrieval {
 namespace {
 
-constexpr int64_t kSpotChecks = 8;           // rows encoded anew after loading
-constexpr double kSpotTolerance = 1e-6;      // of the row's squared length
-constexpr int64_t kHeaderBytesMax = 1 << 16;
 constexpr int64_t kQueryBatch = 256;
-
-// Changes with everything but the encoder and the store that decides which rows there are.
-std::string options_fingerprint(const AnalogIndexOptions& options) {
-  const bool graph = options.kind == "hnsw";
-  return fingerprint_of(fmt::format(
-      "index 1 {} {} {} {} {} {} {}", options.kind, options.spec.context_states,
-      options.spec.future_states, fmt::join(options.targets, ","),
-      graph ? options.hnsw.links : 0, graph ? options.hnsw.ef_construction : 0,
-      graph ? options.hnsw.ef_search : 0));
-}
-
-std::unique_ptr<VectorIndex> make_index(const AnalogIndexOptions& options, int64_t dimension) {
-  if (options.kind == "hnsw") return make_hnsw_index(dimension, options.hnsw);
-  return make_flat_index(dimension);
-}
+constexpr int kCatchUps = 2;  // a store that grows faster than that is searched as it was
 
 Status check_options(const AnalogIndexOptions& options) {
   if (options.kind != "flat" && options.kind != "hnsw") {
@@ -46,46 +27,13 @@ Status check_options(const AnalogIndexOptions& options) {
   return Status();
 }
 
-// A file of this many rows cannot be larger: rows, ids, links on all levels, 10 % to spare.
-int64_t envelope_bytes_max(const AnalogIndexOptions& options, int64_t dimension, int64_t rows) {
-  const int64_t row = 8 + 4 * dimension + 4 + 16 * int64_t{options.hnsw.links};
-  return kHeaderBytesMax + (rows + 1024) * row / 10 * 11;
+
+int64_t bytes_of(const AnalogIndexOptions& options, int64_t dimension, int64_t rows) {
+  if (options.kind == "hnsw") return hnsw_index_bytes(dimension, rows, options.hnsw);
+  return flat_index_bytes(dimension, rows);
 }
 
-bool finite_row(std::span<const float> row) {
-  return std::all_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); });
-}
-
-// All windows of the first `states` states.
-std::vector<int64_t> windows_of(const storage::SeriesStore& store,
-                                const AnalogIndexOptions& options, int64_t states) {
-  return storage::window_origins(store.schema().axis, options.spec, 0, states - 1);
-}
-
-// Encodes a few rows of a loaded index anew: they must be what the index holds. Tells an index
-// of another copy of the archive, or an encoder whose fingerprint forgot something.
-Status spot_check(const VectorIndex& index, const Encoder& encoder) {
-  const int64_t rows = static_cast<int64_t>(index.ids().size());
-  std::vector<int64_t> origins;
-  for (int64_t i = 1; i <= std::min(kSpotChecks, rows); ++i) {
-    origins.push_back(index.ids()[static_cast<size_t>(i * rows / std::min(kSpotChecks, rows) - 1)]);
-  }
-  const size_t width = static_cast<size_t>(encoder.dimension());
-  std::vector<float> values(origins.size() * width);
-  SKIPCAST_TRY_OK(encoder.encode(origins, values));
-  for (size_t i = 0; i < origins.size(); ++i) {
-    const auto row = std::span<const float>(values).subspan(i * width, width);
-    const Interval only{origins[i], origins[i] + 1};
-    if (!finite_row(row)) return data_loss("its rows are not those of this archive");
-    SKIPCAST_TRY(const std::vector<Neighbour> found, index.search_exact(row, 1, {&only, 1}));
-    double length = 0;
-    for (const float value : row) length += double{value} * double{value};
-    if (found.size() != 1 || found[0].distance > kSpotTolerance * (length + 1e-6)) {
-      return data_loss("its rows are not those of this archive");
-    }
-  }
-  return Status();
-}
+std::string in_mib(int64_t bytes) { return fmt::format("{} MiB", (bytes + (1 << 20) - 1) >> 20); }
 
 }  // namespace
 
@@ -94,7 +42,8 @@ AnalogIndex::AnalogIndex(const storage::SeriesStore& store,
     : store_(store),
       encoder_(std::move(encoder)),
       options_(options),
-      index_(make_index(options, encoder_->dimension())) {}
+      source_(store, encoder_, options.spec, options.targets),
+      main_(empty()) {}
 
 Result<std::unique_ptr<AnalogIndex>> AnalogIndex::open(const storage::SeriesStore& store,
                                                        std::shared_ptr<const Encoder> encoder,
@@ -130,127 +79,150 @@ std::vector<std::string> AnalogIndex::notes() const {
 
 int64_t AnalogIndex::rows() const {
   const auto lock = read_lock();
-  return static_cast<int64_t>(index_->ids().size());
+  return static_cast<int64_t>(main_.index->ids().size() + tail_.ids.size());
 }
 
-// What a file of the present state says. REQUIRES: no writer at work.
-EnvelopeHeader AnalogIndex::header() const {
-  return {options_.kind,
-          store_.store_id(),
-          encoder_->fingerprint() + " " + options_fingerprint(options_),
-          through_,
-          static_cast<int64_t>(index_->ids().size()),
-          skipped_,
-          encoder_->dimension()};
+int64_t AnalogIndex::tail_rows() const {
+  const auto lock = read_lock();
+  return static_cast<int64_t>(tail_.ids.size());
 }
 
-Result<std::unique_ptr<VectorIndex>> AnalogIndex::load(const std::string& path,
-                                                       EnvelopeHeader& header) const {
-  const EnvelopeHeader expected = this->header();
-  const int64_t bytes_max = envelope_bytes_max(options_, expected.dimension, store_.size());
-  SKIPCAST_TRY(const Envelope envelope, read_envelope(path, bytes_max));
-  header = envelope.header;
-  if (header.store_id != expected.store_id) return data_loss("it belongs to another archive");
-  if (header.fingerprint != expected.fingerprint || header.kind != expected.kind ||
-      header.dimension != expected.dimension) {
-    return data_loss("it was made by another encoder or with other options");
-  }
-  if (header.through < 0 || header.through > store_.size()) {
-    return data_loss("it covers more than the archive holds");
-  }
-  const std::vector<int64_t> windows = windows_of(store_, options_, header.through);
-  if (header.rows < 0 || header.skipped < 0 ||
-      header.rows + header.skipped != static_cast<int64_t>(windows.size())) {
-    return data_loss("it does not hold the archive's windows");
-  }
-  SKIPCAST_TRY(std::unique_ptr<VectorIndex> index,
-               load_index(header.kind, envelope.payload(), header.dimension, header.rows));
-  const std::span<const int64_t> ids = index->ids();
-  if (!std::includes(windows.begin(), windows.end(), ids.begin(), ids.end())) {
-    return data_loss("it does not hold the archive's windows");
-  }
-  SKIPCAST_TRY_OK(spot_check(*index, *encoder_));
-  return index;
+int64_t AnalogIndex::next_origin(const Built& built) const {
+  return built.through - options_.spec.future_states;
 }
 
-void AnalogIndex::restore() {
-  if (options_.path.empty()) return;
-  for (const std::string& path : {options_.path, previous_envelope(options_.path)}) {
-    EnvelopeHeader header;
-    Result<std::unique_ptr<VectorIndex>> loaded = load(path, header);
-    if (!loaded.ok() && loaded.status().code() == Code::kNotFound) continue;
-    if (!loaded.ok()) {
-      note(fmt::format("index file {} is not used: {}", path, loaded.status().message()));
-      continue;
-    }
-    note(fmt::format("index file {}: {} windows loaded", path, header.rows));
-    index_ = std::move(loaded).value();
-    through_ = header.through;
-    skipped_ = header.skipped;
-    saved_ = path == options_.path;
-    return;
-  }
-  note("the index is built from the archive");
+AnalogIndex::Built AnalogIndex::empty() const {
+  Built built;
+  built.index = options_.kind == "hnsw" ? make_hnsw_index(encoder_->dimension(), options_.hnsw)
+                                        : make_flat_index(encoder_->dimension());
+  return built;
 }
 
-void AnalogIndex::save() {
-  if (options_.path.empty() || saved_) return;
-  Status status;
-  {
-    const auto lock = read_lock();
-    const EnvelopeHeader now = header();
-    const Result<std::string> payload = index_->serialize();
-    status = payload.ok() ? write_envelope(options_.path, now, *payload) : payload.status();
+// Room for `windows` more rows, within the memory there is.
+Status AnalogIndex::make_room(Built& built, int64_t windows) const {
+  const int64_t rows = static_cast<int64_t>(built.index->ids().size());
+  if (rows + windows <= built.reserved) return Status();
+  const int64_t wanted = rows == 0 ? windows : std::max(rows + windows, rows + rows / 8);
+  const int64_t width = encoder_->dimension();
+  int64_t need = bytes_of(options_, width, wanted) + options_.batch * width * 8;
+  if (rows > 0) need += flat_index_bytes(width, rows);  // what is there is moved
+  if (&built != &main_) need += bytes_of(options_, width, main_.reserved);
+  if (options_.memory_bytes > 0 && need > options_.memory_bytes) {
+    return usage(fmt::format(
+        "the {} index of {} windows of {} values needs {}, but may take {}: allow it more "
+        "(--memory), give the embedding fewer components, or {}",
+        options_.kind, rows + windows, width, in_mib(need), in_mib(options_.memory_bytes),
+        options_.kind == "flat" ? "index fewer windows" : "take the kind flat, which is smaller"));
   }
-  saved_ = status.ok();
-  if (!saved_) {
-    note(fmt::format("the index file could not be written and is kept in memory only: {}",
-                     status.message()));
-  }
-}
-
-Status AnalogIndex::add_windows(std::span<const int64_t> origins) {
-  const size_t width = static_cast<size_t>(encoder_->dimension());
-  std::vector<float> values(origins.size() * width);
-  SKIPCAST_TRY_OK(encoder_->encode(origins, values));
-  SKIPCAST_TRY(const std::vector<bool> futures,
-               futures_with_data(store_, options_.spec, options_.targets, origins));
-  std::vector<int64_t> ids;
-  for (size_t i = 0; i < origins.size(); ++i) {
-    const auto row = std::span<const float>(values).subspan(i * width, width);
-    if (!futures[i] || !finite_row(row)) continue;
-    std::copy(row.begin(), row.end(), values.begin() + static_cast<int64_t>(ids.size() * width));
-    ids.push_back(origins[i]);
-  }
-  values.resize(ids.size() * width);
-  const auto lock = write_lock();
-  SKIPCAST_TRY_OK(index_->add(ids, values));
-  skipped_ += static_cast<int64_t>(origins.size() - ids.size());
-  through_ = origins.back() + options_.spec.future_states + 1;
+  built.reserved = wanted;
+  built.index->reserve(wanted);
   return Status();
+}
+
+// REQUIRES: follow_mutex_ is held.
+Status AnalogIndex::add_windows(Built& built, std::span<const int64_t> origins) {
+  SKIPCAST_TRY(const WindowRows rows, source_.rows(origins));
+  std::unique_lock<std::shared_mutex> lock;
+  if (&built == &main_) lock = write_lock();
+  SKIPCAST_TRY_OK(built.index->add(rows.ids, rows.vectors));
+  built.skipped += static_cast<int64_t>(origins.size() - rows.ids.size());
+  built.through = origins.back() + options_.spec.future_states + 1;
+  if (&built == &main_) tail_.drop_before(next_origin(main_));
+  return Status();
+}
+
+Status AnalogIndex::add_all(Built& built, const Progress& progress) {
+  const std::vector<int64_t> origins = source_.origins(next_origin(built), built.seen.states);
+  if (origins.empty()) return Status();
+  {
+    std::unique_lock<std::shared_mutex> lock;
+    if (&built == &main_) lock = write_lock();
+    SKIPCAST_TRY_OK(make_room(built, static_cast<int64_t>(origins.size())));
+  }
+  for (size_t done = 0; done < origins.size();) {
+    const size_t count = std::min(static_cast<size_t>(options_.batch), origins.size() - done);
+    SKIPCAST_TRY_OK(add_windows(built, std::span(origins).subspan(done, count)));
+    saved_ = false;
+    done += count;
+    const double fraction = static_cast<double>(done) / static_cast<double>(origins.size());
+    if (!tell(progress, {fraction, "index", fmt::format("{} windows", done)})) {
+      return Status(Code::kInterrupted, "stopped while indexing; run again to go on");
+    }
+  }
+  return Status();
+}
+
+// Puts an index built aside into the place of the old one.
+void AnalogIndex::replace(Built& built) {
+  const auto lock = write_lock();
+  std::swap(main_, built);
+  tail_.drop_before(next_origin(main_));
+  erased_ = source_.erased_since(main_.seen.block);
 }
 
 Status AnalogIndex::follow(const Progress& progress) {
   const std::lock_guard following(follow_mutex_);
-  const int64_t size = store_.size();
-  std::vector<int64_t> origins = windows_of(store_, options_, size);
-  const int64_t next = through_ - options_.spec.future_states;  // first origin not covered yet
-  origins.erase(origins.begin(), std::lower_bound(origins.begin(), origins.end(), next));
+  const storage::Receipt now = store_.last();
+  const bool stale = touches(source_.erased_since(main_.seen.block), next_origin(main_));
   Status status;
-  size_t done = 0;
-  while (status.ok() && done < origins.size()) {
-    const size_t count = std::min(static_cast<size_t>(options_.batch), origins.size() - done);
-    status = add_windows(std::span(origins).subspan(done, count));
-    if (!status.ok()) break;
-    done += count;
-    const double fraction = static_cast<double>(done) / static_cast<double>(origins.size());
-    if (!tell(progress, {fraction, "index", fmt::format("{} windows", done)})) {
-      status = Status(Code::kInterrupted, "stopped while indexing; run again to go on");
+  if (stale) {
+    note(fmt::format("states were erased since the index was built (block {} of {}): it is built "
+                     "anew from the archive", main_.seen.block, now.block));
+    Built fresh = empty();
+    fresh.seen = now;
+    status = add_all(fresh, progress);
+    if (status.ok()) replace(fresh);
+  } else {
+    {
+      const auto lock = write_lock();
+      main_.seen = now;
+      erased_ = source_.erased_since(now.block);
     }
+    status = add_all(main_, progress);
   }
-  if (done > 0) saved_ = false;
   save();
   return status;
+}
+
+// REQUIRES: tail_mutex_ is not held, nor mutex_. The tail then reaches what the store holds.
+Status AnalogIndex::catch_up() const {
+  const std::lock_guard catching(tail_mutex_);
+  const storage::Receipt now = store_.last();
+  int64_t from = 0;
+  bool afresh = false;  // an erasure touched the tail's windows: they are made anew
+  {
+    const auto lock = read_lock();
+    if (tail_seen_ == now) return Status();
+    afresh = !source_.erased_since(tail_seen_.block).empty();
+    from = next_origin(main_);
+    if (!afresh) from = std::max(from, tail_seen_.states - options_.spec.future_states);
+  }
+  const std::vector<int64_t> origins = source_.origins(from, now.states);
+  WindowRows fresh;
+  for (size_t done = 0; done < origins.size();) {
+    const size_t count = std::min(static_cast<size_t>(options_.batch), origins.size() - done);
+    SKIPCAST_TRY(const WindowRows rows, source_.rows(std::span(origins).subspan(done, count)));
+    fresh.append(rows);
+    done += count;
+  }
+  const auto lock = write_lock();
+  if (afresh) tail_ = WindowRows();
+  tail_.append(fresh);
+  tail_.drop_before(next_origin(main_));
+  tail_seen_ = now;
+  erased_ = source_.erased_since(main_.seen.block);
+  return Status();
+}
+
+// A lock under which index and tail hold every window of the store.
+Result<std::shared_lock<std::shared_mutex>> AnalogIndex::caught_up() const {
+  for (int attempt = 0;; ++attempt) {
+    {
+      auto lock = read_lock();
+      if (tail_seen_ == store_.last() || attempt == kCatchUps) return lock;
+    }
+    SKIPCAST_TRY_OK(catch_up());
+  }
 }
 
 Result<std::vector<float>> AnalogIndex::encode_queries(std::span<const int64_t> origins) const {
@@ -277,12 +249,8 @@ Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t q
   if (guard.spec != options_.spec) return usage("the guard is for windows of another shape");
   if (options.k < 1) return usage(fmt::format("{} analogs: ask for at least 1", options.k));
   if (options.separation < 1) return usage("a separation of analogs is at least 1 state");
-  const auto lock = read_lock();
-  const std::span<const int64_t> ids = index_->ids();
-  const int64_t first = ids.empty() ? 0 : ids.front(), last = ids.empty() ? 0 : ids.back() + 1;
-  const std::vector<Interval> allowed = usable_intervals(guard, query_origin, first, last);
-  const PlannedQuery planned{query, allowed, 2 * options_.spec.span()};
-  SKIPCAST_TRY(AnalogResult result, plan_search(*index_, options_.hnsw, planned, options));
+  SKIPCAST_TRY(const std::shared_lock<std::shared_mutex> lock, caught_up());
+  SKIPCAST_TRY(AnalogResult result, search_locked(query, query_origin, guard, options));
   for (const Neighbour& analog : result.analogs) {
     SKIPCAST_CHECK(usable(guard, query_origin, analog.origin));
   }
@@ -297,11 +265,37 @@ Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t q
   return result;
 }
 
+// REQUIRES: mutex_ is held.
+Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, int64_t query_origin,
+                                                const Guard& guard,
+                                                const SearchOptions& options) const {
+  const std::span<const int64_t> ids = main_.index->ids();
+  const int64_t next = next_origin(main_);
+  const int64_t end = tail_.ids.empty() ? next : tail_.ids.back() + 1;
+  SKIPCAST_CHECK(ids.empty() || ids.back() < next);
+  SKIPCAST_CHECK(tail_.ids.empty() || tail_.ids.front() >= next);
+  const std::vector<Interval> usable = usable_intervals(guard, query_origin, 0, end);
+  const std::vector<Interval> indexed = clipped(usable, 0, next);
+  const std::vector<Interval> allowed = without(indexed, erased_);
+  const std::vector<Interval> allowed_tail = clipped(usable, next, end);
+  const PlannedQuery planned{query, allowed, 2 * options_.spec.span(), allowed_tail};
+  SKIPCAST_TRY(AnalogResult result,
+               plan_search({*main_.index, tail_.view(encoder_->dimension())}, options_.hnsw,
+                           planned, options));
+  result.plan.tail = static_cast<int64_t>(tail_.ids.size());
+  if (!erased_.empty()) {
+    result.plan.erased =
+        total_length(rows_within(ids, indexed)) - total_length(rows_within(ids, allowed));
+  }
+  return result;
+}
+
 Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64_t> query_origins,
                                                            const Guard& guard,
                                                            const SearchOptions& options) const {
   const size_t width = static_cast<size_t>(encoder_->dimension());
   std::vector<AnalogResult> results(query_origins.size());
+  SKIPCAST_TRY_OK(caught_up().status());
   for (size_t begin = 0; begin < query_origins.size(); begin += kQueryBatch) {
     const std::span<const int64_t> batch = query_origins.subspan(
         begin, std::min<size_t>(kQueryBatch, query_origins.size() - begin));

@@ -4,7 +4,12 @@
 // which have appeared since, and the search planner of DESIGN decision 6: approximate search
 // where the guard allows most rows, a wider beam where it allows some, an exact scan of the
 // allowed rows where it allows few; k asked is k returned, or an error says why. The file is a
-// cache: deleting it is always safe, a damaged or foreign one is rebuilt and says so.
+// cache: deleting it is always safe, a damaged or foreign one, or one of another history of the
+// archive, is rebuilt and says so.
+// States appended since the last follow() are found at once: the first search that sees the store
+// has grown encodes their windows into a tail in memory, which is scanned exactly beside the index
+// until follow() moves it there. Windows that an erasure touched are left out at once and come
+// back, with what is left of them, when follow() builds the index anew.
 // Left out are windows whose context holds no data (their embedding is not finite) and windows
 // whose whole future is missing; a future with some gaps is still an analog.
 // Bits: with kind "flat" results depend on the archive alone: not on threads, batches, or whether
@@ -24,6 +29,7 @@
 #include "retrieval/guard.h"
 #include "retrieval/index_envelope.h"
 #include "retrieval/vector_index.h"
+#include "retrieval/window_rows.h"
 #include "storage/progress.h"
 
 namespace skipcast::retrieval {
@@ -34,6 +40,7 @@ struct AnalogIndexOptions {
   HnswOptions hnsw;
   std::string path;                  // envelope file; empty = memory only
   int64_t batch = 1024;              // windows encoded at once
+  int64_t memory_bytes = 0;          // bound on the index while it is built; 0 = none
   std::vector<int32_t> targets;      // store variables of which a future must show some value;
                                      // empty = all
 };
@@ -48,7 +55,9 @@ struct SearchOptions {
 struct SearchPlan {
   std::string method;       // "ann", "ann-wide", "exact"
   int64_t allowed = 0;      // rows the guard allows
-  int64_t rows = 0;
+  int64_t rows = 0;         // of the index and the tail
+  int64_t tail = 0;         // of them in the tail
+  int64_t erased = 0;       // rows left out because an erasure touched their window
 };
 
 struct AnalogResult {
@@ -58,9 +67,10 @@ struct AnalogResult {
 
 class AnalogIndex {
  public:
-  // Loads the envelope when it fits (checksums, store id, encoder fingerprint, rows, and a few
-  // windows encoded anew), else the one before it, else starts empty; then runs follow().
-  // notes() says what happened. kUsage for an unknown kind. Store must outlive it.
+  // Loads the envelope when it fits (checksums, store id, history of the archive, encoder
+  // fingerprint, rows, and a few windows encoded anew), else the one before it, else starts empty;
+  // then runs follow(). notes() says what happened. kUsage for an unknown kind, or an index that
+  // memory_bytes cannot hold. Store must outlive it.
   static Result<std::unique_ptr<AnalogIndex>> open(const storage::SeriesStore& store,
                                                    std::shared_ptr<const Encoder> encoder,
                                                    const AnalogIndexOptions& options,
@@ -68,7 +78,8 @@ class AnalogIndex {
   // Encodes and adds every window complete by the store's current size, then writes the envelope
   // unless it holds all of them already. A file that cannot be written is a note, not a failure.
   // Failures of the encoder or store are returned; what was added stays, and the next call goes
-  // on from there. kInterrupted when `progress` says stop (what was added is saved).
+  // on from there. kInterrupted when `progress` says stop (what was added is saved). When states
+  // were erased since, the index is built anew beside the old one, which serves until it is done.
   Status follow(const Progress& progress = {});
 
   // Analogs for the window with this origin (its embedding is made by the encoder). kNotFound
@@ -85,7 +96,9 @@ class AnalogIndex {
   Result<AnalogResult> search(std::span<const float> query, int64_t query_origin,
                               const Guard& guard, const SearchOptions& options) const;
 
+  // Windows in the index and the tail, as of the last search or follow(); of them in the tail.
   int64_t rows() const;
+  int64_t tail_rows() const;
   const Encoder& encoder() const { return *encoder_; }
   std::vector<std::string> notes() const;
 
@@ -93,12 +106,30 @@ class AnalogIndex {
   AnalogIndex(const storage::SeriesStore& store, std::shared_ptr<const Encoder> encoder,
               const AnalogIndexOptions& options);
 
-  EnvelopeHeader header() const;
+  // An index and what it covers.
+  struct Built {
+    std::unique_ptr<VectorIndex> index;
+    int64_t reserved = 0;   // rows that there is room for
+    int64_t through = 0;    // states of the store covered
+    int64_t skipped = 0;    // windows left out
+    storage::Receipt seen;  // the archive its rows were made from
+  };
+
+  Built empty() const;
+  int64_t next_origin(const Built& built) const;
+  EnvelopeHeader header(const Built& built) const;
   void restore();
-  Result<std::unique_ptr<VectorIndex>> load(const std::string& path, EnvelopeHeader& header) const;
+  Result<Built> load(const std::string& path) const;
   void save();
   void note(std::string text);
-  Status add_windows(std::span<const int64_t> origins);
+  Status add_windows(Built& built, std::span<const int64_t> origins);
+  Status add_all(Built& built, const Progress& progress);
+  void replace(Built& built);
+  Status make_room(Built& built, int64_t windows) const;
+  Status catch_up() const;
+  Result<std::shared_lock<std::shared_mutex>> caught_up() const;
+  Result<AnalogResult> search_locked(std::span<const float> query, int64_t query_origin,
+                                     const Guard& guard, const SearchOptions& options) const;
   Result<std::vector<float>> encode_queries(std::span<const int64_t> origins) const;
   std::shared_lock<std::shared_mutex> read_lock() const;
   std::unique_lock<std::shared_mutex> write_lock() const;
@@ -107,14 +138,17 @@ class AnalogIndex {
   const storage::SeriesStore& store_;
   std::shared_ptr<const Encoder> encoder_;
   AnalogIndexOptions options_;
+  WindowSource source_;
   mutable std::mutex turnstile_;  // held by a writer waiting for mutex_, so that readers let it in
   std::mutex follow_mutex_;       // held by the one follow() at work
   bool saved_ = false;            // guarded by follow_mutex_: the file holds what the index holds
+  mutable std::mutex tail_mutex_;  // held by the one search that extends the tail
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;
-  std::unique_ptr<VectorIndex> index_;
-  int64_t through_ = 0;  // states of the store covered
-  int64_t skipped_ = 0;  // windows left out
+  Built main_;                              // changed by follow() only
+  mutable WindowRows tail_;                 // from next_origin(main_) on
+  mutable storage::Receipt tail_seen_;      // the archive that the tail has reached
+  mutable std::vector<Interval> erased_;    // origins in main_ that an erasure touched since
   std::vector<std::string> notes_;
 };
 

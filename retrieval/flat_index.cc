@@ -35,14 +35,19 @@ class FlatIndex final : public VectorIndex {
     return scan_rows(view(), query, k, rows_within(ids_, allowed));
   }
 
-  Result<std::string> serialize() const override { return pack_rows(view()); }
+  Status write(const ByteSink& sink) const override { return put_rows(sink, view()); }
 
-  // Takes over rows instead of copying them; for an index still empty.
-  Status take(PackedRows packed) {
-    SKIPCAST_TRY_OK(check_added(view(), packed.ids, packed.vectors));
-    ids_ = std::move(packed.ids);
-    vectors_ = std::move(packed.vectors);
-    return Status();
+  void reserve(int64_t rows) override {
+    ids_.reserve(static_cast<size_t>(rows));
+    vectors_.reserve(static_cast<size_t>(rows * dimension_));
+  }
+
+  // The inverse of write(), for an index still empty.
+  Status read(ByteSource& source, int64_t rows) {
+    SKIPCAST_TRY_OK(take_ids(source, {rows, dimension_}, ids_));
+    SKIPCAST_TRY_OK(take_array(source, rows * dimension_, vectors_));
+    if (source.remaining() != 0) return data_loss("the flat index holds bytes beyond its rows");
+    return check_vectors(vectors_);
   }
 
  private:
@@ -55,17 +60,16 @@ class FlatIndex final : public VectorIndex {
 
 }  // namespace
 
+int64_t flat_index_bytes(int64_t dimension, int64_t rows) { return rows * (8 + 4 * dimension); }
+
 std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension) {
   return std::make_unique<FlatIndex>(dimension);
 }
 
-Result<std::unique_ptr<VectorIndex>> load_flat_index(std::string_view bytes, int64_t dimension,
-                                                     int64_t rows) {
-  storage::ByteReader reader(bytes);
-  SKIPCAST_TRY(PackedRows packed, unpack_rows(reader, dimension, rows));
-  if (reader.remaining() != 0) return data_loss("the flat index holds bytes beyond its rows");
-  auto index = std::make_unique<FlatIndex>(dimension);
-  SKIPCAST_TRY_OK(index->take(std::move(packed)));
+Result<std::unique_ptr<VectorIndex>> load_flat_index(ByteSource& source, const RowCounts& wanted) {
+  if (wanted.dimension < 1) return data_loss("an index of vectors without values");
+  auto index = std::make_unique<FlatIndex>(wanted.dimension);
+  SKIPCAST_TRY_OK(index->read(source, wanted.rows));
   return std::unique_ptr<VectorIndex>(std::move(index));
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "retrieval/intervals.h"
 #include "storage/window.h"
 
 namespace skipcast::retrieval {
@@ -24,7 +25,6 @@ bool usable(const Guard& guard, int64_t query, int64_t candidate);
 
 // The usable origins as half-open, increasing, disjoint intervals within [first, last).
 // Equal to testing usable() one by one (a test proves it).
-struct Interval { int64_t begin, end; };
 std::vector<Interval> usable_intervals(const Guard& guard, int64_t query, int64_t first,
                                        int64_t last);
 

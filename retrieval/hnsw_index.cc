@@ -91,27 +91,34 @@ class HnswIndex final : public VectorIndex {
 
   // After the rows: links, entry point, top level (int32), levels[rows], count of links (int64),
   // links[count].
-  Result<std::string> serialize() const override {
+  Status write(const ByteSink& sink) const override {
     const faiss::HNSW& graph = faiss_.hnsw;
-    std::string out = pack_rows(view());
-    storage::put(out, options_.links);
-    storage::put(out, options_.ef_construction);
-    storage::put(out, options_.ef_search);
-    storage::put(out, static_cast<int32_t>(graph.entry_point));
-    storage::put(out, static_cast<int32_t>(graph.max_level));
-    put_array(out, std::span<const int>(graph.levels));
-    storage::put(out, static_cast<int64_t>(graph.neighbors.size()));
-    put_array(out, std::span<const faiss::HNSW::storage_idx_t>(graph.neighbors));
-    return out;
+    SKIPCAST_TRY_OK(put_rows(sink, view()));
+    for (const int32_t number : {options_.links, options_.ef_construction, options_.ef_search,
+                                 static_cast<int32_t>(graph.entry_point),
+                                 static_cast<int32_t>(graph.max_level)}) {
+      SKIPCAST_TRY_OK(put(sink, number));
+    }
+    SKIPCAST_TRY_OK(put_array(sink, std::span<const int>(graph.levels)));
+    SKIPCAST_TRY_OK(put(sink, static_cast<int64_t>(graph.neighbors.size())));
+    return put_array(sink, std::span<const faiss::HNSW::storage_idx_t>(graph.neighbors));
   }
 
-  // The inverse of serialize() after the options, for an index still empty.
-  Status load(const PackedRows& packed, storage::ByteReader& reader);
+  void reserve(int64_t rows) override {
+    const size_t count = static_cast<size_t>(rows);
+    ids_.reserve(count);
+    storage().codes.reserve(count * storage().code_size);
+    faiss_.hnsw.levels.reserve(count);
+    faiss_.hnsw.offsets.reserve(count + 1);
+    faiss_.hnsw.neighbors.reserve(count * static_cast<size_t>(2 * options_.links) / 32 * 33);
+  }
+
+  // The inverse of write() after ids, vectors and options, for an index still empty.
+  Status read_graph(ByteSource& source, std::vector<int64_t> ids, std::vector<uint8_t> vectors);
 
  private:
-  RowsView view() const {
-    return {ids_, static_cast<const faiss::IndexFlat*>(faiss_.storage)->get_xb(), dimension()};
-  }
+  faiss::IndexFlat& storage() const { return *static_cast<faiss::IndexFlat*>(faiss_.storage); }
+  RowsView view() const { return {ids_, storage().get_xb(), dimension()}; }
 
   std::vector<Neighbour> walk(const float* query, int64_t k, std::span<const Interval> rows,
                               int64_t beam) const {
@@ -175,17 +182,17 @@ Status check_graph(const faiss::HNSW& graph, int64_t rows) {
   return Status();
 }
 
-Status HnswIndex::load(const PackedRows& packed, storage::ByteReader& reader) {
+Status HnswIndex::read_graph(ByteSource& source, std::vector<int64_t> ids,
+                             std::vector<uint8_t> vectors) {
   faiss::HNSW& graph = faiss_.hnsw;
-  const int64_t rows = static_cast<int64_t>(packed.ids.size());
+  const int64_t rows = static_cast<int64_t>(ids.size());
   int32_t entry_point = -1, max_level = -1;
   int64_t links = -1;
-  if (!reader.take(entry_point) || !reader.take(max_level)) {
-    return data_loss("the hnsw index ends before its graph");
-  }
-  SKIPCAST_TRY_OK(take_array(reader, rows, graph.levels));
-  if (!reader.take(links)) return data_loss("the hnsw index ends before its links");
-  SKIPCAST_TRY_OK(take_array(reader, links, graph.neighbors));
+  SKIPCAST_TRY_OK(take(source, entry_point));
+  SKIPCAST_TRY_OK(take(source, max_level));
+  SKIPCAST_TRY_OK(take_array(source, rows, graph.levels));
+  SKIPCAST_TRY_OK(take(source, links));
+  SKIPCAST_TRY_OK(take_array(source, links, graph.neighbors));
   const int levels_max = static_cast<int>(graph.cum_nneighbor_per_level.size()) - 1;
   graph.offsets.assign(1, 0);
   for (const int levels : graph.levels) {
@@ -195,43 +202,47 @@ Status HnswIndex::load(const PackedRows& packed, storage::ByteReader& reader) {
     graph.offsets.push_back(graph.offsets.back() +
                             static_cast<size_t>(graph.cum_nb_neighbors(levels)));
   }
-  if (graph.offsets.back() != graph.neighbors.size() || reader.remaining() != 0) {
+  if (graph.offsets.back() != graph.neighbors.size() || source.remaining() != 0) {
     return data_loss("the hnsw index's links do not fit its levels");
   }
   graph.entry_point = entry_point;
   graph.max_level = max_level;
   SKIPCAST_TRY_OK(check_graph(graph, rows));
-  SKIPCAST_TRY_OK(check_added({{}, nullptr, dimension()}, packed.ids, packed.vectors));
-  try {
-    faiss_.storage->add(rows, packed.vectors.data());
-  } catch (const std::exception& error) {
-    return io_error(fmt::format("loading the hnsw index failed: {}", error.what()));
-  }
+  storage().codes = std::move(vectors);
+  storage().ntotal = rows;
   faiss_.ntotal = rows;
-  ids_ = packed.ids;
-  return Status();
+  ids_ = std::move(ids);
+  const RowsView rows_read = view();
+  return check_vectors({rows_read.vectors, ids_.size() * static_cast<size_t>(faiss_.d)});
 }
 
 }  // namespace
+
+// A row: id, vector, level, offset, links on the lowest level and, a few per cent of them, above;
+// while rows are added a lock and two marks, too.
+int64_t hnsw_index_bytes(int64_t dimension, int64_t rows, const HnswOptions& options) {
+  const int64_t links = int64_t{2} * options.links * 33 / 32 * 4;
+  return rows * (8 + 4 * dimension + 4 + 8 + links + 8 + 2);
+}
 
 std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options) {
   return std::make_unique<HnswIndex>(dimension, options);
 }
 
-Result<std::unique_ptr<VectorIndex>> load_hnsw_index(std::string_view bytes, int64_t dimension,
-                                                     int64_t rows) {
-  storage::ByteReader reader(bytes);
-  SKIPCAST_TRY(const PackedRows packed, unpack_rows(reader, dimension, rows));
+Result<std::unique_ptr<VectorIndex>> load_hnsw_index(ByteSource& source, const RowCounts& wanted) {
+  std::vector<int64_t> ids;
+  std::vector<uint8_t> vectors;  // as FAISS keeps them
+  SKIPCAST_TRY_OK(take_ids(source, wanted, ids));
+  SKIPCAST_TRY_OK(take_array(source, wanted.rows * wanted.dimension * 4, vectors));
   HnswOptions options;
-  if (!reader.take(options.links) || !reader.take(options.ef_construction) ||
-      !reader.take(options.ef_search)) {
-    return data_loss("the hnsw index ends before its options");
-  }
+  SKIPCAST_TRY_OK(take(source, options.links));
+  SKIPCAST_TRY_OK(take(source, options.ef_construction));
+  SKIPCAST_TRY_OK(take(source, options.ef_search));
   const bool sane = options.links >= 2 && options.links <= kLinksMax &&
                     beam_fits(options.ef_construction) && beam_fits(options.ef_search);
   if (!sane) return data_loss("the hnsw index's options are out of range");
-  auto index = std::make_unique<HnswIndex>(dimension, options);
-  SKIPCAST_TRY_OK(index->load(packed, reader));
+  auto index = std::make_unique<HnswIndex>(wanted.dimension, options);
+  SKIPCAST_TRY_OK(index->read_graph(source, std::move(ids), std::move(vectors)));
   return std::unique_ptr<VectorIndex>(std::move(index));
 }
 

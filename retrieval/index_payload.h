@@ -3,49 +3,27 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "retrieval/byte_stream.h"
 #include "retrieval/row_scan.h"
-#include "storage/bytes.h"
 
 namespace skipcast::retrieval {
 
-struct PackedRows {
-  std::vector<int64_t> ids;
-  std::vector<float> vectors;
+struct RowCounts {
+  int64_t rows = 0, dimension = 0;
 };
 
-std::string pack_rows(const RowsView& view);
-// Takes the rows from the front. kDataLoss when the counts are not `dimension` and `rows` or
-// more bytes are claimed than there are; nothing is allocated before that is checked.
-Result<PackedRows> unpack_rows(storage::ByteReader& reader, int64_t dimension, int64_t rows);
+Status put_rows(const ByteSink& sink, const RowsView& view);
+// Takes counts and ids from the front, up to the vectors. kDataLoss when the counts are not the
+// wanted ones, more bytes are claimed than there are (nothing is allocated before that is
+// checked), or the ids do not increase.
+Status take_ids(ByteSource& source, const RowCounts& wanted, std::vector<int64_t>& ids);
+// kDataLoss when a value is not finite.
+Status check_vectors(std::span<const float> vectors);
 
-// The numbers of a packed array of `count` values, with the same check.
-template <storage::Number T>
-Status take_array(storage::ByteReader& reader, int64_t count, std::vector<T>& values) {
-  if (count < 0 || static_cast<uint64_t>(count) > reader.remaining() / sizeof(T)) {
-    return data_loss("the index is shorter than its counts say");
-  }
-  std::string_view bytes;
-  reader.take(static_cast<size_t>(count) * sizeof(T), bytes);
-  values.resize(static_cast<size_t>(count));
-  if (count > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
-  return Status();
-}
-
-template <storage::Number T>
-void put_array(std::string& out, std::span<const T> values) {
-  out.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-}
-
-Result<std::unique_ptr<VectorIndex>> load_flat_index(std::string_view bytes, int64_t dimension,
-                                                     int64_t rows);
-Result<std::unique_ptr<VectorIndex>> load_hnsw_index(std::string_view bytes, int64_t dimension,
-                                                     int64_t rows);
+Result<std::unique_ptr<VectorIndex>> load_flat_index(ByteSource& source, const RowCounts& wanted);
+Result<std::unique_ptr<VectorIndex>> load_hnsw_index(ByteSource& source, const RowCounts& wanted);
 
 }  // namespace skipcast::retrieval

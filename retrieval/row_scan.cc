@@ -69,12 +69,6 @@ std::vector<Interval> rows_within(std::span<const int64_t> ids,
   return rows;
 }
 
-int64_t total_length(std::span<const Interval> intervals) {
-  int64_t total = 0;
-  for (const Interval& interval : intervals) total += interval.end - interval.begin;
-  return total;
-}
-
 Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,
                                          int64_t k, std::span<const Interval> rows) {
   const int64_t allowed = total_length(rows);

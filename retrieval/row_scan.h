@@ -19,9 +19,6 @@ struct RowsView {
 // The rows whose id lies in one of the increasing, disjoint `allowed` intervals, as row ranges.
 std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const Interval> allowed);
 
-// Sum of the lengths.
-int64_t total_length(std::span<const Interval> intervals);
-
 // The k nearest of the given row ranges, nearest first, ties by smaller id: FAISS's own scan on
 // each range, merged; cost as one raw FAISS call over the same rows.
 Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,

@@ -17,20 +17,22 @@ struct Fetch {
 };
 
 Fetch plan_fetch(const VectorIndex& index, const HnswOptions& hnsw, int64_t count,
-                 const PlannedQuery& query, const SearchPlan& plan) {
-  if (std::string_view(index.kind()) == "flat") return {count, "exact", 0};
-  const int64_t forbidden = plan.rows - plan.allowed;
-  const double share = static_cast<double>(plan.allowed) / static_cast<double>(plan.rows);
+                 const PlannedQuery& query, int64_t allowed) {
+  if (std::string_view(index.kind()) == "flat" || allowed == 0) return {count, "exact", 0};
+  const int64_t rows = static_cast<int64_t>(index.ids().size());
+  const int64_t forbidden = rows - allowed;
+  const double share = static_cast<double>(allowed) / static_cast<double>(rows);
   const int64_t crowd = std::min(forbidden, query.crowd);
   const double beam = static_cast<double>(std::max<int64_t>(count, hnsw.ef_search) + crowd) / share;
   // A walk compares the query with about 2 * links rows for each step of its beam.
-  if (beam * 2 * hnsw.links > static_cast<double>(plan.allowed)) return {count, "exact", 0};
+  if (beam * 2 * hnsw.links > static_cast<double>(allowed)) return {count, "exact", 0};
   return {count, forbidden == 0 ? "ann" : "ann-wide", static_cast<int64_t>(beam)};
 }
 
 Result<std::vector<Neighbour>> run_fetch(const VectorIndex& index, const Fetch& fetch,
                                          const PlannedQuery& query, SearchPlan& plan) {
   plan.method = fetch.method;
+  if (fetch.count == 0) return std::vector<Neighbour>();
   if (plan.method != "exact") {
     SKIPCAST_TRY(std::vector<Neighbour> found,
                  index.search(query.embedding, fetch.count, query.allowed, fetch.beam));
@@ -57,22 +59,31 @@ std::vector<Neighbour> pick_separated(std::span<const Neighbour> found, int64_t 
   return chosen;
 }
 
-Result<AnalogResult> plan_search(const VectorIndex& index, const HnswOptions& hnsw,
+Result<AnalogResult> plan_search(const SearchedRows& rows, const HnswOptions& hnsw,
                                  const PlannedQuery& query, const SearchOptions& options) {
+  const std::vector<Interval> tail = rows_within(rows.tail.ids, query.allowed_tail);
+  const int64_t allowed_tail = total_length(tail);
+  const int64_t allowed = total_length(rows_within(rows.index.ids(), query.allowed));
   AnalogResult result;
-  result.plan.rows = static_cast<int64_t>(index.ids().size());
-  result.plan.allowed = total_length(rows_within(index.ids(), query.allowed));
+  result.plan.rows = static_cast<int64_t>(rows.index.ids().size() + rows.tail.ids.size());
+  result.plan.allowed = allowed + allowed_tail;
   result.plan.method = "exact";
   if (result.plan.allowed == 0) return result;
   const int64_t first = options.separation > 1 ? 2 : 1;
   for (int64_t factor = first;; factor *= 4) {
     const bool enough = options.k < result.plan.allowed / factor;
     const int64_t count = enough ? options.k * factor : result.plan.allowed;
-    const Fetch fetch = plan_fetch(index, hnsw, count, query, result.plan);
-    SKIPCAST_TRY(const std::vector<Neighbour> found, run_fetch(index, fetch, query, result.plan));
+    const Fetch fetch = plan_fetch(rows.index, hnsw, std::min(count, allowed), query, allowed);
+    SKIPCAST_TRY(std::vector<Neighbour> found, run_fetch(rows.index, fetch, query, result.plan));
+    if (allowed_tail > 0) {
+      SKIPCAST_TRY(const std::vector<Neighbour> late,
+                   scan_rows(rows.tail, query.embedding, count, tail));
+      found.insert(found.end(), late.begin(), late.end());
+      keep_nearest(found, count);
+    }
     result.analogs = pick_separated(found, options.k, options.separation);
     const bool reached = static_cast<int64_t>(result.analogs.size()) == options.k;
-    if (reached || fetch.count == result.plan.allowed || factor == 1) return result;
+    if (reached || count == result.plan.allowed || factor == 1) return result;
   }
 }
 

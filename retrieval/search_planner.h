@@ -9,11 +9,18 @@
 
 namespace skipcast::retrieval {
 
+// The rows of a search: an index, and beside it some that it has not reached yet.
+struct SearchedRows {
+  const VectorIndex& index;
+  RowsView tail;
+};
+
 struct PlannedQuery {
   std::span<const float> embedding;
-  std::span<const Interval> allowed;  // ids, increasing and disjoint
+  std::span<const Interval> allowed;  // ids in the index, increasing and disjoint
   int64_t crowd = 0;  // forbidden rows that may lie nearer than any allowed one (windows that
                       // overlap the query's): an approximate search has to look past them
+  std::span<const Interval> allowed_tail = {};  // ids in the tail
 };
 
 // "exact": flat indexes; else when scanning the allowed rows costs no more than the beam that an
@@ -21,8 +28,9 @@ struct PlannedQuery {
 // "ann-wide": the beam is widened by the crowd and the share of allowed rows. An approximate
 // search that comes back short is redone exactly. Separation: more and more neighbours are fetched
 // until k are far enough apart, taken greedily from the nearest, or none are left. Returns fewer
-// than k only when there are no more; the caller judges. Errors: of the index.
-Result<AnalogResult> plan_search(const VectorIndex& index, const HnswOptions& hnsw,
+// than k only when there are no more; the caller judges. The tail is scanned exactly each time and
+// merged: a row counts the same wherever it lies. Errors: of the index.
+Result<AnalogResult> plan_search(const SearchedRows& rows, const HnswOptions& hnsw,
                                  const PlannedQuery& query, const SearchOptions& options);
 
 // The nearest k of `found` (nearest first) that lie at least `separation` apart.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "retrieval/byte_stream.h"
 #include "retrieval/guard.h"
 #include "storage/status.h"
 
@@ -48,14 +49,25 @@ class VectorIndex {
   // Exact, whatever the kind: a scan of the allowed rows.
   virtual Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
                                                       std::span<const Interval> allowed) const = 0;
-  // Bytes for the envelope; load_index() is the inverse.
-  virtual Result<std::string> serialize() const = 0;
+  // Hands the bytes for the envelope to `sink`, piece by piece, without a copy; load_index() is the
+  // inverse. Failures of the sink are returned.
+  virtual Status write(const ByteSink& sink) const = 0;
+  Result<std::string> serialize() const;  // the same bytes in one string
+  // Makes room for rows to come, so that adding them moves nothing.
+  virtual void reserve(int64_t rows) = 0;
 };
+
+// What an index of `rows` rows takes while rows are added to it, once there is room for them.
+int64_t flat_index_bytes(int64_t dimension, int64_t rows);
+int64_t hnsw_index_bytes(int64_t dimension, int64_t rows, const HnswOptions& options);
 
 std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension);
 std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options = {});
 // Only for bytes whose checksum the envelope verified; checks every length and link all the same.
-// kDataLoss when they are not an index of this kind, dimension and number of rows.
+// kDataLoss when they are not an index of this kind, dimension and number of rows. Reads straight
+// into the index: never more than that and a few MiB in memory.
+Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, ByteSource& source,
+                                                int64_t dimension, int64_t rows);
 Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, std::string_view bytes,
                                                 int64_t dimension, int64_t rows);
 

@@ -4,89 +4,26 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
-#include "storage/file_io.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/analog_archive.h"
 #include "tests/support/skip.h"
-#include "tests/support/synthetic_series.h"
 
 namespace skipcast::retrieval {
 namespace {
 
+using tests::answers;
+using tests::Archive;
+using tests::kSpec;
+using tests::kStates;
 using tests::memory_schema;
+using tests::MemoryFolder;
 using tests::MemoryStore;
-
-constexpr storage::WindowSpec kSpec{6, 4};
-constexpr int64_t kStates = 400;
-
-std::vector<float> values_of(int64_t states) {
-  return tests::synthetic_values({states, 1, 3, 61, 0.02});
-}
-
-// A store of `states` states of one fixed series, and its encoder.
-struct Archive {
-  std::unique_ptr<MemoryStore> store;
-  std::shared_ptr<const Normalizer> normalizer;
-  std::shared_ptr<const Encoder> encoder;
-
-  explicit Archive(int64_t states, storage::Schema schema = memory_schema(1, 3))
-      : store(std::make_unique<MemoryStore>(std::move(schema), values_of(states))) {
-    normalizer = std::make_shared<Normalizer>(
-        Normalizer::fit(*store, {{0}, Base::kMean, std::min<int64_t>(200, states)}).value());
-    encoder = make_context_encoder(*store, *normalizer, {kSpec, {0}}).value();
-  }
-
-  void grow(int64_t states) {
-    const std::vector<float> all = values_of(states);
-    const int64_t first = store->size();
-    REQUIRE(store->append({first, states - first, {all.begin() + first * 3, all.end()}}).ok());
-  }
-
-  std::unique_ptr<AnalogIndex> index(const std::string& path = "",
-                                     const std::string& kind = "flat") const {
-    AnalogIndexOptions options{kSpec, kind};
-    options.path = path;
-    options.batch = 64;
-    return AnalogIndex::open(*store, encoder, options).value();
-  }
-};
-
-std::vector<std::vector<Neighbour>> answers(const AnalogIndex& index, int64_t states) {
-  std::vector<std::vector<Neighbour>> found;
-  for (int64_t origin = 100; origin < states; origin += 29) {
-    found.push_back(index.search(origin, {kSpec}, {8, 3}).value().analogs);
-  }
-  return found;
-}
-
-bool says(const AnalogIndex& index, const std::string& words) {
-  for (const std::string& note : index.notes()) {
-    if (note.find(words) != std::string::npos) return true;
-  }
-  return false;
-}
-
-// A folder where a sync costs nothing, for tests that write thousands of files.
-struct MemoryFolder {
-  std::string path = (std::filesystem::is_directory("/dev/shm")
-                          ? std::filesystem::path("/dev/shm")
-                          : std::filesystem::temp_directory_path()) / "skipcast-XXXXXX";
-
-  MemoryFolder() { REQUIRE(mkdtemp(path.data()) != nullptr); }
-  ~MemoryFolder() { std::filesystem::remove_all(path); }
-};
-
-void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
-std::string read_bytes(const std::string& path) {
-  return storage::read_file(path, int64_t{1} << 30).value();
-}
+using tests::read_bytes;
+using tests::says;
+using tests::values_of;
+using tests::write_bytes;
 
 }  // namespace
 
@@ -145,6 +82,22 @@ TEST_CASE("Analog index: wrong requests are usage errors, a query out of reach i
   AnalogIndexOptions options{kSpec, "tree"};
   CHECK(AnalogIndex::open(*archive.store, archive.encoder, options).status().code() ==
         Code::kUsage);
+}
+
+TEST_CASE("Analog index: one that the memory cannot hold is refused with need, budget and remedy") {
+  const Archive archive(kStates);
+  AnalogIndexOptions options{kSpec, "hnsw"};
+  options.batch = 16;
+  options.memory_bytes = 64 << 10;
+  const Status status = AnalogIndex::open(*archive.store, archive.encoder, options).status();
+  CHECK(status.code() == Code::kUsage);
+  for (const char* words : {"391 windows of 22 values", "1 MiB", "--memory", "components"}) {
+    CAPTURE(words);
+    CAPTURE(status.message());
+    CHECK(status.message().find(words) != std::string::npos);
+  }
+  options.kind = "flat";
+  CHECK(AnalogIndex::open(*archive.store, archive.encoder, options).ok());
 }
 
 TEST_CASE("Analog index: windows without data in context or future are left out") {

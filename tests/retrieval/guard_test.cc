@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
+#include <vector>
 
 namespace skipcast::retrieval {
 namespace {
@@ -96,6 +98,32 @@ TEST_CASE("Guard: with the band or without past_only, windows share no state wit
     CHECK(usable(guard, 100, 90));
     CHECK_FALSE(usable(guard, 100, 109));
     CHECK(usable(guard, 100, 110) == !past_only);
+  }
+}
+
+TEST_CASE("Intervals: merged, clipped and subtracted sets hold what the definitions say") {
+  std::mt19937_64 random(5);
+  const auto any = [&](int64_t count) {
+    std::vector<Interval> out;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto begin = static_cast<int64_t>(random() % 40);
+      out.push_back({begin, begin + static_cast<int64_t>(random() % 8)});
+    }
+    return out;
+  };
+  const auto holds = [](const std::vector<Interval>& intervals, int64_t id) {
+    return std::any_of(intervals.begin(), intervals.end(),
+                       [id](const Interval& i) { return id >= i.begin && id < i.end; });
+  };
+  for (int round = 0; round < 2000; ++round) {
+    const std::vector<Interval> loose = any(round % 6), a = merged(loose), b = merged(any(3));
+    const std::vector<Interval> rest = without(a, b), part = clipped(a, 10, 30);
+    for (int64_t id = -1; id < 50; ++id) {
+      REQUIRE(holds(a, id) == holds(loose, id));
+      REQUIRE(holds(rest, id) == (holds(a, id) && !holds(b, id)));
+      REQUIRE(holds(part, id) == (holds(a, id) && id >= 10 && id < 30));
+    }
+    for (size_t i = 1; i < rest.size(); ++i) REQUIRE(rest[i].begin >= rest[i - 1].end);
   }
 }
 

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "storage/file_io.h"
 #include "tests/support/skip.h"
@@ -12,8 +14,17 @@
 namespace skipcast::retrieval {
 namespace {
 
-const EnvelopeHeader kHeader = {"flat", "00112233445566778899aabbccddeeff", "context-1234", 90, 70,
-                                3,      16};
+const EnvelopeHeader kHeader = {
+    "flat", "00112233445566778899aabbccddeeff", "context-1234", 90, 70, 3, 16, 5, 0xfeedbeef};
+
+std::vector<std::string> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 std::string read_all(const std::string& path) {
   return storage::read_file(path, int64_t{1} << 30).value();
@@ -60,10 +71,61 @@ TEST_CASE("Envelope: damage in a later MiB is found and located") {
   CHECK(status.message().find("MiB 3") != std::string::npos);
 }
 
-TEST_CASE("Envelope: a newer version is unsupported, not damaged") {
+TEST_CASE("Envelope: another version is unsupported, not damaged") {
   std::string bytes = pack_envelope(kHeader, "x");
-  bytes[8] = 9;
-  CHECK(unpack_envelope(bytes).status().code() == Code::kUnsupported);
+  for (const char version : {1, 3, 9}) {
+    bytes[8] = version;
+    CHECK(unpack_envelope(bytes).status().code() == Code::kUnsupported);
+  }
+}
+
+TEST_CASE("Envelope: pieces of any size make the same file as the whole") {
+  const tests::TempDir folder;
+  std::string payload((size_t{5} << 19) + 3, 'x');
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i * 37 + i / 100);
+  constexpr size_t kMiB = size_t{1} << 20;
+  for (const size_t piece : {size_t{1000}, kMiB, kMiB + 1, 3 * kMiB}) {
+    const auto produce = [&](const ByteSink& sink) {
+      for (size_t at = 0; at < payload.size(); at += piece) {
+        SKIPCAST_TRY_OK(sink(std::string_view(payload).substr(at, piece)));
+      }
+      return Status();
+    };
+    REQUIRE(write_envelope(folder.file("index"), kHeader, produce).ok());
+    CHECK(read_all(folder.file("index")) == pack_envelope(kHeader, payload));
+  }
+}
+
+TEST_CASE("Envelope: a failed write leaves both files as they were, and no third") {
+  const tests::TempDir folder;
+  const std::string path = folder.file("index");
+  REQUIRE(write_envelope(path, kHeader, "first").ok());
+  REQUIRE(write_envelope(path, kHeader, "second").ok());
+  for (const int64_t fails_at : {0, 1, 2, 3}) {
+    int64_t pieces = 0;
+    const auto produce = [&](const ByteSink& sink) {
+      for (int i = 0; i < 2; ++i) {
+        if (pieces++ == fails_at) return Status(Code::kNoSpace, "full");
+        SKIPCAST_TRY_OK(sink("piece"));
+      }
+      return Status();
+    };
+    CHECK(write_envelope(path, kHeader, produce).code() == Code::kNoSpace);
+    CHECK(read_envelope(path, 1 << 20)->payload() == "second");
+    CHECK(read_envelope(previous_envelope(path), 1 << 20)->payload() == "first");
+    CHECK(names_in(folder.path()) == std::vector<std::string>{"index", "index.previous"});
+  }
+}
+
+TEST_CASE("Envelope: what a killed writer left goes with the next write, a live one's stays") {
+  const tests::TempDir folder;
+  const std::string path = folder.file("index");
+  for (const char* name : {"index.2147483646.tmp", "index.1.tmp", "index.x.tmp", "other.9.tmp"}) {
+    std::ofstream(folder.file(name)) << "half";
+  }
+  REQUIRE(write_envelope(path, kHeader, "first").ok());
+  CHECK(names_in(folder.path()) ==
+        std::vector<std::string>{"index", "index.1.tmp", "index.x.tmp", "other.9.tmp"});
 }
 
 TEST_CASE("Envelope: writing keeps the file before as the previous one and leaves no rubbish") {

@@ -44,7 +44,8 @@ Outcome run(int64_t k, int64_t crowd, Allow allow) {
   int queries = 0;
   for (int64_t q = 150; q < kRows; q += 401) {
     const std::vector<Interval> allowed = allow(q);
-    const auto found = plan_search(*p.index, p.options, {p.vectors.row(q), allowed, crowd}, {k});
+    const auto found =
+        plan_search({*p.index, {}}, p.options, {p.vectors.row(q), allowed, crowd}, {k});
     REQUIRE(found.ok());
     REQUIRE(static_cast<int64_t>(found->analogs.size()) == k);
     outcome.recall += recall(found->analogs, brute_force(p.vectors, p.vectors.row(q), k, allowed));
@@ -94,17 +95,17 @@ TEST_CASE("Planner: k asked is k returned, up to all that is allowed") {
   const Planned& p = planned();
   const std::vector<Interval> allowed = {{100, 160}, {9000, 9040}};
   for (const int64_t k : {1, 10, 99, 100}) {
-    const auto found = plan_search(*p.index, p.options, {p.vectors.row(0), allowed, 0}, {k});
+    const auto found = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {k});
     CHECK(static_cast<int64_t>(found->analogs.size()) == k);
   }
-  const auto more = plan_search(*p.index, p.options, {p.vectors.row(0), allowed, 0}, {101});
+  const auto more = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {101});
   CHECK(more->analogs.size() == 100);
   CHECK(more->plan.allowed == 100);
   CHECK(more->plan.rows == kRows);
   const std::vector<Interval> all = {{0, kRows}};
-  const auto many = plan_search(*p.index, p.options, {p.vectors.row(0), all, 0}, {5000});
+  const auto many = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), all, 0}, {5000});
   CHECK(many->analogs.size() == 5000);
-  CHECK(plan_search(*p.index, p.options, {p.vectors.row(0), {}, 0}, {5})->analogs.empty());
+  CHECK(plan_search({*p.index, {}}, p.options, {p.vectors.row(0), {}, 0}, {5})->analogs.empty());
 }
 
 TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest first") {
@@ -116,7 +117,7 @@ TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest f
       CAPTURE(separation);
       const std::vector<Interval> allowed = {{0, 6000}, {8000, 12000}};
       const auto found =
-          plan_search(*flat, p.options, {p.vectors.row(q), allowed, 0}, {12, separation});
+          plan_search({*flat, {}}, p.options, {p.vectors.row(q), allowed, 0}, {12, separation});
       REQUIRE(found.ok());
       std::vector<int64_t> expected;
       for (const int64_t id : brute_force(p.vectors, p.vectors.row(q), kRows, allowed)) {
@@ -135,7 +136,8 @@ TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest f
 TEST_CASE("Planner: separation that cannot be had returns all that can") {
   const Planned& p = planned();
   const std::vector<Interval> allowed = {{1000, 1100}};
-  const auto found = plan_search(*p.index, p.options, {p.vectors.row(0), allowed, 0}, {12, 30});
+  const auto found =
+      plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {12, 30});
   REQUIRE(found.ok());
   CHECK(found->analogs.size() >= 2);  // 100 states hold 2 to 4 windows 30 apart
   CHECK(found->analogs.size() <= 4);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class MemoryStore final : public storage::SeriesStore {
   Result<storage::AppendReceipt> append(const storage::StateBlock& block) override {
     if (block.first != size()) return refused("a memory store takes no overlap and no gap");
     values_.insert(values_.end(), block.values.begin(), block.values.end());
+    const std::lock_guard lock(mutex_);
     states_ += block.states;
     blocks_.push_back({static_cast<int64_t>(blocks_.size()) + 1, block.first, block.states});
     return storage::AppendReceipt{blocks_.back().block, block.states, 0};
@@ -51,20 +53,21 @@ class MemoryStore final : public storage::SeriesStore {
   const storage::Schema& schema() const override { return schema_; }
   const std::string& path() const override { return path_; }
   const std::string& store_id() const override { return store_id_; }
-  std::vector<storage::BlockInfo> blocks() const override { return blocks_; }
-  // A chain of block numbers and sizes: enough to tell one history from another.
+  std::vector<storage::BlockInfo> blocks() const override {
+    const std::lock_guard lock(mutex_);
+    return blocks_;
+  }
   uint32_t chain_at(int64_t block) const override {
-    uint32_t chain = 17;
-    for (int64_t b = 0; b < block; ++b) {
-      chain = chain * 31 + static_cast<uint32_t>(blocks_[static_cast<size_t>(b)].states);
-    }
-    return chain;
+    const std::lock_guard lock(mutex_);
+    return chain_of(block);
   }
   storage::Receipt last() const override {
+    const std::lock_guard lock(mutex_);
     const auto count = static_cast<int64_t>(blocks_.size());
-    return {count, size(), chain_at(count)};
+    return {count, size(), chain_of(count)};
   }
   Status erase(const storage::Erasure& asked) override {
+    const std::lock_guard lock(mutex_);
     storage::Erasure erasure = asked;
     erasure.block = static_cast<int64_t>(blocks_.size()) + 1;
     blocks_.push_back({erasure.block, size(), 0});
@@ -73,7 +76,10 @@ class MemoryStore final : public storage::SeriesStore {
     erasures_.push_back(std::move(erasure));
     return Status();
   }
-  std::vector<storage::Erasure> erasures() const override { return erasures_; }
+  std::vector<storage::Erasure> erasures() const override {
+    const std::lock_guard lock(mutex_);
+    return erasures_;
+  }
   Status set_tasks(const std::string& tasks_json) override {
     schema_.tasks_json = tasks_json;
     return Status();
@@ -86,9 +92,19 @@ class MemoryStore final : public storage::SeriesStore {
   }
 
  private:
+  // A chain of block numbers and sizes: enough to tell one history from another.
+  uint32_t chain_of(int64_t block) const {
+    uint32_t chain = 17;
+    for (int64_t b = 0; b < block; ++b) {
+      chain = chain * 31 + static_cast<uint32_t>(blocks_[static_cast<size_t>(b)].states);
+    }
+    return chain;
+  }
+
   storage::Schema schema_;
   std::vector<float> values_;
   std::atomic<int64_t> states_ = 0;
+  mutable std::mutex mutex_;  // guards blocks_ and erasures_
   std::string store_id_;
   std::string path_ = "(memory)";
   std::vector<storage::BlockInfo> blocks_;
