@@ -144,6 +144,7 @@ rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
   settings.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
   settings.info_log = std::make_shared<SilentLogger>();
   settings.write_buffer_size = 64 * kMiB;
+  settings.allow_fallocate = false;  // else every open log takes 64 MiB of the disk beforehand
   rocksdb::BlockBasedTableOptions table;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;

@@ -55,6 +55,7 @@ class Model {
                             wrong, arguments_.seed, i + 1);
       }
       ++done_[doing_];
+      if (i % 100'000 == 99'999) fmt::print("{} operations\n", i + 1), std::fflush(stdout);
     }
     for (const auto& [name, count] : done_) fmt::print("{:<10}{:>10}\n", name, count);
     return wrong;
@@ -95,15 +96,15 @@ class Model {
 
   std::string step() {
     const int64_t dice = below(1000);
-    if (dice < 300) return read();
-    if (dice < 550) return search();
-    if (dice < 850) return append();
-    if (dice < 880) return erase();
-    if (dice < 960) return follow();
-    if (dice < 970) return set_tasks();
-    if (dice < 993) return reopen();
-    if (dice < 996) return rebuild();
-    if (dice < 998) return backup();
+    if (dice < 350) return read();
+    if (dice < 600) return search();
+    if (dice < 900) return append();
+    if (dice < 910) return erase();
+    if (dice < 978) return follow();
+    if (dice < 986) return set_tasks();
+    if (dice < 995) return reopen();
+    if (dice < 997) return rebuild();
+    if (dice < 999) return backup();
     return compact();
   }
 
