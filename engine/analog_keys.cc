@@ -40,14 +40,19 @@ retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
 }
 
 AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset,
-                       Progress progress)
-    : model_(std::move(model)), dataset_(dataset), progress_(std::move(progress)) {
+                       Progress progress, int64_t memory_bytes, Files files)
+    : model_(std::move(model)),
+      dataset_(dataset),
+      progress_(std::move(progress)),
+      memory_bytes_(memory_bytes),
+      files_(files) {
   fit_origins_ = thinned(part_origins(dataset.store().schema().axis, model_->task(),
                                       model_->split(), Part::kTrain),
                          kFitOriginsMax);
 }
 
 std::string AnalogKeys::file(const std::string& name) const {
+  if (files_ == Files::kInMemory) return "";
   const std::filesystem::path archive = dataset_.store().path();
   std::error_code ignored;  // an unwritable archive is reported by whoever writes the file
   if (!std::filesystem::is_directory(archive, ignored)) return "";  // a store without a folder
@@ -109,12 +114,29 @@ Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& star
   if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
   const retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
-                                                 .path = file(name + ".skx")};
+                                                 .path = file(name + ".skx"),
+                                                 .memory_bytes = memory_bytes_};
   SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
                retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options,
                                             progress_));
   SKIPCAST_TRY_OK(index->follow(progress_));
   return (indexes_[name] = std::move(index)).get();
+}
+
+Result<int64_t> AnalogKeys::check_index_file(const StartOptions& start, const std::string& path) {
+  SKIPCAST_CHECK(files_ == Files::kInMemory);
+  const std::lock_guard lock(mutex_);
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
+  return retrieval::AnalogIndex::check_file(dataset_.store(), std::move(encoder),
+                                            {.spec = model_->task().spec, .path = path},
+                                            progress_);
+}
+
+Result<int64_t> AnalogKeys::check_means_file(const std::string& path) {
+  SKIPCAST_CHECK(files_ == Files::kInMemory);
+  const std::lock_guard lock(mutex_);
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> fresh, open_means());
+  return fresh->check_file(path);
 }
 
 }  // namespace skipcast::engine

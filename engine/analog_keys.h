@@ -19,13 +19,21 @@ retrieval::Guard guard_for(const Model& model, const ForecastOptions& options);
 
 class AnalogKeys {
  public:
-  // `dataset` must outlive it.
-  AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset, Progress progress);
+  // `dataset` must outlive it. With kInMemory nothing is read from or written to the archive. An
+  // index stays within `memory_bytes` while it is built, or is refused (kUsage).
+  enum class Files { kUse, kInMemory };
+  AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset, Progress progress,
+             int64_t memory_bytes, Files files = Files::kUse);
 
   // The index of start.key (and key_mix), up to date with the dataset. The first call for a key
   // loads or builds it; while it does, other first calls wait.
   Result<const retrieval::AnalogIndex*> index(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> means();
+
+  // The same files as index() and means() use, against what the archive and the model give now: the
+  // number of windows that are right. Errors as retrieval::AnalogIndex::check_file. kInMemory only.
+  Result<int64_t> check_index_file(const StartOptions& start, const std::string& path);
+  Result<int64_t> check_means_file(const std::string& path);
 
  private:
   Result<std::unique_ptr<retrieval::Encoder>> context_encoder() const;
@@ -40,6 +48,8 @@ class AnalogKeys {
   std::shared_ptr<const Model> model_;
   const Dataset& dataset_;
   Progress progress_;
+  int64_t memory_bytes_;
+  Files files_;
   std::vector<int64_t> fit_origins_;
   // Guarded by mutex_. Entries are never replaced, so pointers to them stay good.
   std::mutex mutex_;

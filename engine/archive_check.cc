@@ -10,6 +10,7 @@
 #include "engine/task.h"
 #include "engine/weights.h"
 #include "retrieval/index_envelope.h"
+#include "storage/archive_config.h"
 #include "storage/file_io.h"
 #include "storage/series_verify.h"
 
@@ -50,8 +51,15 @@ Verdict weights_verdict(const std::string& path) {
 Verdict policy_verdict(const std::string& path) {
   const auto text = storage::read_file(path, kPolicyBytesMax);
   const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
-  return {.part = path, .status = status, .facts = status.ok() ? "readable, no checksum" : "",
+  return {.part = path, .status = status, .facts = status.ok() ? "readable" : "",
           .remedy = "run skipcast tune again"};
+}
+
+void add_config_copy(const std::string& archive, std::vector<Verdict>& verdicts) {
+  const Status status = storage::read_config_copy(archive).status();
+  if (status.code() == Code::kNotFound) return;  // an archive of an older version has none
+  verdicts.push_back({.part = archive + "/" + storage::kConfigCopyFile, .status = status,
+                      .remedy = fmt::format("copy {} over it", storage::kConfigFile)});
 }
 
 // Weights and description belong together: the model as a forecast would load it.
@@ -91,6 +99,7 @@ Result<std::vector<Verdict>> check_archive(const std::string& archive, const Pro
     return report.status();
   }
   std::vector<Verdict> verdicts = {series_verdict(report)};
+  add_config_copy(archive, verdicts);
   add_files(archive, verdicts);
   return verdicts;
 }

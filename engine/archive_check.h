@@ -1,6 +1,5 @@
-// Is an archive what was written to it? The series, indexes and models byte by byte against their
-// checksums; policies, which carry none, by parsing. Mean-forecast caches (index/*.skm) are checked
-// when they are used.
+// Is an archive what was written to it? The series, indexes, models and policies byte by byte
+// against their checksums. deep_check.h makes the caches anew and compares.
 #pragma once
 
 #include <string>
@@ -18,9 +17,9 @@ struct Verdict {
   std::string remedy;  // what to do when it is damaged; "" where the status says it
 };
 
-// The series first, then the files of index/, models/ and policies/ by name. Goes on after damage,
-// beside a writer too. kNotFound: no archive; kUnsupported: a newer format; kInterrupted when
-// progress ("verify") says stop.
+// The series first, CONFIG.json's copy, then the files of index/, models/ and policies/ by name.
+// Goes on after damage, beside a writer too. kNotFound: no archive; kUnsupported: a newer format;
+// kInterrupted when progress ("verify") says stop.
 Result<std::vector<Verdict>> check_archive(const std::string& archive,
                                            const Progress& progress = {});
 

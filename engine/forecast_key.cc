@@ -126,6 +126,28 @@ void MeanTable::load(const std::string& path) {
   std::memcpy(table_.data(), at + origins_.size() * sizeof(int64_t), table_.size() * sizeof(float));
 }
 
+Result<int64_t> MeanTable::check_file(const std::string& path) const {
+  SKIPCAST_TRY(const std::string bytes, storage::read_file(path, kFileBytesMax));
+  Header header;
+  const Header wanted = header_for(dataset_.store(), *model_, values_);
+  if (bytes.size() >= sizeof header) std::memcpy(&header, bytes.data(), sizeof header);
+  const bool sealed =
+      bytes.size() >= sizeof header &&
+      checksum_of(header, std::string_view(bytes).substr(sizeof header)) == header.crc;
+  if (!sealed) return data_loss("it is damaged (its checksum is wrong)");
+  if (!problem_with(bytes, wanted, header).empty() || !still_holds(dataset_.store(), header)) {
+    return refused("it is out of date; the next use computes it anew");
+  }
+  const char* at = bytes.data() + sizeof header;
+  const size_t origin_bytes = static_cast<size_t>(header.rows) * sizeof(int64_t);
+  const size_t mean_bytes = static_cast<size_t>(header.rows * values_) * sizeof(float);
+  const bool same = header.rows <= rows() &&
+                    std::memcmp(at, origins_.data(), origin_bytes) == 0 &&
+                    std::memcmp(at + origin_bytes, table_.data(), mean_bytes) == 0;
+  if (!same) return data_loss("its means are not those the model makes of this archive");
+  return header.rows;
+}
+
 Status MeanTable::extend(const std::string& path, const Progress& progress) {
   const Task& task = model_->task();
   const int64_t covered = origins_.empty() ? -1 : origins_.back();

@@ -37,6 +37,10 @@ class MeanTable {
   // [origins.size(), T_out, V, P]; a window that is not in the table is evaluated.
   at::Tensor means(std::span<const int64_t> origins) const;
 
+  // Does the file hold what this table (made in memory) holds? The number of its windows;
+  // kDataLoss, kNotFound, and kRefused when it is sound but of no use any more.
+  Result<int64_t> check_file(const std::string& path) const;
+
   // The values of one mean: T_out * V * P.
   int64_t values() const { return values_; }
   int64_t rows() const { return static_cast<int64_t>(origins_.size()); }

@@ -80,11 +80,12 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
 class ArchiveForecaster : public Forecaster {
  public:
   ArchiveForecaster(const storage::SeriesStore& store, std::shared_ptr<const Model> model,
-                    std::unique_ptr<Dataset> dataset, const Progress& progress)
+                    std::unique_ptr<Dataset> dataset, const Progress& progress,
+                    int64_t memory_bytes)
       : store_(store),
         model_(std::move(model)),
         dataset_(std::move(dataset)),
-        keys_(model_, *dataset_, progress) {}
+        keys_(model_, *dataset_, progress, memory_bytes) {}
 
   Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
   Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
@@ -336,7 +337,8 @@ Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
 
 Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::SeriesStore& store,
                                                            std::shared_ptr<const Model> model,
-                                                           const Progress& progress) {
+                                                           const Progress& progress,
+                                                           int64_t memory_bytes) {
   const Task& task = model->task();
   SKIPCAST_TRY(std::unique_ptr<Dataset> dataset,
                Dataset::load(store, task, model->normalizer()));
@@ -346,14 +348,15 @@ Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::Series
                                  task.spec.context_states));
   }
   return std::unique_ptr<Forecaster>(std::make_unique<ArchiveForecaster>(
-      store, std::move(model), std::move(dataset), progress));
+      store, std::move(model), std::move(dataset), progress, memory_bytes));
 }
 
 Result<std::unique_ptr<Forecaster>> Forecaster::open(const storage::SeriesStore& store,
                                                      const std::string& task,
-                                                     const Progress& progress) {
+                                                     const Progress& progress,
+                                                     int64_t memory_bytes) {
   SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task));
-  return with_model(store, std::move(model), progress);
+  return with_model(store, std::move(model), progress, memory_bytes);
 }
 
 }  // namespace skipcast::engine

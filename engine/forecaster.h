@@ -71,13 +71,16 @@ class Forecaster {
  public:
   // Loads model and dataset, opens (or builds) the index of each key on demand. The store must
   // outlive it. Errors: Model::load's, and kBadInput for an archive too short.
-  static Result<std::unique_ptr<Forecaster>> open(const storage::SeriesStore& store,
-                                                  const std::string& task,
-                                                  const Progress& progress = {});
+  // An index that does not fit `memory_bytes` while it is built is kUsage.
+  static Result<std::unique_ptr<Forecaster>> open(
+      const storage::SeriesStore& store, const std::string& task, const Progress& progress = {},
+      int64_t memory_bytes = storage::kMemoryBytesDefault);
   // The same with a model at hand (tests, benches): `model` belongs to `store`.
   static Result<std::unique_ptr<Forecaster>> with_model(const storage::SeriesStore& store,
                                                         std::shared_ptr<const Model> model,
-                                                        const Progress& progress = {});
+                                                        const Progress& progress = {},
+                                                        int64_t memory_bytes =
+                                                            storage::kMemoryBytesDefault);
   virtual ~Forecaster() = default;
 
   // kUsage: zero members, unknown solver, sigma outside [sigma_min, sigma_max], two depths.

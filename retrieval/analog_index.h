@@ -96,6 +96,15 @@ class AnalogIndex {
   Result<AnalogResult> search(std::span<const float> query, int64_t query_origin,
                               const Guard& guard, const SearchOptions& options) const;
 
+  // Does the file at options.path hold, window for window, what the encoder makes of the archive
+  // now? The number of windows, all encoded anew. kDataLoss when not; kNotFound when there is no
+  // file, kRefused when it is sound but of no use any more (another encoder, a part erased): the
+  // next use builds it anew. Changes nothing.
+  static Result<int64_t> check_file(const storage::SeriesStore& store,
+                                    std::shared_ptr<const Encoder> encoder,
+                                    const AnalogIndexOptions& options,
+                                    const Progress& progress = {});
+
   // Windows in the index and the tail, as of the last search or follow(); of them in the tail.
   int64_t rows() const;
   int64_t tail_rows() const;

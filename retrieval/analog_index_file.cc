@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kSpotChecks = 8;           // rows encoded anew after loading
 constexpr double kSpotTolerance = 1e-6;      // of the row's squared length
 constexpr int64_t kHeaderBytesMax = 1 << 16;
+constexpr int64_t kFileBytesMax = int64_t{1} << 40;
 
 // Changes with everything but the encoder and the store that decides which rows there are.
 std::string options_fingerprint(const AnalogIndexOptions& options) {
@@ -29,14 +30,9 @@ int64_t envelope_bytes_max(const AnalogIndexOptions& options, int64_t dimension,
   return kHeaderBytesMax + (rows + 1024) * row / 10 * 11;
 }
 
-// Encodes a few rows of a loaded index anew: they must be what the index holds. Tells an index
-// of another copy of the archive, or an encoder whose fingerprint forgot something.
-Status spot_check(const VectorIndex& index, const Encoder& encoder) {
-  const int64_t rows = static_cast<int64_t>(index.ids().size());
-  std::vector<int64_t> origins;
-  for (int64_t i = 1; i <= std::min(kSpotChecks, rows); ++i) {
-    origins.push_back(index.ids()[static_cast<size_t>(i * rows / std::min(kSpotChecks, rows) - 1)]);
-  }
+// Encodes rows of a loaded index anew: they must be what the index holds.
+Status check_rows(const VectorIndex& index, const Encoder& encoder,
+                  std::span<const int64_t> origins) {
   const size_t width = static_cast<size_t>(encoder.dimension());
   std::vector<float> values(origins.size() * width);
   SKIPCAST_TRY_OK(encoder.encode(origins, values));
@@ -52,6 +48,18 @@ Status spot_check(const VectorIndex& index, const Encoder& encoder) {
     }
   }
   return Status();
+}
+
+// A few rows tell an index of another copy of the archive, or an encoder whose fingerprint forgot
+// something.
+Status spot_check(const VectorIndex& index, const Encoder& encoder) {
+  const int64_t rows = static_cast<int64_t>(index.ids().size());
+  const int64_t count = std::min(kSpotChecks, rows);
+  std::vector<int64_t> origins;
+  for (int64_t i = 1; i <= count; ++i) {
+    origins.push_back(index.ids()[static_cast<size_t>(i * rows / count - 1)]);
+  }
+  return check_rows(index, encoder, origins);
 }
 
 // That the file is of this archive, of this encoder and these options.
@@ -118,6 +126,32 @@ Result<AnalogIndex::Built> AnalogIndex::load(const std::string& path) const {
   SKIPCAST_TRY_OK(spot_check(*built.index, *encoder_));
   built.seen = {header.block, header.through, header.chain};
   return built;
+}
+
+Result<int64_t> AnalogIndex::check_file(const storage::SeriesStore& store,
+                                        std::shared_ptr<const Encoder> encoder,
+                                        const AnalogIndexOptions& options,
+                                        const Progress& progress) {
+  const AnalogIndex checker(store, std::move(encoder), options);
+  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader,
+               EnvelopeReader::open(options.path, kFileBytesMax));
+  const EnvelopeHeader header = reader->header(), expected = checker.header(checker.main_);
+  if (!check_origin(header, expected).ok() || !check_history(header, store).ok() ||
+      touches(checker.source_.erased_since(header.block),
+              header.through - options.spec.future_states)) {
+    return refused("it is out of date; the next use builds it anew");
+  }
+  SKIPCAST_TRY(const Built built, checker.load(options.path));
+  const std::span<const int64_t> ids = built.index->ids();
+  for (size_t at = 0; at < ids.size(); at += static_cast<size_t>(options.batch)) {
+    const auto count = std::min(static_cast<size_t>(options.batch), ids.size() - at);
+    SKIPCAST_TRY_OK(check_rows(*built.index, *checker.encoder_, ids.subspan(at, count)));
+    const double fraction = static_cast<double>(at + count) / static_cast<double>(ids.size());
+    if (!tell(progress, {fraction, "verify", fmt::format("{} windows encoded anew", at + count)})) {
+      return Status(Code::kInterrupted, "verify was stopped");
+    }
+  }
+  return static_cast<int64_t>(ids.size());
 }
 
 void AnalogIndex::restore() {

@@ -119,9 +119,14 @@ std::string without_trailing_slashes(std::string path) {
 
 std::string database_path(const std::string& archive) { return archive + "/db"; }
 
-RowDatabaseOptions database_options(const Schema& schema, RowDatabaseOptions::Access access) {
+RowDatabaseOptions database_options(const Schema& schema, RowDatabaseOptions::Access access,
+                                    int64_t memory_bytes) {
+  const MemoryPlan plan = plan_memory(memory_bytes);
   return {.access = access,
           .compress = worth_compressing(schema),
+          .write_buffer_bytes = plan.write_buffer_bytes,
+          .open_files_max =
+              access == RowDatabaseOptions::Access::kRead ? -1 : plan.open_files_max,
           .keep_blocks = rows_share_blocks(schema)};
 }
 

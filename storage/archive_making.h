@@ -5,6 +5,7 @@
 #include <string>
 
 #include "storage/archive_config.h"
+#include "storage/memory_plan.h"
 #include "storage/row_database.h"
 #include "storage/status.h"
 
@@ -44,6 +45,7 @@ class ArchiveMaking {
 std::string without_trailing_slashes(std::string path);
 std::string database_path(const std::string& archive);
 // Options for the database of an archive with this schema.
-RowDatabaseOptions database_options(const Schema& schema, RowDatabaseOptions::Access access);
+RowDatabaseOptions database_options(const Schema& schema, RowDatabaseOptions::Access access,
+                                    int64_t memory_bytes = kMemoryBytesDefault);
 
 }  // namespace skipcast::storage

@@ -19,9 +19,9 @@ constexpr int kReadOnlyAttempts = 4;
 // data loss, and the log stays as it is for salvage.
 Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path,
                                                const ArchiveConfig& config,
-                                               RowDatabaseOptions::Access access,
+                                               RowDatabaseOptions options,
                                                const Receipt& acknowledged) {
-  RowDatabaseOptions options = database_options(config.schema, access);
+  const RowDatabaseOptions::Access access = options.access;
   auto rows = RowDatabase::open(database_path(path), options);
   if (rows.status().code() != Code::kDataLoss) return rows;
   options.drop_torn_tail = true;
@@ -37,13 +37,16 @@ Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path,
   return RowDatabase::open(database_path(path), options);
 }
 
-Result<OpenArchive> open_once(const std::string& path, OpenMode mode) {
+Result<OpenArchive> open_once(const std::string& path, OpenMode mode,
+                              const StoreOptions& store_options) {
   using Access = RowDatabaseOptions::Access;
   const bool writes = mode == OpenMode::kReadWrite;
   SKIPCAST_TRY(ArchiveConfig config, read_config(path));
   // A reader takes HEAD first: what it acknowledges is then in the database it opens after.
   SKIPCAST_TRY(Receipt acknowledged, read_head(path, config.store_id));
-  auto rows = open_rows(path, config, writes ? Access::kWrite : Access::kRead, acknowledged);
+  const RowDatabaseOptions options = database_options(
+      config.schema, writes ? Access::kWrite : Access::kRead, store_options.memory_bytes);
+  auto rows = open_rows(path, config, options, acknowledged);
   if (!rows.ok()) return in_archive(path, rows.status());
   std::optional<HeadFile> head;
   if (writes) {  // now that RocksDB's lock is ours, nobody changes HEAD any more
@@ -61,13 +64,14 @@ Result<OpenArchive> open_once(const std::string& path, OpenMode mode) {
 }  // namespace
 
 // A writer may delete a log file between a reader's look at the folder and its opening: again.
-Result<OpenArchive> open_archive(const std::string& path, OpenMode mode) {
-  Result<OpenArchive> archive = open_once(path, mode);
+Result<OpenArchive> open_archive(const std::string& path, OpenMode mode,
+                                 const StoreOptions& options) {
+  Result<OpenArchive> archive = open_once(path, mode, options);
   for (int attempt = 1; mode == OpenMode::kReadOnly && attempt < kReadOnlyAttempts; ++attempt) {
     const Code code = archive.status().code();
     if (code != Code::kDataLoss && code != Code::kIo) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(10 << attempt));
-    archive = open_once(path, mode);
+    archive = open_once(path, mode, options);
   }
   return archive;
 }

@@ -25,7 +25,8 @@ struct OpenArchive {
 
 // As SeriesStore::open. A writer rolls HEAD forward; a reader changes nothing and stops at the
 // last acknowledged block.
-Result<OpenArchive> open_archive(const std::string& path, OpenMode mode);
+Result<OpenArchive> open_archive(const std::string& path, OpenMode mode,
+                                 const StoreOptions& options = {});
 
 // As SeriesStore::create, without opening it.
 Status create_archive(const std::string& path, const Schema& schema);

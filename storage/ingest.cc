@@ -20,9 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBlockBytes = int64_t{8} << 20;
 constexpr int64_t kBlockBytesMax = int64_t{256} << 20;
-constexpr int64_t kLookaheadBytes = int64_t{64} << 20;
 constexpr int64_t kReserveBytes = int64_t{16} << 20;
 constexpr int64_t kAnyGapStatesMax = 1'000'000;
 
@@ -71,7 +69,8 @@ class Ingest {
 int64_t states_a_block(const IngestOptions& options, int64_t state_bytes) {
   const int64_t limit = std::max<int64_t>(1, kBlockBytesMax / state_bytes);
   if (options.block_states > 0) return std::min(options.block_states, limit);
-  const int64_t rows = std::max<int64_t>(1, kBlockBytes / state_bytes / kRowStates);
+  const int64_t bytes = plan_memory(options.memory_bytes).block_bytes;
+  const int64_t rows = std::max<int64_t>(1, bytes / state_bytes / kRowStates);
   return std::min(rows * kRowStates, limit);
 }
 
@@ -105,24 +104,24 @@ Status Ingest::open_archive() {
 
 Status Ingest::open_existing() {
   const OpenMode mode = options_.dry_run ? OpenMode::kReadOnly : OpenMode::kReadWrite;
-  SKIPCAST_TRY(store_, SeriesStore::open(path_, mode));
+  SKIPCAST_TRY(store_, SeriesStore::open(path_, mode, {options_.memory_bytes}));
   dry_size_ = store_->size();
   return check_same_series(store_->schema(), reader_.schema(), path_);
 }
 
 Status Ingest::create_archive() {
   if (store_ || options_.dry_run) return {};
-  SKIPCAST_TRY_OK(check_space(std::min(kBlockBytes, width_ * int64_t{sizeof(float)})));
-  SKIPCAST_TRY(store_, SeriesStore::create(path_, reader_.schema()));
+  SKIPCAST_TRY_OK(check_space(width_ * int64_t{sizeof(float)}));
+  SKIPCAST_TRY(store_, SeriesStore::create(path_, reader_.schema(), {options_.memory_bytes}));
   return {};
 }
 
-// Before an archive is made: reads up to 64 MiB, so that a small input with a fault leaves
-// nothing behind.
+// Before an archive is made: reads up to 64 MiB (lookahead_bytes), so that a small input with a
+// fault leaves nothing behind.
 Status Ingest::look_ahead() {
   int64_t bytes = 0;
   bool ended = false;
-  while (!ended && bytes < kLookaheadBytes) {
+  while (!ended && bytes < plan_memory(options_.memory_bytes).lookahead_bytes) {
     SKIPCAST_TRY(std::optional<StateBlock> block, reader_.next(block_states_));
     ended = !block;
     if (ended) break;
@@ -333,6 +332,7 @@ void Ingest::finish_report(double seconds) {
 
 Result<IngestReport> Ingest::run() {
   const auto begin = std::chrono::steady_clock::now();
+  SKIPCAST_TRY_OK(check_memory(options_.memory_bytes));
   SKIPCAST_TRY_OK(open_archive());
   if (report_.created) {
     const Status ahead = look_ahead();

@@ -2,8 +2,8 @@
 //
 // Promises: what is acknowledged stays, whatever goes wrong later (bad line, full disk, Ctrl-C);
 // an interrupted ingest goes on with resume; states that overlap the archive must be identical
-// and are then skipped and counted. Memory: one block, and at a first ingest up to 64 MiB of
-// states read ahead. One ingest an archive at a time (kLocked otherwise).
+// and are then skipped and counted. Memory: memory_bytes, at any size (the plan: memory_plan.h).
+// One ingest an archive at a time (kLocked otherwise).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/memory_plan.h"
 #include "storage/progress.h"
 #include "storage/schema.h"
 #include "storage/state_reader.h"
@@ -26,7 +27,8 @@ struct IngestOptions {
   bool append = false;       // add later states to an archive that is there
   bool resume = false;       // go on after an interrupted ingest; makes the archive if need be
   bool dry_run = false;      // read and check everything, write nothing
-  int64_t block_states = 0;  // states a block; 0 = as many as make about 8 MiB
+  int64_t block_states = 0;  // states a block; 0 = as many as make about 8 MiB (less memory: less)
+  int64_t memory_bytes = kMemoryBytesDefault;
   Progress progress;         // jobs "check" (reading ahead), then "ingest" (storing)
   std::function<int64_t(const std::string& path)> free_bytes = free_disk_bytes;
 };

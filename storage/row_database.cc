@@ -141,9 +141,9 @@ rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
                                    : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   settings.compression = options.compress ? rocksdb::kZSTD : rocksdb::kNoCompression;
   settings.bottommost_compression = settings.compression;
-  settings.max_open_files = -1;  // a read-only opener keeps the files a writer's compaction deletes
+  settings.max_open_files = options.open_files_max;
   settings.info_log = std::make_shared<SilentLogger>();
-  settings.write_buffer_size = 64 * kMiB;
+  settings.write_buffer_size = options.write_buffer_bytes;
   settings.allow_fallocate = false;  // else every open log takes 64 MiB of the disk beforehand
   rocksdb::BlockBasedTableOptions table;
   table.checksum = rocksdb::kXXH3;

@@ -34,6 +34,9 @@ struct RowDatabaseOptions {
   enum class Access { kCreate, kWrite, kRead };
   Access access = Access::kRead;
   bool compress = true;  // zstd in RocksDB's files; pointless when all rows are compressed
+  size_t write_buffer_bytes = size_t{64} << 20;
+  // -1: all. A reader keeps all files open, since another process's compaction may delete them.
+  int32_t open_files_max = -1;
   size_t block_cache_bytes = size_t{2} << 20;  // small: SeriesStore caches decoded rows instead
   // Take the log up to its first damaged record (kPointInTimeRecovery) instead of refusing it. Only
   // for a caller who checks against HEAD that nothing acknowledged lay behind; opening for writing

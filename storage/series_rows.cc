@@ -9,8 +9,6 @@
 namespace skipcast::storage {
 namespace {
 
-constexpr size_t kCacheBytes = size_t{70} << 20;
-
 Status at_row(const RowId& row, const Schema& schema, const Status& status) {
   return Status(status.code(),
                 fmt::format("variable '{}', {} .. {}: {}", schema.variables[row.variable].name,
@@ -22,10 +20,10 @@ Status at_row(const RowId& row, const Schema& schema, const Status& status) {
 }  // namespace
 
 SeriesRows::SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database,
-                       OpenDatabase open_to_read)
+                       OpenDatabase open_to_read, size_t cache_bytes)
     : context_(std::move(context)),
       open_to_read_(std::move(open_to_read)),
-      cache_(kCacheBytes),
+      cache_(cache_bytes),
       database_(std::move(database)) {}
 
 std::shared_lock<std::shared_mutex> SeriesRows::read_lock() const {

@@ -34,7 +34,7 @@ class SeriesRows {
 
   // `open_to_read` is called by reads that find no database (see exchange).
   SeriesRows(RecordContext context, std::unique_ptr<RowDatabase> database,
-             OpenDatabase open_to_read);
+             OpenDatabase open_to_read, size_t cache_bytes);
 
   // Reads the planned rows (of variable 0; BlockTable::plan) for every variable asked for.
   // kDataLoss names variable and times; the failure of open_to_read when there is no database.

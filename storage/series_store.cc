@@ -38,12 +38,14 @@ bool same_value(float a, float b) { return a == b || (std::isnan(a) && std::isna
 
 class RocksSeriesStore final : public SeriesStore {
  public:
-  RocksSeriesStore(std::string path, OpenArchive archive)
+  RocksSeriesStore(std::string path, OpenArchive archive, const StoreOptions& options)
       : path_(std::move(path)),
+        options_(options),
         store_id_(archive.config.store_id),
         variables_(static_cast<int64_t>(archive.config.schema.variables.size())),
         context_{store_id_, archive.config.schema.places.count()},
-        rows_(context_, std::move(archive.rows), [this] { return open_to_read(); }),
+        rows_(context_, std::move(archive.rows), [this] { return open_to_read(); },
+              plan_memory(options.memory_bytes).row_cache_bytes),
         format_version_(archive.config.format_version),
         head_(std::move(archive.head)),
         last_(archive.series.last),
@@ -102,6 +104,7 @@ class RocksSeriesStore final : public SeriesStore {
 
   // Constant after construction; thread-safe themselves.
   const std::string path_;
+  const StoreOptions options_;
   const std::string store_id_;
   const int64_t variables_;
   const RecordContext context_;
@@ -239,12 +242,12 @@ Status RocksSeriesStore::reopen() {
 }
 
 Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::open_to_read() const {
-  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadOnly));
+  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadOnly, options_));
   return std::move(archive.rows);
 }
 
 Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::reopen_for_writing() {
-  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadWrite));
+  SKIPCAST_TRY(OpenArchive archive, open_archive(path_, OpenMode::kReadWrite, options_));
   const BlockTable& table = archive.series.table;
   const bool same = archive.config.store_id == store_id_ && table.count() >= last_.block &&
                     (last_.block == 0 || table.chain(last_.block) == last_.chain);
@@ -299,16 +302,20 @@ Status RocksSeriesStore::set_tasks(const std::string& tasks_json) {
 }  // namespace
 
 Result<std::unique_ptr<SeriesStore>> SeriesStore::create(const std::string& path,
-                                                         const Schema& schema) {
+                                                         const Schema& schema,
+                                                         const StoreOptions& options) {
+  SKIPCAST_TRY_OK(check_memory(options.memory_bytes));
   SKIPCAST_TRY_OK(create_archive(path, schema));
-  return open(path, OpenMode::kReadWrite);
+  return open(path, OpenMode::kReadWrite, options);
 }
 
-Result<std::unique_ptr<SeriesStore>> SeriesStore::open(const std::string& path, OpenMode mode) {
+Result<std::unique_ptr<SeriesStore>> SeriesStore::open(const std::string& path, OpenMode mode,
+                                                       const StoreOptions& options) {
+  SKIPCAST_TRY_OK(check_memory(options.memory_bytes));
   const std::string folder = without_trailing_slashes(path);
-  SKIPCAST_TRY(OpenArchive archive, open_archive(folder, mode));
+  SKIPCAST_TRY(OpenArchive archive, open_archive(folder, mode, options));
   return std::unique_ptr<SeriesStore>(
-      std::make_unique<RocksSeriesStore>(folder, std::move(archive)));
+      std::make_unique<RocksSeriesStore>(folder, std::move(archive), options));
 }
 
 }  // namespace skipcast::storage

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/memory_plan.h"
 #include "storage/schema.h"
 #include "storage/status.h"
 
@@ -29,6 +30,12 @@ struct StateBlock {
 };
 
 enum class OpenMode { kReadWrite, kReadOnly };
+
+struct StoreOptions {
+  // Write buffers, caches and open files of the store stay within this, at any size of the archive;
+  // what callers hold is theirs.
+  int64_t memory_bytes = kMemoryBytesDefault;
+};
 
 struct AppendReceipt {
   int64_t block = 0;          // number of the block, from 1; 0 = nothing new
@@ -62,10 +69,12 @@ struct Erasure {
 class SeriesStore {
  public:
   // Makes the folder and an empty store. kRefused when the folder exists and is not empty.
-  static Result<std::unique_ptr<SeriesStore>> create(const std::string& path, const Schema& schema);
+  static Result<std::unique_ptr<SeriesStore>> create(const std::string& path, const Schema& schema,
+                                                     const StoreOptions& options = {});
   // Opens and recovers (RELIABILITY B5 a-d). kDataLoss names the file and the remedy,
   // kLocked the other writer, kUnsupported a newer format version, kNotFound no archive.
-  static Result<std::unique_ptr<SeriesStore>> open(const std::string& path, OpenMode mode);
+  static Result<std::unique_ptr<SeriesStore>> open(const std::string& path, OpenMode mode,
+                                                   const StoreOptions& options = {});
   virtual ~SeriesStore() = default;
 
   // Returns once the block survives power loss and is visible to readers. block.first must be

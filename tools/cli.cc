@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -38,6 +39,13 @@ void add_threads_option(CLI::App& command, int64_t& threads) {
   command.add_option("--threads", threads, "threads of one network evaluation; 0 = all cores");
 }
 
+void add_memory_option(CLI::App& command, int64_t& memory_bytes) {
+  command
+      .add_option("--memory", memory_bytes,
+                  "bound on the memory of the store and its indexes: 512MB, 2GiB (default 1 GiB)")
+      ->transform(CLI::AsSizeValue(false));
+}
+
 Status use_threads(int64_t threads) {
   if (threads < 0 || threads > kThreadsMax) {
     return usage(fmt::format("--threads {}: a number from 0 (all cores) to {} is expected", threads,
@@ -62,8 +70,10 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
 
 Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
                                                             const std::string& task,
-                                                            const Progress& progress) {
-  auto opened = engine::Forecaster::open(store, task, progress);
+                                                            const Progress& progress,
+                                                            int64_t memory_bytes) {
+  SKIPCAST_TRY_OK(storage::check_memory(memory_bytes));
+  auto opened = engine::Forecaster::open(store, task, progress, memory_bytes);
   if (!opened.ok()) return suggest_task(store, task, opened.status());
   return opened;
 }

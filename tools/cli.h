@@ -47,6 +47,9 @@ void add_json_flag(CLI::App& command, Invocation& invocation);
 void add_threads_option(CLI::App& command, int64_t& threads);
 Status use_threads(int64_t threads);
 
+// Declares --memory SIZE ("512MB", "1GiB"; a plain number is bytes).
+void add_memory_option(CLI::App& command, int64_t& memory_bytes);
+
 // Opens an archive; the store's own errors.
 Result<std::unique_ptr<storage::SeriesStore>> open_archive(const std::string& path,
                                                            storage::OpenMode mode);
@@ -57,7 +60,8 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
 // The task's forecaster; for an unknown task with the suggestion of suggest_task().
 Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
                                                             const std::string& task,
-                                                            const Progress& progress);
+                                                            const Progress& progress,
+                                                            int64_t memory_bytes);
 
 // The words of a command line as one line that a shell would read back.
 std::string command_line_text(int argc, char** argv);

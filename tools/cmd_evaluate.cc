@@ -25,7 +25,7 @@ struct EvaluateArguments {
   std::vector<double> sigmas = {5};
   std::vector<double> cold_sigmas = {0};  // 0: the model's sigma_max
   bool baselines = false, no_reference = false;
-  int64_t windows = 0, threads = 0;
+  int64_t windows = 0, threads = 0, memory_bytes = storage::kMemoryBytesDefault;
   ForecastFlags flags;
 };
 
@@ -139,7 +139,8 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback()));
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
+                                                 arguments.memory_bytes));
   engine::EvaluateRequest request;
   SKIPCAST_TRY(request.part, part_from(arguments.split));
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
@@ -218,6 +219,7 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
                       "NetCDF file for every forecast of the first row and its observations");
   command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
   add_threads_option(*command, arguments->threads);
+  add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_evaluate(*arguments, invocation); };

@@ -24,7 +24,7 @@ struct ForecastArguments {
   std::string archive, task, at, policy, out;
   ForecastFlags flags;
   PlotWish plot;
-  int64_t threads = 0;
+  int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
   const CLI::App* command = nullptr;
 };
 
@@ -114,7 +114,8 @@ Status run_forecast(const ForecastArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback()));
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
+                                                 arguments.memory_bytes));
   SKIPCAST_TRY(const Made made, make(*forecaster, arguments));
   bar.finish();
   if (!arguments.out.empty()) {
@@ -149,6 +150,7 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
   command->add_option("--plot-leads", arguments->plot.lead_times, "lead times of maps: 1,4,8")
       ->delimiter(',')->allow_extra_args(false);
   add_threads_option(*command, arguments->threads);
+  add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_forecast(*arguments, invocation); };

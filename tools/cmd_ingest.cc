@@ -107,6 +107,7 @@ void add_ingest(CLI::App& program, Invocation& invocation) {
   command->add_flag("--dry-run", arguments->options.dry_run, "read and check, write nothing");
   command->add_option("--block-states", arguments->options.block_states,
                       "states written at once; 0 = about 8 MiB");
+  add_memory_option(*command, arguments->options.memory_bytes);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_ingest(*arguments, invocation); };

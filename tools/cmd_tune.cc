@@ -20,7 +20,7 @@ namespace {
 struct TuneArguments {
   std::string archive, task, mode = "growing";
   engine::TuneRequest request;
-  int64_t threads = 0;
+  int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
 };
 
 std::vector<FrontPoint> points(const std::vector<engine::Trial>& trials) {
@@ -95,7 +95,8 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   }
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
-  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback()));
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
+                                                 arguments.memory_bytes));
   request.progress = bar.callback();
   const auto report = engine::tune(*forecaster, request);
   bar.finish();
@@ -139,6 +140,7 @@ void add_tune(CLI::App& program, Invocation& invocation) {
   command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
       ->capture_default_str();
   add_threads_option(*command, arguments->threads);
+  add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_tune(*arguments, invocation); };

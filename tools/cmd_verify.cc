@@ -10,6 +10,7 @@
 
 #include "engine/archive_check.h"
 #include "engine/archive_salvage.h"
+#include "engine/deep_check.h"
 #include "tools/cli.h"
 #include "tools/progress_bar.h"
 
@@ -41,9 +42,13 @@ nlohmann::json to_json(const std::vector<Verdict>& verdicts) {
   return list;
 }
 
-Status run_verify(const std::string& archive, Invocation& invocation) {
+Status run_verify(const std::string& archive, bool deep, Invocation& invocation) {
   ProgressBar bar(console_progress());
-  SKIPCAST_TRY(const std::vector<Verdict> verdicts, engine::check_archive(archive, bar.callback()));
+  SKIPCAST_TRY(std::vector<Verdict> verdicts, engine::check_archive(archive, bar.callback()));
+  if (deep && verdicts.front().status.ok()) {
+    SKIPCAST_TRY(const std::vector<Verdict> caches, engine::check_caches(archive, bar.callback()));
+    verdicts.insert(verdicts.end(), caches.begin(), caches.end());
+  }
   bar.finish();
   if (invocation.json) {
     fmt::print("{}\n", to_json(verdicts).dump(2, ' ', false,
@@ -106,6 +111,7 @@ Status run_salvage(const std::string& archive, const std::string& to, Invocation
 
 struct VerifyArguments {
   std::string archive, salvage;
+  bool deep = false;
 };
 
 }  // namespace
@@ -115,13 +121,15 @@ void add_verify(CLI::App& program, Invocation& invocation) {
   CLI::App* command =
       program.add_subcommand("verify", "Check series, indexes and models byte by byte");
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_flag("--deep", arguments->deep,
+                    "make every index and mean forecast anew, too, and compare");
   command->add_option("--salvage", arguments->salvage,
                       "copy what is provably intact into this new archive, list what is not");
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] {
       return arguments->salvage.empty()
-                 ? run_verify(arguments->archive, invocation)
+                 ? run_verify(arguments->archive, arguments->deep, invocation)
                  : run_salvage(arguments->archive, arguments->salvage, invocation);
     };
   });

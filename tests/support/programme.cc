@@ -50,9 +50,9 @@ int verdict(const Arguments& arguments, const std::string& complaint) {
   return found == arguments.broken.empty() ? 1 : 0;
 }
 
-MemoryDir::MemoryDir() {
+MemoryDir::MemoryDir(Where where) {
   struct stat info;
-  const bool shared = ::stat("/dev/shm", &info) == 0 && S_ISDIR(info.st_mode);
+  const bool shared = where == kInMemory && ::stat("/dev/shm", &info) == 0 && S_ISDIR(info.st_mode);
   const std::string parent = shared ? "/dev/shm" : std::filesystem::temp_directory_path().string();
   std::string pattern = parent + "/skipcast-XXXXXX";
   if (!::mkdtemp(pattern.data())) {

@@ -28,7 +28,8 @@ int verdict(const Arguments& arguments, const std::string& complaint);
 // object dies.
 class MemoryDir {
  public:
-  MemoryDir();
+  enum Where { kInMemory, kOnDisk };  // kOnDisk: the usual temporary folder
+  explicit MemoryDir(Where where = kInMemory);
   ~MemoryDir();
   MemoryDir(const MemoryDir&) = delete;
   MemoryDir& operator=(const MemoryDir&) = delete;

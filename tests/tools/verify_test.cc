@@ -73,6 +73,13 @@ TEST_CASE("Verify: intact archives, damaged files, no archive") {
     CHECK(run.out.find(fs::path(path).stem().string()) != std::string::npos);
     CHECK(run.out.find("intact    series") != std::string::npos);
   }
+  const ProgramRun deep = city.tiny.skipcast({"verify", "city.skc", "--deep"});
+  CHECK_MESSAGE(deep.exit_code == 0, deep.out);
+  CHECK(deep.out.find("windows made anew, all the same") != std::string::npos);
+  {
+    const Damage damage(archive + "/CONFIG.copy.json");
+    CHECK(verify().out.find("DAMAGED   city.skc/CONFIG.copy.json") != std::string::npos);
+  }
   {
     const Damage damage(archive + "/CONFIG.json");
     CHECK(not_refused(verify(), 1, {"damaged"}) == "");
