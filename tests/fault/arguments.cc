@@ -1,10 +1,13 @@
 #include "tests/fault/arguments.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 namespace skipcast::tests {
@@ -16,10 +19,25 @@ namespace {
   std::exit(2);
 }
 
+char last_words[420];  // for a signal handler, which may not allocate
+
+void say_last_words(int signal) {
+  const ssize_t ignored = ::write(STDERR_FILENO, last_words, std::strlen(last_words));
+  static_cast<void>(ignored);
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
 }  // namespace
 
-Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>& breaks) {
-  Arguments arguments;
+void say_if_killed(const std::string& again) {
+  std::snprintf(last_words, sizeof last_words, "died; again: %.400s\n", again.c_str());
+  for (const int fatal : {SIGABRT, SIGSEGV, SIGBUS}) ::signal(fatal, say_last_words);
+}
+
+Arguments parse_arguments(int argc, char** argv, int64_t count,
+                          const std::vector<std::string>& breaks) {
+  Arguments arguments{.count = count};
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     const std::string value = word.substr(std::min(word.size(), word.find('=') + 1));

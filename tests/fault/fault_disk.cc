@@ -46,6 +46,7 @@ int failure(int error) {
 }  // namespace
 
 std::atomic<bool> FaultDisk::watching_ = false;
+std::atomic<bool> FaultDisk::reserves_ = false;
 
 FaultDisk& FaultDisk::instance() {
   static FaultDisk disk;
@@ -156,13 +157,12 @@ int FaultDisk::error_of(Call call) {
   return interrupted_ ? EINTR : 0;
 }
 
-// The path, when it is under the folder and not RocksDB's LOG; else "".
+// The path, when it is under the folder, else "".
 std::string FaultDisk::watched(int folder, const char* path) const {
   std::string whole = path_of(folder, path);
   while (whole.size() > 1 && whole.back() == '/') whole.pop_back();
   const bool inside = whole == root_ || whole.starts_with(root_ + "/");
-  const bool log = whole.substr(whole.rfind('/') + 1).starts_with("LOG");
-  return inside && !log ? whole : "";
+  return inside ? whole : "";
 }
 
 std::string FaultDisk::name_of(int file) const {
@@ -253,14 +253,14 @@ int FaultDisk::resize(int file, int64_t size) {
   return raw::ftruncate(file, size);
 }
 
-// RocksDB reserves 70 MiB for its log, which a disk in memory would fill with zeros: a reservation
-// beyond the end of the file is only counted.
 int FaultDisk::allocate(int file, int mode, int64_t offset, int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (name_of(file).empty()) return raw::fallocate(file, mode, offset, bytes);
-  if (const int error = error_of(Call::kResize); error > 0) return failure(error);
-  SKIPCAST_CHECK((mode & FALLOC_FL_KEEP_SIZE) != 0);
-  return 0;
+  if (!name_of(file).empty()) {
+    if (const int error = error_of(Call::kResize); error > 0) return failure(error);
+    SKIPCAST_CHECK((mode & FALLOC_FL_KEEP_SIZE) != 0);  // nothing for the journal
+    if (!reserves()) return 0;
+  }
+  return raw::fallocate(file, mode, offset, bytes);
 }
 
 int FaultDisk::rename(const char* from, const char* to) {

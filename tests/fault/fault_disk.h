@@ -1,8 +1,8 @@
 // A disk that fails when it is told to, under one folder of this process.
 //
 // libc_calls.cc defines libc's file calls anew, so that every call of our code, of RocksDB and of
-// the standard library comes by here: no hook in the code under test. Outside the watched folder,
-// and for RocksDB's information LOG (written through stdio), calls go straight to the kernel.
+// the standard library comes by here: no hook in the code under test. Outside the watched folder
+// calls go straight to the kernel.
 // A fault comes at the n-th call that it could hit, once or from then on. A power cut comes at the
 // n-th change: it and all later ones fail, and roll_back() then makes the folder what the disk
 // might hold. One object a process, since libc's functions have no other way to it. Thread-safe.
@@ -48,6 +48,9 @@ class FaultDisk {
  public:
   static FaultDisk& instance();
   static bool watching() { return watching_.load(std::memory_order_relaxed); }
+  // Whether space beyond the end of a file is really reserved (default no).
+  static void reserve(bool really) { reserves_ = really; }
+  static bool reserves() { return reserves_.load(std::memory_order_relaxed); }
 
   void watch(const std::string& folder, Break broken = Break::kNone);  // an absolute path
   void unwatch();
@@ -59,7 +62,7 @@ class FaultDisk {
 
   bool fired() const;        // the fault or the power cut came
   int64_t changes() const;   // since watch() or the last cut_power_at()
-  int64_t bytes_written(const std::string& suffix) const;  // to files with such names, since watch()
+  int64_t bytes_written(const std::string& suffix) const;  // to such files, since watch()
 
   // The calls themselves; results and errno as libc's.
   int open(int folder, const char* path, int flags, mode_t mode);
@@ -87,7 +90,7 @@ class FaultDisk {
   std::string name_of(int file) const;
   bool sync_is_broken(const std::string& path, bool folder) const;
 
-  static std::atomic<bool> watching_;
+  static std::atomic<bool> watching_, reserves_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   std::string root_;

@@ -98,17 +98,20 @@ class Episode {
 
 int main(int argc, char** argv) {
   const Arguments arguments =
-      parse_arguments(argc, argv, {"log_sync", "folder_sync", "head_sync", "acks"});
+      parse_arguments(argc, argv, 300, {"log_sync", "folder_sync", "head_sync", "acks"});
+  const auto again = [&](uint64_t seed, int64_t points) {
+    const std::string tear = arguments.workload.empty() ? "" : " --workload=" + arguments.workload;
+    return fmt::format("power_cut --seed={} --count={}{}", seed, points, tear);
+  };
   const auto began = std::chrono::steady_clock::now();
   Tally tally;
   std::string wrong;
   for (uint64_t seed = arguments.seed; tally.points < arguments.count && wrong.empty(); ++seed) {
     const int64_t before = tally.points;
     const int64_t points = std::min(kCutsMax, arguments.count - before);
+    say_if_killed(again(seed, points));
     wrong = Episode(seed, arguments, tally).run(points);
-    if (wrong.empty()) continue;
-    wrong = fmt::format("{}\nagain: power_cut --seed={} --count={}", wrong, seed,
-                        tally.points - before);
+    if (!wrong.empty()) wrong += "\nagain: " + again(seed, tally.points - before);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print("{} power cuts in {:.0f} s: {} in making, {} in opening, {} in steps, {} after them\n",

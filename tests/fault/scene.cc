@@ -18,7 +18,7 @@ using storage::SeriesStore;
 
 constexpr storage::WindowSpec kSpec{6, 4};
 constexpr int64_t kFitStates = 64;   // of the normalizer; the index begins there
-constexpr int64_t kRecentStates = 1500;
+constexpr int64_t kRecentValues = 12'000;
 constexpr int64_t kSearches = 5;
 
 int64_t between(std::mt19937_64& random, int64_t low, int64_t high) {
@@ -35,7 +35,7 @@ int64_t block_states(std::mt19937_64& random) {
 }  // namespace
 
 Status Scene::create() {
-  auto store = SeriesStore::create(path_, small_schema(2, 4));
+  auto store = SeriesStore::create(path_, small_schema(2, places_));
   SKIPCAST_TRY_OK(store.status());
   store_ = std::move(store).value();
   ledger_.created = true;
@@ -63,6 +63,8 @@ Status Scene::append(int64_t states) {
   ledger_.acknowledged = size + states;
   return Status();
 }
+
+Status Scene::append_some(std::mt19937_64& random) { return append(block_states(random)); }
 
 Status Scene::set_tasks(std::mt19937_64& random) {
   const auto padding = static_cast<size_t>(between(random, 0, 9000));
@@ -100,7 +102,7 @@ Status Scene::step(std::mt19937_64& random) {
   const int64_t chance = between(random, 0, 9);
   if (chance == 0) return set_tasks(random);
   if (chance < 3) return follow();
-  return append(block_states(random));
+  return append_some(random);
 }
 
 std::string Scene::check_states(bool whole) const {
@@ -110,10 +112,12 @@ std::string Scene::check_states(bool whole) const {
                        ledger_.acknowledged, ledger_.attempted);
   }
   const std::string& tasks = store_->schema().tasks_json;
-  if (std::count(ledger_.tasks.begin(), ledger_.tasks.end(), tasks) == 0) {
+  const auto& known = ledger_.tasks;
+  if (!known.empty() && std::count(known.begin(), known.end(), tasks) == 0) {
     return fmt::format("its tasks are none that were set: {:.80}", tasks);
   }
-  const int64_t from = whole ? 0 : std::max<int64_t>(0, size - kRecentStates);
+  const int64_t recent = 10 + kRecentValues / store_->schema().state_values();
+  const int64_t from = whole ? 0 : std::max<int64_t>(0, size - recent);
   if (std::string wrong = difference(*store_, from, size - from); !wrong.empty()) return wrong;
   if (!whole) return "";
   const auto report = storage::verify_series(path_, {});

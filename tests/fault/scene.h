@@ -1,7 +1,7 @@
 // An archive under attack: the store, its index, and a ledger of what they promised.
 //
 // Values are series.h's value_at, so that what must be there follows from its position alone.
-// Not thread-safe.
+// Not thread-safe, but follow() may run beside the calls that change the store.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,20 @@ namespace skipcast::tests {
 struct Ledger {
   bool created = false;
   int64_t acknowledged = 0, attempted = 0;  // states
-  std::vector<std::string> tasks{"[]"};     // the acknowledged list, then those tried since
+  // The acknowledged list, then those tried since; none = any will do.
+  std::vector<std::string> tasks{"[]"};
 };
 
 class Scene {
  public:
-  explicit Scene(std::string path) : path_(std::move(path)) {}
+  explicit Scene(std::string path, int64_t places = 4) : path_(std::move(path)), places_(places) {}
 
   // Each does one thing to the archive and keeps the ledger. The store must be open, but for the
   // first two.
   Status create();
   Status open();
   Status append(int64_t states);
+  Status append_some(std::mt19937_64& random);  // up to 2,500 states
   Status set_tasks(std::mt19937_64& random);
   Status follow();  // opens the index, or lets it catch up; writes its file
   // One of append, set_tasks and follow.
@@ -57,6 +59,7 @@ class Scene {
   Result<std::unique_ptr<retrieval::AnalogIndex>> open_index(const std::string& file) const;
 
   std::string path_;
+  int64_t places_;
   Ledger ledger_;
   std::unique_ptr<storage::SeriesStore> store_;
   std::unique_ptr<retrieval::Normalizer> normalizer_;
