@@ -1,13 +1,16 @@
 #include "retrieval/analog_index.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "retrieval/fingerprint.h"
 #include "retrieval/future_data.h"
 #include "retrieval/search_planner.h"
+#include "storage/file_io.h"
 
 namespace skipcast::retrieval {
 namespace {
@@ -85,6 +88,14 @@ Status spot_check(const VectorIndex& index, const Encoder& encoder) {
     }
   }
   return Status();
+}
+
+// What a process that died left of index files it was writing.
+void remove_left_files(const std::string& index_file) {
+  const std::filesystem::path folder = std::filesystem::path(index_file).parent_path();
+  for (const std::string& path : storage::left_temporaries(folder.empty() ? "." : folder)) {
+    ::unlink(path.c_str());
+  }
 }
 
 }  // namespace
@@ -175,6 +186,7 @@ Result<std::unique_ptr<VectorIndex>> AnalogIndex::load(const std::string& path,
 
 void AnalogIndex::restore() {
   if (options_.path.empty()) return;
+  remove_left_files(options_.path);
   for (const std::string& path : {options_.path, previous_envelope(options_.path)}) {
     EnvelopeHeader header;
     Result<std::unique_ptr<VectorIndex>> loaded = load(path, header);
