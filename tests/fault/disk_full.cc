@@ -16,9 +16,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/fault/arguments.h"
 #include "tests/fault/fault_disk.h"
+#include "tests/fault/last_words.h"
 #include "tests/fault/scene.h"
+#include "tests/support/programme.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;

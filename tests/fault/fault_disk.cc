@@ -48,6 +48,15 @@ int failure(int error) {
 std::atomic<bool> FaultDisk::watching_ = false;
 std::atomic<bool> FaultDisk::reserves_ = false;
 
+Break break_named(const std::string& name) {
+  if (name == "log_sync") return Break::kLogSync;
+  if (name == "folder_sync") return Break::kFolderSync;
+  if (name == "head_sync") return Break::kHeadSync;
+  if (name == "swallow") return Break::kSwallow;
+  if (name == "wrong_error") return Break::kWrongError;
+  return Break::kNone;
+}
+
 FaultDisk& FaultDisk::instance() {
   static FaultDisk disk;
   return disk;

@@ -43,6 +43,7 @@ enum class Break {
   kSwallow,     // a write that fails says that it was done
   kWrongError,  // ENOSPC comes as EIO
 };
+Break break_named(const std::string& name);  // log_sync, ..., wrong_error; any other is kNone
 
 class FaultDisk {
  public:

@@ -9,6 +9,7 @@
 #include "storage/file_io.h"
 #include "tests/fault/fault_disk.h"
 #include "tests/fault/scene.h"
+#include "tests/support/programme.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;

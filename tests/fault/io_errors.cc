@@ -9,9 +9,10 @@
 #include <chrono>
 #include <filesystem>
 
-#include "tests/fault/arguments.h"
 #include "tests/fault/fault_disk.h"
+#include "tests/fault/last_words.h"
 #include "tests/fault/workloads.h"
+#include "tests/support/programme.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
@@ -66,7 +67,7 @@ class Bench {
     if (wrong.empty()) wrong = scene.recover(true);
     scene.close();
     disk.unwatch();
-    ++tally_.points;
+    count_aloud(++tally_.points, "points");
     tally_.refused += !status.ok();
     return wrong;
   }
@@ -112,9 +113,10 @@ class Bench {
     return "";
   }
 
-  // The fault is gone: an append works again, without opening the archive anew, and so do reads.
+  // The fault is gone: reads work again, then an append, without opening the archive anew.
   static std::string go_on(Scene& scene) {
     if (!scene.store()) return "";
+    if (std::string wrong = scene.check_states(false); !wrong.empty()) return "healed: " + wrong;
     const Status status = scene.append(2);
     if (status.ok()) return scene.check_states(false);
     return fmt::format("healed: appending ({}) {}", code_name(status.code()), status.message());

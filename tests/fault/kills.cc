@@ -15,9 +15,10 @@
 #include <filesystem>
 #include <thread>
 
-#include "tests/fault/arguments.h"
+#include "tests/fault/last_words.h"
 #include "tests/fault/raw_calls.h"
 #include "tests/fault/scene.h"
+#include "tests/support/programme.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
@@ -97,6 +98,18 @@ struct Tally {
   int64_t kills = 0, making = 0, opening = 0, writing = 0, following = 0, saving = 0;
 };
 
+// The unfinished files and folders in this one.
+std::string left_in(const std::string& folder) {
+  std::string left;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    const bool unfinished = name.ends_with(".tmp") || name.find(".making-") != std::string::npos;
+    if (unfinished) left += " " + entry.path().string();
+  }
+  return left;
+}
+
 class Episode {
  public:
   Episode(uint64_t seed, const Arguments& arguments, Tally& tally)
@@ -134,30 +147,27 @@ class Episode {
     ledger.created |= newest >= 0;
     ledger.acknowledged = std::max(ledger.acknowledged, newest);
     ledger.attempted = ledger.acknowledged + kBlockMax;
-    ++tally_.kills;
+    count_aloud(++tally_.kills, "kills");
     ++(newest >= 0 ? tally_.writing : exists ? tally_.opening : tally_.making);
     tally_.following += following;
     return failed ? "the child failed by itself" : "";
   }
 
   std::string check() {
-    tally_.saving += clear_unfinished();
+    const bool saving = !left_in(scene_.path() + "/index").empty();
+    tally_.saving += saving;
     scene_.ledger().tasks.clear();  // any that it set
-    const std::string wrong = scene_.recover(tally_.kills % kWholeEvery == 0);
+    std::string wrong = scene_.recover(tally_.kills % kWholeEvery == 0);
+    if (wrong.empty() && saving) wrong = scene_.follow().message();
     scene_.close();
-    return wrong;
+    return wrong.empty() ? check_leftovers(saving) : wrong;
   }
 
-  // The index files that were being written. They are never looked at again.
-  int64_t clear_unfinished() {
-    int64_t found = 0;
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(scene_.path() + "/index", ignored)) {
-      if (entry.path().extension() != ".tmp") continue;
-      fs::remove(entry.path());
-      ++found;
-    }
-    return found;
+  // Opening for writing removes what the child left half-made, opening the index its files.
+  std::string check_leftovers(bool index_opened) const {
+    std::string left = left_in(folder_.path()) + left_in(scene_.path());
+    if (index_opened) left += left_in(scene_.path() + "/index");
+    return left.empty() ? "" : "left behind:" + left;
   }
 
   std::mt19937_64 random_;

@@ -12,9 +12,10 @@
 #include <chrono>
 #include <filesystem>
 
-#include "tests/fault/arguments.h"
 #include "tests/fault/fault_disk.h"
+#include "tests/fault/last_words.h"
 #include "tests/fault/scene.h"
+#include "tests/support/programme.h"
 
 using namespace skipcast;
 using namespace skipcast::tests;
@@ -52,7 +53,7 @@ class Episode {
     std::string wrong = work();
     scene_.close();
     disk.roll_back(random_, tear());
-    ++tally_.points;
+    count_aloud(++tally_.points, "power cuts");
     if (wrong.empty()) wrong = scene_.check_receipt();
     if (!wrong.empty() || random_() % 4 == 0) return wrong;  // the next cut comes in the recovery
     wrong = scene_.recover(random_() % 4 == 0);

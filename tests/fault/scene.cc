@@ -183,17 +183,4 @@ std::string Scene::recover(bool whole) {
   return whole ? check_index() : "";
 }
 
-MemoryDir::MemoryDir() {
-  const std::string parent = std::filesystem::is_directory("/dev/shm")
-                                 ? "/dev/shm"
-                                 : std::filesystem::temp_directory_path().string();
-  path_ = parent + "/skipcast-XXXXXX";
-  SKIPCAST_CHECK(mkdtemp(path_.data()) != nullptr);
-}
-
-MemoryDir::~MemoryDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace skipcast::tests

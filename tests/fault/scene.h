@@ -67,17 +67,4 @@ class Scene {
   std::unique_ptr<retrieval::AnalogIndex> index_;
 };
 
-// A folder on a disk in memory, where a sync costs nothing; removed when the object dies.
-class MemoryDir {
- public:
-  MemoryDir();
-  ~MemoryDir();
-  MemoryDir(const MemoryDir&) = delete;
-  MemoryDir& operator=(const MemoryDir&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace skipcast::tests
