@@ -5,6 +5,7 @@
 
 #include "retrieval/analog_index.h"
 #include "retrieval/fingerprint.h"
+#include "storage/file_io.h"
 
 namespace skipcast::retrieval {
 namespace {
@@ -156,6 +157,7 @@ Result<int64_t> AnalogIndex::check_file(const storage::SeriesStore& store,
 
 void AnalogIndex::restore() {
   if (options_.path.empty()) return;
+  storage::remove_orphans(options_.path);
   for (const std::string& path : {options_.path, previous_envelope(options_.path)}) {
     Result<Built> loaded = load(path);
     if (!loaded.ok() && loaded.status().code() == Code::kNotFound) continue;

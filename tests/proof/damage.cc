@@ -214,6 +214,7 @@ class Programme {
     fmt::print("{:<24}{:>7} done{:>7} found{:>7} healed{:>7} harmless{:>5} undetected\n", file,
                tally_->done, tally_->found, tally_->healed, tally_->harmless, tally_->undetected);
     std::fflush(stdout);
+    before_ += tally_->done;
     if (!ended.empty()) return fmt::format("{}: {} after {}", file, ended, tally_->first);
     return tally_->undetected > 0 ? tally_->first : "";
   }
@@ -229,7 +230,7 @@ class Programme {
                     damage.at, damage.mask, damage.other);
     if (tally_->undetected == 0) remember(what);
     const std::string result = outcome(path);
-    ++tally_->done;
+    count_aloud(before_ + ++tally_->done, "damages");
     tally_->found += result == "found";
     tally_->healed += result == "healed";
     tally_->harmless += result == "harmless";
@@ -262,6 +263,7 @@ class Programme {
   const MemoryDir& folder_;
   const std::string good_, old_;
   Tally* tally_;
+  int64_t before_ = 0;  // done to the files before
   double share_ = 1;
   std::string complaint_;
 };

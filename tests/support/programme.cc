@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -48,6 +49,12 @@ int verdict(const Arguments& arguments, const std::string& complaint) {
     fmt::print("FAILED: the defect '{}' was not found\n", arguments.broken);
   }
   return found == arguments.broken.empty() ? 1 : 0;
+}
+
+void count_aloud(int64_t done, const char* what) {
+  if (done % 1000 != 0) return;
+  fmt::print("{} {}\n", done, what);
+  std::fflush(stdout);
 }
 
 MemoryDir::MemoryDir(Where where) {

@@ -24,6 +24,9 @@ Arguments parse_arguments(int argc, char** argv, int64_t count,
 // when it says what was found, since a check that never fails proves nothing.
 int verdict(const Arguments& arguments, const std::string& complaint);
 
+// Prints "3000 kills" at every thousandth, so that a run cut off still tells its figure.
+void count_aloud(int64_t done, const char* what);
+
 // A folder on a disk in memory where there is one (a sync costs nothing there); removed when the
 // object dies.
 class MemoryDir {
