@@ -60,6 +60,7 @@ Status check_version(const std::string& path, const json& object) {
     return damaged(path, "no format_version");
   }
   const auto number = version->get<uint64_t>();
+  if (number == 0) return damaged(path, "format_version 0");
   if (number <= kFormatVersion) return Status();
   return Status(Code::kUnsupported,
                 fmt::format("'{}' has format version {}; this program reads versions up to {}: use "
