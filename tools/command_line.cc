@@ -24,6 +24,7 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_ingest(program, invocation);
   add_inspect(program, invocation);
   add_verify(program, invocation);
+  add_archive_commands(program, invocation);
   add_train(program, invocation);
   add_forecast(program, invocation);
   add_evaluate(program, invocation);
