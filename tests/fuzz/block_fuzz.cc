@@ -1,7 +1,7 @@
 // The records of a block: header, footer, rows and tombstone. The input: the kind of record,
-// flags, numbers that say where it belongs, then its bytes. Flag 1: seal the bytes properly, so that
-// what lies behind the checksum is reached; 2: frame a row's payload with the right codec and
-// lengths; 4: the payload is values to be coded, whatever they are; 8: the codec is zstd.
+// flags, numbers that say where it belongs, then its bytes. Flag 1: seal the bytes properly, so
+// that what lies behind the checksum is reached; 2: frame a row's payload with the right codec
+// and lengths; 4: the payload is values to be coded, whatever they are; 8: the codec is zstd.
 #include <cstring>
 
 #include "storage/block_format.h"
