@@ -19,6 +19,10 @@
 #include "tests/oom/failing_new.h"
 #include "tests/storage/foreign_files.h"
 
+// LeakSanitizer's, where that is linked in.
+extern "C" __attribute__((weak)) void __lsan_disable();
+extern "C" __attribute__((weak)) void __lsan_enable();
+
 using namespace skipcast;
 using namespace skipcast::storage;
 using namespace skipcast::tests;
@@ -76,8 +80,11 @@ void check_every_allocation(const std::string& what, Operation operation,
     const Status status = operation();
     REQUIRE_MESSAGE(status.ok(), status.message());
   }
+  const bool tolerated = leaks == Leaks::kOfFaiss && __lsan_disable != nullptr;
+  if (tolerated) __lsan_disable();
   const int64_t once = fail_each(operation, Failing::kOnce, leaks);
   const int64_t from_then_on = fail_each(operation, Failing::kFromThenOn, leaks);
+  if (tolerated) __lsan_enable();
   MESSAGE(what << ": " << once << " allocations");
   CHECK(once > 0);
   CHECK(once < kAllocationsMax);
@@ -227,7 +234,8 @@ TEST_CASE("Out of memory: NPY and NPZ") {
 // The proof that a leak on the way out would be seen.
 TEST_CASE("Out of memory: a decoder that leaks is caught" * doctest::should_fail()) {
   check_every_allocation("leaking decoder", [] {
-    auto* const first = new std::string(100, 'a');
+    static std::string* first = nullptr;  // LeakSanitizer shall not see it: the check must
+    first = new std::string(100, 'a');
     const std::string second(100, 'b');  // when this fails, the first one is lost
     const bool same = *first == second;
     delete first;
