@@ -50,6 +50,8 @@ std::vector<std::string> seed_inputs() {
   return {"ingest\na.skc\n--recipe\nr.json\n--var\nx\nf.csv\ng.csv",
           "inspect\na.skc\n--json",
           "verify\na.skc",
+          "erase\na.skc\n--yes\n--places\nx",
+          "backup\na.skc\nb",
           "train\na.skc\n--task\nt\n--epochs\n3\n--threads=2",
           "forecast\na.skc\n--task=t\n--members\n8\n--out\nf.nc\n--plot\nf.png",
           "evaluate\na.skc\n--task\nt\n--start\nanalog,cold\n--members\n4",

@@ -18,8 +18,9 @@ skipcast_fuzz_torch(policy engine/policy.cc engine/options_json.cc engine/start_
 
 # The subcommands are declared and parsed, never run: what they would call is not linked.
 skipcast_fuzz_torch(command_line tools/command_line.cc tools/cli.cc tools/suggest.cc
-  tools/forecast_flags.cc tools/cmd_doctor.cc tools/cmd_evaluate.cc tools/cmd_forecast.cc
-  tools/cmd_ingest.cc tools/cmd_inspect.cc tools/cmd_train.cc tools/cmd_tune.cc tools/cmd_verify.cc)
+  tools/forecast_flags.cc tools/cmd_archive.cc tools/cmd_doctor.cc tools/cmd_evaluate.cc
+  tools/cmd_forecast.cc tools/cmd_ingest.cc tools/cmd_inspect.cc tools/cmd_train.cc
+  tools/cmd_tune.cc tools/cmd_verify.cc)
 target_link_libraries(command_line_fuzz PRIVATE CLI11::CLI11)
 target_link_options(command_line_fuzz PRIVATE -fuse-ld=lld -Wl,--unresolved-symbols=ignore-all)
 target_compile_definitions(command_line_fuzz PRIVATE SKIPCAST_VERSION="fuzz"
