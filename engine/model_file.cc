@@ -11,12 +11,14 @@
 #include "samplers/precondition.h"
 #include "storage/checksum.h"
 #include "storage/file_io.h"
+#include "storage/json_document.h"
 
 namespace skipcast::engine {
 namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kDescriptionBytesMax = int64_t{1} << 30;
 constexpr const char* kDescriptionCrc = "description_crc32c";
 const std::string kNetworkPrefix = "network.";
@@ -182,6 +184,9 @@ Result<Description> parse_description(const storage::SeriesStore& store, const s
 
 Result<Description> read_description(const storage::SeriesStore& store, const std::string& text,
                                      const std::string& path) {
+  if (storage::json_depth(text) > kNestingMax) {
+    return data_loss(path + " is damaged (nested too deeply); train the task again");
+  }
   try {
     return parse_description(store, text, path);
   } catch (const Json::exception&) {

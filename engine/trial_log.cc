@@ -8,11 +8,13 @@
 
 #include "engine/options_json.h"
 #include "storage/file_io.h"
+#include "storage/json_document.h"
 
 namespace skipcast::engine {
 namespace {
 
 using nlohmann::json;
+constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kLogBytesMax = int64_t{1} << 30;
 
 json result_json(const Trial& trial) {
@@ -83,6 +85,7 @@ Status TrialLog::read_lines() {
   }
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
+    if (storage::json_depth(line) > kNestingMax) continue;
     const json parsed = json::parse(line, nullptr, false);
     if (!parsed.is_object() || !parsed.contains("setting")) continue;
     try {

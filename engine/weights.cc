@@ -190,7 +190,9 @@ Result<std::string> encode_weights(const Weights& weights) {
   std::string data;
   for (const auto& [name, tensor] : weights.tensors) {
     SKIPCAST_TRY_OK(check_name(name));
-    const auto same = [&](const NamedType& type) { return type.type == tensor.scalar_type(); };
+    const auto same = [scalar = tensor.scalar_type()](const NamedType& type) {
+      return type.type == scalar;
+    };
     const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), same);
     if (type == std::end(kTypes)) return usage("tensor " + name + " has a type we do not store");
     if (!finite(tensor)) return usage("tensor " + name + " holds a value that is not finite");

@@ -7,6 +7,7 @@
 
 #include "storage/checksum.h"
 #include "storage/file_io.h"
+#include "storage/json_document.h"
 #include "storage/series_store.h"
 
 namespace skipcast::storage {
@@ -15,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFormatName = "skipcast archive";
+constexpr int kDepthMax = 64;
 constexpr int64_t kConfigBytesMax = int64_t{1} << 30;
 
 std::string config_path(const std::string& archive) { return archive + "/" + kConfigFile; }
@@ -25,9 +27,8 @@ Status damaged(const std::string& path, std::string_view what) {
                                "from a backup", path, what, kConfigCopyFile));
 }
 
-// Checksum of the object without its key "crc32c".
-std::string checksum_of(json object) {
-  object.erase("crc32c");
+// Of the object without its key "crc32c".
+std::string checksum_of(const json& object) {
   return fmt::format("{:08x}", crc32c(object.dump()));
 }
 
@@ -60,37 +61,46 @@ Status check_version(const std::string& path, const json& object) {
     return damaged(path, "no format_version");
   }
   const auto number = version->get<uint64_t>();
+  if (number == 0) return damaged(path, "format_version 0");
   if (number <= kFormatVersion) return Status();
   return Status(Code::kUnsupported,
                 fmt::format("'{}' has format version {}; this program reads versions up to {}: use "
                             "a newer skipcast", path, number, kFormatVersion));
 }
 
-Result<ArchiveConfig> config_from_json(const std::string& path, const json& object) {
+// The text under a key, "" when there is none.
+std::string text_of(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Takes the checksum out of the object, since it does not cover itself.
+Result<ArchiveConfig> config_from_json(const std::string& path, json& object) {
   if (!object.is_object()) return damaged(path, "not a JSON object");
-  if (object.value("format", json()) != kFormatName) {
+  if (text_of(object, "format") != kFormatName) {
     return damaged(path, fmt::format("its key 'format' is not '{}'", kFormatName));
   }
   SKIPCAST_TRY_OK(check_version(path, object));
-  if (object.value("crc32c", json()) != checksum_of(object)) {
-    return damaged(path, "its checksum does not match");
-  }
+  const std::string sum = text_of(object, "crc32c");
+  object.erase("crc32c");
+  if (sum != checksum_of(object)) return damaged(path, "its checksum does not match");
   ArchiveConfig config;
   config.format_version = object["format_version"].get<int32_t>();
-  config.store_id = object.value("store_id", "");
+  config.store_id = text_of(object, "store_id");
   if (!is_store_id(config.store_id)) return damaged(path, "no store_id");
-  SKIPCAST_TRY(config.schema, schema_from_json(object.value("schema", json()).dump(), path));
+  SKIPCAST_TRY(config.schema, schema_from_json(object["schema"].dump(), path));
   return config;
 }
 
 Result<ArchiveConfig> read_config_file(const std::string& path) {
   SKIPCAST_TRY(const std::string text, read_file(path, kConfigBytesMax));
+  if (json_depth(text) > kDepthMax) return damaged(path, "nested too deeply");
+  JsonDocument document;
   try {
-    const json object = json::parse(text, nullptr, false);
-    if (object.is_discarded()) {
-      return damaged(path, text.empty() ? "empty" : "not valid JSON; truncated?");
-    }
-    return config_from_json(path, object);
+    document.parse(text);
+    return config_from_json(path, document.value());
+  } catch (const json::parse_error&) {
+    return damaged(path, text.empty() ? "empty" : "not valid JSON; truncated?");
   } catch (const json::exception& error) {
     return damaged(path, error.what());
   }

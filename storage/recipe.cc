@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "storage/json_document.h"
 #include "storage/recipe_fields.h"
 
 namespace skipcast::storage {
@@ -271,24 +272,6 @@ Status read_recipe(const Json& json, Recipe& recipe) {
   return check(recipe);
 }
 
-// The deepest nesting of brackets outside quotes; the JSON library recurses that far.
-int nesting(std::string_view text) {
-  int depth = 0, deepest = 0;
-  bool quoted = false;
-  for (size_t k = 0; k < text.size(); ++k) {
-    const char c = text[k];
-    if (quoted && c == '\\')
-      ++k;
-    else if (c == '"')
-      quoted = !quoted;
-    else if (!quoted && (c == '[' || c == '{'))
-      deepest = std::max(deepest, ++depth);
-    else if (!quoted && (c == ']' || c == '}'))
-      --depth;
-  }
-  return deepest;
-}
-
 }  // namespace
 
 Status parse_step(std::string_view text, TimeRecipe& time) {
@@ -334,12 +317,13 @@ Schema schema_of(const Recipe& recipe) {
 Result<Recipe> parse_recipe(std::string_view text, const std::string& path) {
   Recipe recipe;
   recipe.path = path;
-  if (nesting(text) > kNestingMax) {
+  if (json_depth(text) > kNestingMax) {
     return bad_input(path + ": brackets are nested deeper than 64 levels; this is no recipe");
   }
+  JsonDocument document;
   try {
-    const Json json = Json::parse(text);
-    SKIPCAST_TRY_OK(read_recipe(json, recipe));
+    document.parse(text);
+    SKIPCAST_TRY_OK(read_recipe(document.value(), recipe));
   } catch (const Json::parse_error& error) {
     const size_t byte = std::min(error.byte, text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + byte, '\n');

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
+
+#include "storage/json_document.h"
 
 namespace skipcast::storage {
 namespace {
@@ -14,6 +15,7 @@ constexpr int64_t kPlacesMax = int64_t{16} << 20;
 constexpr int64_t kAdjacencyPlacesMax = 16'384;
 constexpr size_t kTextMax = 1024;
 constexpr size_t kTasksMax = size_t{1} << 20;
+constexpr int kTasksDepthMax = 64;
 
 // Bytes of the UTF-8 sequence at the front of `text`, 0 when it is not valid UTF-8.
 size_t utf8_length(std::string_view text) {
@@ -124,6 +126,20 @@ Status check_places(const Places& places) {
   return places.kind == PlacesKind::kGrid ? check_grid(places) : check_graph(places);
 }
 
+Status check_tasks(const std::string& text) {
+  if (text.size() > kTasksMax) {
+    return bad_input(fmt::format("the task list is larger than {} bytes", kTasksMax));
+  }
+  if (json_depth(text) > kTasksDepthMax) return bad_input("the task list is nested too deeply");
+  JsonDocument tasks;
+  try {
+    tasks.parse(text);
+    if (tasks.value().is_array()) return Status();
+  } catch (const nlohmann::json::exception&) {  // then it is no array either
+  }
+  return bad_input("the task list is not a JSON array");
+}
+
 }  // namespace
 
 int64_t Places::count() const {
@@ -158,13 +174,7 @@ Status validate(const Schema& schema) {
   }
   SKIPCAST_TRY_OK(check_places(schema.places));
   if (schema.gap_states_max < 0) return bad_input("gap_states_max must not be negative");
-  if (schema.tasks_json.size() > kTasksMax) {
-    return bad_input(fmt::format("the task list is larger than {} bytes", kTasksMax));
-  }
-  if (!nlohmann::json::parse(schema.tasks_json, nullptr, false).is_array()) {
-    return bad_input("the task list is not a JSON array");
-  }
-  return Status();
+  return check_tasks(schema.tasks_json);
 }
 
 }  // namespace skipcast::storage

@@ -12,6 +12,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "storage/json_document.h"
 #include "storage/schema.h"
 
 namespace skipcast::storage {
@@ -229,22 +230,6 @@ Status schema_members(const json& object, const std::string& where, Schema& sche
   return places_from_json(*places, where, schema.places);
 }
 
-// Depth of nesting, so that the recursive parts below never see a deep document.
-bool too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_text = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_text && c == '\\') ++i;
-    if (c == '"') in_text = !in_text;
-    if (in_text) continue;
-    if (c == '{' || c == '[') ++depth;
-    if (c == '}' || c == ']') --depth;
-    if (depth > kDepthMax) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string to_json(const Schema& schema) {
@@ -264,10 +249,12 @@ std::string to_json(const Schema& schema) {
 
 Result<Schema> schema_from_json(std::string_view text, std::string_view file_name) {
   const std::string where(file_name);
-  if (too_deep(text)) return bad_input(where + ": JSON nested too deeply");
+  if (json_depth(text) > kDepthMax) return bad_input(where + ": JSON nested too deeply");
   Schema schema;
+  JsonDocument document;
   try {
-    SKIPCAST_TRY_OK(schema_members(json::parse(text), where, schema));
+    document.parse(text);
+    SKIPCAST_TRY_OK(schema_members(document.value(), where, schema));
   } catch (const json::exception& error) {
     return bad_input(fmt::format("{}: not valid JSON: {}", where, error.what()));
   }

@@ -1,7 +1,7 @@
-// The records of a block: header, footer and rows. The input: the kind of record, flags, numbers
-// that say where it belongs, then its bytes. Flag 1: seal the bytes properly, so that what lies
-// behind the checksum is reached; 2: frame a row's payload with the right codec and lengths; 4: the
-// payload is values to be coded, whatever they are; 8: the codec is zstd.
+// The records of a block: header, footer, rows and tombstone. The input: the kind of record,
+// flags, numbers that say where it belongs, then its bytes. Flag 1: seal the bytes properly, so
+// that what lies behind the checksum is reached; 2: frame a row's payload with the right codec
+// and lengths; 4: the payload is values to be coded, whatever they are; 8: the codec is zstd.
 #include <cstring>
 
 #include "storage/block_format.h"
@@ -43,6 +43,18 @@ void check_footer(const std::string& key, const std::string& bytes) {
   if (!footer.ok()) return check_damage(footer.status());
   const Sealed again = encode_footer(*footer, kStoreId);
   SKIPCAST_CHECK(again.bytes == bytes && again.seal == seal && footer_key(footer->block) == key);
+}
+
+void check_tombstone(const std::string& key, const std::string& bytes, int64_t block) {
+  uint32_t seal = 0;
+  constexpr int64_t kPlaces = 9;
+  Result<Erasure> erasure = decode_tombstone(key, bytes, {kStoreId, kPlaces}, seal);
+  if (!erasure.ok()) return check_damage(erasure.status());
+  erasure->block = block;
+  const Sealed again = encode_tombstone(*erasure, kStoreId);
+  SKIPCAST_CHECK(again.bytes == bytes && again.seal == seal);
+  SKIPCAST_CHECK(erasure->places.size() <= kPlaces);
+  for (const int32_t place : erasure->places) SKIPCAST_CHECK(place >= 0 && place < kPlaces);
 }
 
 bool lies_in(std::string_view part, std::string_view whole) {
@@ -111,14 +123,18 @@ void check_row_input(Pieces pieces, uint8_t flags) {
 
 void check_input(std::string_view input) {
   Pieces pieces(input);
-  const auto kind = pieces.number<uint8_t>() % 3;
+  const auto kind = pieces.number<uint8_t>() % 4;
   const auto flags = pieces.number<uint8_t>();
   if (kind == 2) return check_row_input(pieces, flags);
   const auto block = pieces.number<int64_t>();
-  const std::string key = kind == 0 ? header_key(block) : footer_key(block);
+  const std::string key = kind == 0   ? header_key(block)
+                          : kind == 1 ? footer_key(block)
+                                      : tombstone_key(block);
   const std::string body(pieces.rest());
   const std::string bytes = (flags & kSeal) != 0 ? sealed(body, key) : body;
-  kind == 0 ? check_header(key, bytes) : check_footer(key, bytes);
+  if (kind == 0) return check_header(key, bytes);
+  if (kind == 1) return check_footer(key, bytes);
+  check_tombstone(key, bytes, block);
 }
 
 std::vector<std::string> seed_inputs() {
@@ -126,6 +142,7 @@ std::vector<std::string> seed_inputs() {
   put(front, int64_t{3});
   const std::string header = encode_header({3, 70, 5, 2, 3, 64}, kStoreId).bytes;
   const std::string footer = encode_footer({3, 4, 1, 5, 6}, kStoreId).bytes;
+  const std::string tombstone = encode_tombstone({3, 70, 5, {1, 4}}, kStoreId).bytes;
   const std::vector<float> values = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   std::string plain, packed;
   encode_values(Codec::kFloat32, values, plain);
@@ -133,7 +150,8 @@ std::vector<std::string> seed_inputs() {
   std::vector<std::string> seeds = {std::string("\0\0", 2) + front + header,
                                     std::string("\1\0", 2) + front + footer,
                                     std::string("\0\1", 2) + front + header.substr(0, 36),
-                                    std::string("\1\1", 2) + front + footer.substr(0, 28)};
+                                    std::string("\1\1", 2) + front + footer.substr(0, 28),
+                                    std::string("\3\1", 2) + front + tombstone.substr(0, 32)};
   for (const int flags : {kSeal | kFrame, +kValues, kValues | kZstd, kSeal | kFrame | kZstd}) {
     row[1] = static_cast<char>(flags);
     seeds.push_back(row + (flags == (kSeal | kFrame | kZstd) ? packed : plain));

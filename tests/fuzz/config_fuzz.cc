@@ -1,11 +1,12 @@
 // CONFIG.json and the schema in it. The input: one byte, then text. 0: the text is the file;
-// 1: the text, if JSON, with format, version, store id and checksum put right; 2: a schema.
+// 1: the text, if JSON, with format, store id and checksum put right; 2: a schema.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "storage/archive_config.h"
 #include "storage/checksum.h"
+#include "storage/series_store.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {
@@ -32,7 +33,7 @@ std::string sealed(std::string_view text) {
   json object = json::parse(text, nullptr, false);
   if (!object.is_object()) return std::string(text);
   object["format"] = "skipcast archive";
-  object["format_version"] = 1;
+  if (!object.contains("format_version")) object["format_version"] = 1;
   object["store_id"] = kStoreId;
   object.erase("crc32c");
   try {
@@ -59,6 +60,7 @@ void check_config(std::string_view text) {
   const Result<ArchiveConfig> config = read_config(scratch_folder());
   if (!config.ok()) return check_refusal(config.status(), "");
   SKIPCAST_CHECK(config->store_id.size() == 32);
+  SKIPCAST_CHECK(config->format_version >= 1 && config->format_version <= kFormatVersion);
   check_schema(config->schema);
   if (text.size() % 8 != 0) return;  // a rename and two syncs: not every time
   SKIPCAST_CHECK(write_config(scratch_folder(), *config).ok());
@@ -82,8 +84,8 @@ void check_input(std::string_view input) {
 std::vector<std::string> seed_inputs() {
   const std::string wrapped = fmt::format(R"({{"schema": {}}})", kSchema);
   return {std::string(1, '\0') + sealed(wrapped), "\x01" + wrapped,
-          "\x01" + fmt::format(R"({{"schema": {}}})", kGrid), std::string("\x02") + kSchema,
-          std::string("\x02") + kGrid};
+          "\x01" + fmt::format(R"({{"format_version": 2, "schema": {}}})", kGrid),
+          std::string("\x02") + kSchema, std::string("\x02") + kGrid};
 }
 
 }  // namespace skipcast::fuzz

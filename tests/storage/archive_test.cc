@@ -100,6 +100,16 @@ TEST_CASE("SeriesStore: a missing or damaged HEAD and a missing database are dat
   CHECK(mentions(open_status(path), "archive '" + path));
 }
 
+TEST_CASE("CONFIG.json: brackets nested too deep to recurse into are damage, not a crash") {
+  const TempDir folder;
+  const std::string path = folder.file("a");
+  REQUIRE(SeriesStore::create(path, small_schema(1, 1)).ok());
+  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  set_config(path, R"({"format": "skipcast archive", "format_version": 1, "x": )" + deep + "}");
+  CHECK(open_status(path).code() == Code::kDataLoss);
+  CHECK(mentions(open_status(path), "nested too deeply"));
+}
+
 TEST_CASE("HEAD: the newest valid slot counts, and slots alternate") {
   const TempDir folder;
   const std::string id(32, 'a');

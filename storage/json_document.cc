@@ -1,0 +1,44 @@
+#include "storage/json_document.h"
+
+#include <algorithm>
+
+namespace skipcast::storage {
+namespace {
+
+using nlohmann::json;
+
+// Innermost first: the destructor of an empty list or object allocates nothing.
+void dismantle(json& value) {
+  if (!value.is_structured()) return;
+  for (json& member : value) dismantle(member);
+  value.clear();
+}
+
+}  // namespace
+
+JsonDocument::~JsonDocument() { dismantle(value_); }
+
+void JsonDocument::parse(std::string_view text) {
+  nlohmann::detail::json_sax_dom_parser<json> builder(value_);
+  json::sax_parse(text, &builder);
+}
+
+int json_depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool quoted = false;
+  for (size_t k = 0; k < text.size(); ++k) {
+    const char c = text[k];
+    if (quoted && c == '\\') {
+      ++k;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '[' || c == '{')) {
+      deepest = std::max(deepest, ++depth);
+    } else if (!quoted && (c == ']' || c == '}')) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace skipcast::storage
