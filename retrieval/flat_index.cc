@@ -1,4 +1,4 @@
-// Exact search by FAISS's L2 scan (tested with 1.7.3). Payload: rows, dimension (int64), ids,
+// Exact search with FAISS's distances (tested with 1.7.3). Payload: rows, dimension (int64), ids,
 // vectors; sizes are checked against the bytes before anything is allocated.
 #include "retrieval/index_payload.h"
 #include "retrieval/row_scan.h"
@@ -20,6 +20,7 @@ class FlatIndex final : public VectorIndex {
     SKIPCAST_TRY_OK(check_added(view(), ids, vectors));
     ids_.insert(ids_.end(), ids.begin(), ids.end());
     vectors_.insert(vectors_.end(), vectors.begin(), vectors.end());
+    lead();
     return Status();
   }
 
@@ -40,6 +41,7 @@ class FlatIndex final : public VectorIndex {
   void reserve(int64_t rows) override {
     ids_.reserve(static_cast<size_t>(rows));
     vectors_.reserve(static_cast<size_t>(rows * dimension_));
+    leading_.reserve(dimension_, rows);
   }
 
   // The inverse of write(), for an index still empty.
@@ -47,20 +49,25 @@ class FlatIndex final : public VectorIndex {
     SKIPCAST_TRY_OK(take_ids(source, {rows, dimension_}, ids_));
     SKIPCAST_TRY_OK(take_array(source, rows * dimension_, vectors_));
     if (source.remaining() != 0) return data_loss("the flat index holds bytes beyond its rows");
+    lead();
     return check_vectors(vectors_);
   }
 
  private:
-  RowsView view() const { return {ids_, vectors_.data(), dimension_}; }
+  RowsView view() const { return {ids_, vectors_.data(), dimension_, &leading_}; }
+  void lead() { leading_.follow(vectors_.data(), dimension_, static_cast<int64_t>(ids_.size())); }
 
   const int64_t dimension_;
   std::vector<int64_t> ids_;
   std::vector<float> vectors_;  // [ids, dimension]
+  LeadingColumns leading_;
 };
 
 }  // namespace
 
-int64_t flat_index_bytes(int64_t dimension, int64_t rows) { return rows * (8 + 4 * dimension); }
+int64_t flat_index_bytes(int64_t dimension, int64_t rows) {
+  return rows * (8 + 4 * dimension) + LeadingColumns::bytes(dimension, rows);
+}
 
 std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension) {
   return std::make_unique<FlatIndex>(dimension);

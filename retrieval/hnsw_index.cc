@@ -67,6 +67,7 @@ class HnswIndex final : public VectorIndex {
       return io_error(fmt::format("adding to the hnsw index failed: {}", error.what()));
     }
     ids_.insert(ids_.end(), ids.begin(), ids.end());
+    lead();
     return Status();
   }
 
@@ -108,6 +109,7 @@ class HnswIndex final : public VectorIndex {
     const size_t count = static_cast<size_t>(rows);
     ids_.reserve(count);
     storage().codes.reserve(count * storage().code_size);
+    leading_.reserve(faiss_.d, rows);
     faiss_.hnsw.levels.reserve(count);
     faiss_.hnsw.offsets.reserve(count + 1);
     faiss_.hnsw.neighbors.reserve(count * static_cast<size_t>(2 * options_.links) / 32 * 33);
@@ -118,7 +120,8 @@ class HnswIndex final : public VectorIndex {
 
  private:
   faiss::IndexFlat& storage() const { return *static_cast<faiss::IndexFlat*>(faiss_.storage); }
-  RowsView view() const { return {ids_, storage().get_xb(), dimension()}; }
+  RowsView view() const { return {ids_, storage().get_xb(), dimension(), &leading_}; }
+  void lead() { leading_.follow(storage().get_xb(), faiss_.d, static_cast<int64_t>(ids_.size())); }
 
   std::vector<Neighbour> walk(const float* query, int64_t k, std::span<const Interval> rows,
                               int64_t beam) const {
@@ -149,6 +152,7 @@ class HnswIndex final : public VectorIndex {
   const HnswOptions options_;
   faiss::IndexHNSWFlat faiss_;
   std::vector<int64_t> ids_;
+  LeadingColumns leading_;
 };
 
 // Every link of a row points at a row that lives on the link's level, or at none.
@@ -212,17 +216,18 @@ Status HnswIndex::read_graph(ByteSource& source, std::vector<int64_t> ids,
   storage().ntotal = rows;
   faiss_.ntotal = rows;
   ids_ = std::move(ids);
+  lead();
   const RowsView rows_read = view();
   return check_vectors({rows_read.vectors, ids_.size() * static_cast<size_t>(faiss_.d)});
 }
 
 }  // namespace
 
-// A row: id, vector, level, offset, links on the lowest level and, a few per cent of them, above;
-// while rows are added a lock and two marks, too.
+// Beside id and vector a level, an offset, links on the lowest level and, a few per cent of them,
+// above; while rows are added a lock and two marks, too.
 int64_t hnsw_index_bytes(int64_t dimension, int64_t rows, const HnswOptions& options) {
   const int64_t links = int64_t{2} * options.links * 33 / 32 * 4;
-  return rows * (8 + 4 * dimension + 4 + 8 + links + 8 + 2);
+  return flat_index_bytes(dimension, rows) + rows * (4 + 8 + links + 8 + 2);
 }
 
 std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options) {

@@ -1,6 +1,5 @@
-// FAISS 1.7.3: knn_L2sqr() on one query is a sequential scan whose heap breaks ties by smaller
-// row, except that the reservoir it uses from k = 100 on keeps an arbitrary one of those that tie
-// at the cut. One row more is asked for to see such a tie, which a plain scan then settles.
+// FAISS 1.7.3: fvec_L2sqr() is what knn_L2sqr() takes each distance of a single query with, so the
+// bits are those of a scan by FAISS; which rows need it is decided here.
 #include "retrieval/row_scan.h"
 
 #include <faiss/utils/distances.h>
@@ -8,51 +7,131 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace skipcast::retrieval {
 namespace {
 
-void push_found(const RowsView& view, int64_t first_row, std::span<const float> distances,
-                std::span<const int64_t> labels, std::vector<Neighbour>& found) {
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0) continue;
-    found.push_back({view.ids[static_cast<size_t>(first_row + labels[i])], distances[i]});
-  }
+constexpr int64_t kBlockRows = LeadingColumns::kBlockRows;
+constexpr int64_t kProbeBlocks = 4096 / kBlockRows;   // looked at first, to see what bounds tell
+constexpr int64_t kChunkBlocks = 8192 / kBlockRows;  // bounded at once, from then on
+constexpr double kShareMax = 0.7;  // of rows that bounds leave over: more and they tell nothing
+constexpr int64_t kRangeRowsMin = 4 * kBlockRows;     // shorter ranges are not bounded
+constexpr float kSeen = -1;                           // in place of a block's least bound
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+bool nearer(const Neighbour& a, const Neighbour& b) {
+  return a.distance != b.distance ? a.distance < b.distance : a.origin < b.origin;
 }
 
-// All ranges by FAISS, the `want` nearest of each.
-std::vector<Neighbour> scan_all(const RowsView& view, const float* query, int64_t want,
-                                std::span<const Interval> rows) {
-  std::vector<Neighbour> found;
-  std::vector<float> distances;
-  std::vector<int64_t> labels;
-  for (const Interval& range : rows) {
-    const int64_t k = std::min(want, range.end - range.begin);
-    distances.assign(static_cast<size_t>(k), 0);
-    labels.assign(static_cast<size_t>(k), -1);
-    faiss::knn_L2sqr(query, view.vectors + range.begin * view.dimension,
-                     static_cast<size_t>(view.dimension), 1,
-                     static_cast<size_t>(range.end - range.begin), static_cast<size_t>(k),
-                     distances.data(), labels.data());
-    push_found(view, range.begin, distances, labels, found);
-  }
-  return found;
-}
+// The k nearest of what it is offered; up to k more wait to be sorted out.
+class Nearest {
+ public:
+  explicit Nearest(int64_t k) : k_(static_cast<size_t>(k)) { found_.reserve(2 * k_); }
 
-// Every row not farther than `farthest`: for ties at the cut.
-std::vector<Neighbour> rows_up_to(const RowsView& view, const float* query, float farthest,
-                                  std::span<const Interval> rows) {
-  std::vector<Neighbour> found;
-  for (const Interval& range : rows) {
-    for (int64_t row = range.begin; row < range.end; ++row) {
-      const float distance =
-          faiss::fvec_L2sqr(query, view.vectors + row * view.dimension,
-                            static_cast<size_t>(view.dimension));
-      if (distance <= farthest) found.push_back({view.ids[static_cast<size_t>(row)], distance});
+  // Nothing farther than this is among the k nearest.
+  float farthest() const { return farthest_; }
+  void offer(const Neighbour& candidate) {
+    if (candidate.distance > farthest_) return;
+    found_.push_back(candidate);
+    if (found_.size() == 2 * k_) settle();
+  }
+  void settle() {
+    if (found_.size() < k_) return;
+    const auto last = found_.begin() + static_cast<int64_t>(k_) - 1;
+    std::nth_element(found_.begin(), last, found_.end(), nearer);
+    farthest_ = last->distance;
+    found_.resize(k_);
+  }
+  std::vector<Neighbour> take() && {
+    keep_nearest(found_, static_cast<int64_t>(k_));
+    return std::move(found_);
+  }
+
+ private:
+  const size_t k_;
+  float farthest_ = kInfinity;
+  std::vector<Neighbour> found_;
+};
+
+// One scan: a query over ranges of rows.
+class Scan {
+ public:
+  Scan(const RowsView& view, const float* query, int64_t k)
+      : view_(view), query_(query), k_(k), nearest_(k) {}
+
+  void range(const Interval& rows) {
+    const int64_t covered = view_.leading == nullptr ? 0 : view_.leading->rows();
+    int64_t begin = (rows.begin + kBlockRows - 1) / kBlockRows;  // whole blocks
+    const int64_t end = std::min(rows.end, covered) / kBlockRows;
+    if (rows.end - rows.begin < kRangeRowsMin || begin >= end) return plain(rows);
+    plain({rows.begin, begin * kBlockRows});
+    while (begin < end && telling_) {
+      const int64_t count = std::min(probed_ ? kChunkBlocks : kProbeBlocks, end - begin);
+      chunk(begin, count);
+      begin += count;
+    }
+    plain({begin * kBlockRows, rows.end});
+  }
+  std::vector<Neighbour> take() && { return std::move(nearest_).take(); }
+
+ private:
+  void row(int64_t row) {
+    const float distance = faiss::fvec_L2sqr(query_, view_.vectors + row * view_.dimension,
+                                             static_cast<size_t>(view_.dimension));
+    nearest_.offer({view_.ids[static_cast<size_t>(row)], distance});
+  }
+  void plain(const Interval& rows) {
+    for (int64_t at = rows.begin; at < rows.end; ++at) row(at);
+  }
+  // The blocks of a chunk, those first whose bounds promise most while nothing is known yet.
+  void chunk(int64_t first, int64_t count) {
+    bounds_.resize(static_cast<size_t>(count * kBlockRows));
+    least_.resize(static_cast<size_t>(count));
+    view_.leading->bound(query_, first, count, {bounds_.data(), least_.data()});
+    looked_ = 0;
+    if (nearest_.farthest() == kInfinity) seed(first, count);
+    for (int64_t block = 0; block < count; ++block) {
+      const float least = least_[static_cast<size_t>(block)];
+      if (least == kSeen || least > LeadingColumns::reach(nearest_.farthest())) continue;
+      look(first, block);
+    }
+    nearest_.settle();
+    probed_ = true;
+    telling_ = static_cast<double>(looked_) <= kShareMax * static_cast<double>(count * kBlockRows);
+  }
+  void seed(int64_t first, int64_t count) {
+    const int64_t wanted = std::min(count, k_ / 4 + 4);
+    std::vector<int64_t> order(static_cast<size_t>(count));
+    for (int64_t block = 0; block < count; ++block) order[static_cast<size_t>(block)] = block;
+    std::nth_element(order.begin(), order.begin() + wanted - 1, order.end(),
+                     [this](int64_t a, int64_t b) {
+                       return least_[static_cast<size_t>(a)] < least_[static_cast<size_t>(b)];
+                     });
+    for (int64_t i = 0; i < wanted; ++i) {
+      const int64_t block = order[static_cast<size_t>(i)];
+      look(first, block);
+      least_[static_cast<size_t>(block)] = kSeen;
+    }
+    nearest_.settle();
+  }
+  void look(int64_t first, int64_t block) {
+    const float reach = LeadingColumns::reach(nearest_.farthest());
+    for (int64_t at = 0; at < kBlockRows; ++at) {
+      if (bounds_[static_cast<size_t>(block * kBlockRows + at)] > reach) continue;
+      row((first + block) * kBlockRows + at);
+      ++looked_;
     }
   }
-  return found;
-}
+
+  const RowsView& view_;
+  const float* const query_;
+  const int64_t k_;
+  Nearest nearest_;
+  bool probed_ = false, telling_ = true;
+  int64_t looked_ = 0;  // rows of the last chunk that their bounds did not rule out
+  std::vector<float> bounds_, least_;
+};
 
 }  // namespace
 
@@ -73,20 +152,14 @@ Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const f
                                          int64_t k, std::span<const Interval> rows) {
   const int64_t allowed = total_length(rows);
   k = std::min(k, allowed);
-  std::vector<Neighbour> found;
-  if (k < 1) return found;
+  if (k < 1) return std::vector<Neighbour>();
   try {
-    found = scan_all(view, query.data(), std::min(k + 1, allowed), rows);
-    keep_nearest(found, k + 1);
-    const size_t cut = static_cast<size_t>(k);
-    if (found.size() > cut && found[cut].distance == found[cut - 1].distance) {
-      found = rows_up_to(view, query.data(), found[cut].distance, rows);
-    }
+    Scan scan(view, query.data(), k);
+    for (const Interval& range : rows) scan.range(range);
+    return std::move(scan).take();
   } catch (const std::exception& error) {
     return Status(Code::kIo, fmt::format("the exact search failed: {}", error.what()));
   }
-  keep_nearest(found, k);
-  return found;
 }
 
 Status check_added(const RowsView& present, std::span<const int64_t> ids,
@@ -119,9 +192,7 @@ Status check_query(int64_t dimension, std::span<const float> query, int64_t k) {
 }
 
 void keep_nearest(std::vector<Neighbour>& found, int64_t k) {
-  std::sort(found.begin(), found.end(), [](const Neighbour& a, const Neighbour& b) {
-    return a.distance != b.distance ? a.distance < b.distance : a.origin < b.origin;
-  });
+  std::sort(found.begin(), found.end(), nearer);
   if (static_cast<int64_t>(found.size()) > k) found.resize(static_cast<size_t>(k));
 }
 

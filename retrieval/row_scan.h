@@ -5,22 +5,26 @@
 #include <span>
 #include <vector>
 
+#include "retrieval/leading_columns.h"
 #include "retrieval/vector_index.h"
 
 namespace skipcast::retrieval {
 
-// Rows of an index: ids[rows] increasing, vectors[rows, dimension]. A view.
+// Rows of an index: ids[rows] increasing, vectors[rows, dimension], perhaps some columns of them
+// once more to make scans faster. A view.
 struct RowsView {
   std::span<const int64_t> ids;
   const float* vectors = nullptr;
   int64_t dimension = 0;
+  const LeadingColumns* leading = nullptr;
 };
 
 // The rows whose id lies in one of the increasing, disjoint `allowed` intervals, as row ranges.
 std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const Interval> allowed);
 
-// The k nearest of the given row ranges, nearest first, ties by smaller id: FAISS's own scan on
-// each range, merged; cost as one raw FAISS call over the same rows.
+// The k nearest of the given row ranges, nearest first, ties by smaller id; distances are FAISS's
+// own (fvec_L2sqr), bit by bit. Without leading columns, or where they tell nothing, it costs what
+// one raw FAISS call over the same rows does; where they carry most of a distance, a fifth or less.
 Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,
                                          int64_t k, std::span<const Interval> rows);
 

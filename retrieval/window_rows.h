@@ -17,8 +17,9 @@ namespace skipcast::retrieval {
 struct WindowRows {
   std::vector<int64_t> ids;
   std::vector<float> vectors;  // [ids, dimension]
+  LeadingColumns leading = {};
 
-  RowsView view(int64_t dimension) const { return {ids, vectors.data(), dimension}; }
+  RowsView view(int64_t dimension) const { return {ids, vectors.data(), dimension, &leading}; }
   // Rows that follow; rows whose id lies before `id` are dropped.
   void append(const WindowRows& rows);
   void drop_before(int64_t id);

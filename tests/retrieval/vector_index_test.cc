@@ -79,6 +79,51 @@ TEST_CASE("Flat index: ties go to the smaller id, also at the cut and with large
         937);
 }
 
+TEST_CASE("Exact scan: leading columns change no bit, with ties, any ranges and any k") {
+  std::mt19937_64 random(33);
+  for (const int64_t dimension : {32, 40, 64}) {
+    for (const int64_t repeats : {1, 7}) {  // rows that tie
+      Vectors vectors = path_vectors(9000, dimension, dimension / 3, 33);
+      for (int64_t i = 0; i < vectors.rows * dimension; ++i) {
+        const int64_t column = i % dimension;
+        const int64_t first = i / dimension / repeats * repeats;  // of the rows alike
+        float& value = vectors.values[static_cast<size_t>(i)];
+        value /= static_cast<float>(1 + column);
+        value = vectors.values[static_cast<size_t>(first * dimension + column)];
+      }
+      LeadingColumns leading;
+      for (const int64_t rows : {500, 1500, 1510, 9000}) {
+        leading.follow(vectors.values.data(), dimension, rows);
+      }
+      REQUIRE(leading.rows() == 9000 / 16 * 16);
+      const RowsView plain{vectors.ids, vectors.values.data(), dimension};
+      const RowsView helped{vectors.ids, vectors.values.data(), dimension, &leading};
+      for (int round = 0; round < 150; ++round) {
+        CAPTURE(round);
+        std::vector<Interval> rows = {{0, 9000}};
+        if (round % 3 > 0) rows = rows_within(vectors.ids, random_intervals(random, 9000));
+        const int64_t k = round % 10 == 0 ? 5000 : 1 + static_cast<int64_t>(random() % 60);
+        const auto query = vectors.row(static_cast<int64_t>(random() % 9000));
+        REQUIRE(scan_rows(helped, query, k, rows).value() ==
+                scan_rows(plain, query, k, rows).value());
+      }
+    }
+  }
+}
+
+TEST_CASE("Exact scan: distances that overflow or vanish are ranked all the same") {
+  for (const float scale : {1e30f, 1e-30f, 0.0f}) {
+    Vectors vectors = path_vectors(3000, 32, 32, 34);
+    for (float& value : vectors.values) value *= scale;
+    const auto index = filled(make_flat_index(32), vectors);
+    const auto found = index->search_exact(vectors.row(7), 40, kAll).value();
+    const RowsView plain{vectors.ids, vectors.values.data(), 32};
+    const std::vector<Interval> all = {{0, 3000}};
+    CHECK(found == scan_rows(plain, vectors.row(7), 40, all).value());
+    CHECK(found.size() == 40);
+  }
+}
+
 TEST_CASE("Flat index: an empty index or filter finds nothing, without an error") {
   const Vectors vectors = path_vectors(50, 4, 4, 1);
   const auto empty = make_flat_index(4);
