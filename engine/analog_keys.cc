@@ -114,6 +114,7 @@ Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& star
   if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
   const retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
+                                                 .kind = "auto",
                                                  .path = file(name + ".skx"),
                                                  .memory_bytes = memory_bytes_};
   SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
@@ -128,7 +129,8 @@ Result<int64_t> AnalogKeys::check_index_file(const StartOptions& start, const st
   const std::lock_guard lock(mutex_);
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
   return retrieval::AnalogIndex::check_file(dataset_.store(), std::move(encoder),
-                                            {.spec = model_->task().spec, .path = path},
+                                            {.spec = model_->task().spec, .kind = "auto",
+                                             .path = path},
                                             progress_);
 }
 

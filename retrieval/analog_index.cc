@@ -11,11 +11,14 @@ namespace skipcast::retrieval {
 namespace {
 
 constexpr int64_t kQueryBatch = 256;
+constexpr int64_t kFlatStates = 400000;  // kind "auto": a flat index up to here
 constexpr int kCatchUps = 2;  // a store that grows faster than that is searched as it was
 
 Status check_options(const AnalogIndexOptions& options) {
-  if (options.kind != "flat" && options.kind != "hnsw") {
-    return usage(fmt::format("there is no index of kind '{}': take flat or hnsw", options.kind));
+  const std::string_view kinds[] = {"flat", "hnsw", "ivfpq", "auto"};
+  if (std::find(std::begin(kinds), std::end(kinds), options.kind) == std::end(kinds)) {
+    return usage(fmt::format("there is no index of kind '{}': take flat, hnsw, ivfpq or auto",
+                             options.kind));
   }
   if (options.spec.context_states < 1 || options.spec.future_states < 1 || options.batch < 1) {
     return usage("an index needs windows of at least one context and one future state");
@@ -28,8 +31,15 @@ Status check_options(const AnalogIndexOptions& options) {
 }
 
 
+// "auto" becomes what suits so many windows.
+AnalogIndexOptions settled(AnalogIndexOptions options, const storage::SeriesStore& store) {
+  if (options.kind == "auto") options.kind = store.size() < kFlatStates ? "flat" : "ivfpq";
+  return options;
+}
+
 int64_t bytes_of(const AnalogIndexOptions& options, int64_t dimension, int64_t rows) {
   if (options.kind == "hnsw") return hnsw_index_bytes(dimension, rows, options.hnsw);
+  if (options.kind == "ivfpq") return ivfpq_index_bytes(dimension, rows);
   return flat_index_bytes(dimension, rows);
 }
 
@@ -41,7 +51,7 @@ AnalogIndex::AnalogIndex(const storage::SeriesStore& store,
                          std::shared_ptr<const Encoder> encoder, const AnalogIndexOptions& options)
     : store_(store),
       encoder_(std::move(encoder)),
-      options_(options),
+      options_(settled(options, store)),
       source_(store, encoder_, options.spec, options.targets),
       main_(empty()) {}
 
@@ -93,8 +103,10 @@ int64_t AnalogIndex::next_origin(const Built& built) const {
 
 AnalogIndex::Built AnalogIndex::empty() const {
   Built built;
-  built.index = options_.kind == "hnsw" ? make_hnsw_index(encoder_->dimension(), options_.hnsw)
-                                        : make_flat_index(encoder_->dimension());
+  const int64_t width = encoder_->dimension();
+  if (options_.kind == "hnsw") built.index = make_hnsw_index(width, options_.hnsw);
+  if (options_.kind == "ivfpq") built.index = make_ivfpq_index(width);
+  if (options_.kind == "flat") built.index = make_flat_index(width);
   return built;
 }
 
@@ -112,7 +124,7 @@ Status AnalogIndex::make_room(Built& built, int64_t windows) const {
         "the {} index of {} windows of {} values needs {}, but may take {}: allow it more "
         "(--memory), give the embedding fewer components, or {}",
         options_.kind, rows + windows, width, in_mib(need), in_mib(options_.memory_bytes),
-        options_.kind == "flat" ? "index fewer windows" : "take the kind flat, which is smaller"));
+        options_.kind == "flat" ? "index fewer windows" : "take kind flat, which is smaller"));
   }
   built.reserved = wanted;
   built.index->reserve(wanted);
@@ -280,8 +292,7 @@ Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, in
   const std::vector<Interval> allowed_tail = clipped(usable, next, end);
   const PlannedQuery planned{query, allowed, 2 * options_.spec.span(), allowed_tail};
   SKIPCAST_TRY(AnalogResult result,
-               plan_search({*main_.index, tail_.view(encoder_->dimension())}, options_.hnsw,
-                           planned, options));
+               plan_search({*main_.index, tail_.view(encoder_->dimension())}, planned, options));
   result.plan.tail = static_cast<int64_t>(tail_.ids.size());
   if (!erased_.empty()) {
     result.plan.erased =

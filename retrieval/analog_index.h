@@ -13,7 +13,8 @@
 // Left out are windows whose context holds no data (their embedding is not finite) and windows
 // whose whole future is missing; a future with some gaps is still an analog.
 // Bits: with kind "flat" results depend on the archive alone: not on threads, batches, or whether
-// the index was loaded, followed or rebuilt. An HNSW graph depends on the order of building.
+// the index was loaded, followed or rebuilt. HNSW graphs and IVFPQ lists depend on the order of
+// building.
 // Thread safety: search() from any number of threads, also while follow() runs.
 #pragma once
 
@@ -36,7 +37,7 @@ namespace skipcast::retrieval {
 
 struct AnalogIndexOptions {
   storage::WindowSpec spec;
-  std::string kind = "flat";         // or "hnsw"
+  std::string kind = "flat";         // "hnsw", "ivfpq"; "auto": ivfpq for large archives, else flat
   HnswOptions hnsw;
   std::string path;                  // envelope file; empty = memory only
   int64_t batch = 1024;              // windows encoded at once

@@ -28,7 +28,9 @@ std::string options_fingerprint(const AnalogIndexOptions& options) {
 // A file of this many rows cannot be larger: rows, ids, links on all levels, 10 % to spare.
 int64_t envelope_bytes_max(const AnalogIndexOptions& options, int64_t dimension, int64_t rows) {
   const int64_t row = 8 + 4 * dimension + 4 + 16 * int64_t{options.hnsw.links};
-  return kHeaderBytesMax + (rows + 1024) * row / 10 * 11;
+  const int64_t lists = options.kind == "ivfpq" ? (rows + 1024) * (4 + dimension) +
+                                                      ((1 << 16) + 256) * dimension * 4 : 0;
+  return kHeaderBytesMax + (rows + 1024) * row / 10 * 11 + lists;
 }
 
 // Encodes rows of a loaded index anew: they must be what the index holds.

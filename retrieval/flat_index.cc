@@ -36,6 +36,8 @@ class FlatIndex final : public VectorIndex {
     return scan_rows(view(), query, k, rows_within(ids_, allowed));
   }
 
+  Approach approach(const Wanted& /*wanted*/) const override { return {}; }
+
   Status write(const ByteSink& sink) const override { return put_rows(sink, view()); }
 
   void reserve(int64_t rows) override {

@@ -24,6 +24,7 @@ namespace skipcast::retrieval {
 namespace {
 
 constexpr int32_t kLinksMax = 512;
+constexpr double kLinkNs = 120;  // for each link of a step of a walk, measured at 100,000 rows
 constexpr int32_t kBeamMax = 1 << 20;  // a search allocates that many candidates
 
 bool beam_fits(int32_t beam) { return beam >= 1 && beam <= kBeamMax; }
@@ -88,6 +89,17 @@ class HnswIndex final : public VectorIndex {
                                               std::span<const Interval> allowed) const override {
     SKIPCAST_TRY_OK(check_query(dimension(), query, k));
     return scan_rows(view(), query, k, rows_within(ids_, allowed));
+  }
+
+  // A filter only drops what a walk meets, so the beam grows as the share of allowed rows shrinks.
+  Approach approach(const Wanted& wanted) const override {
+    const double rows = static_cast<double>(faiss_.ntotal);
+    const double share = static_cast<double>(wanted.allowed) / rows;
+    const int64_t crowd = std::min(faiss_.ntotal - wanted.allowed, wanted.crowd);
+    const double beam =
+        static_cast<double>(std::max<int64_t>(wanted.count, options_.ef_search) + crowd) / share;
+    return {static_cast<int64_t>(std::min(beam, rows)),
+            beam * options_.links * kLinkNs / scan_row_ns(faiss_.d)};
   }
 
   // After the rows: links, entry point, top level (int32), levels[rows], count of links (int64),

@@ -60,7 +60,8 @@ Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, ByteSourc
   const RowCounts wanted{rows, dimension};
   if (kind == "flat") return load_flat_index(source, wanted);
   if (kind == "hnsw") return load_hnsw_index(source, wanted);
-  return usage(fmt::format("there is no index of kind '{}': take flat or hnsw", kind));
+  if (kind == "ivfpq") return load_ivfpq_index(source, wanted);
+  return usage(fmt::format("there is no index of kind '{}': take flat, hnsw or ivfpq", kind));
 }
 
 Result<std::unique_ptr<VectorIndex>> load_index(std::string_view kind, std::string_view bytes,

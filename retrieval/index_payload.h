@@ -25,5 +25,6 @@ Status check_vectors(std::span<const float> vectors);
 
 Result<std::unique_ptr<VectorIndex>> load_flat_index(ByteSource& source, const RowCounts& wanted);
 Result<std::unique_ptr<VectorIndex>> load_hnsw_index(ByteSource& source, const RowCounts& wanted);
+Result<std::unique_ptr<VectorIndex>> load_ivfpq_index(ByteSource& source, const RowCounts& wanted);
 
 }  // namespace skipcast::retrieval

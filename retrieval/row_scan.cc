@@ -27,7 +27,9 @@ bool nearer(const Neighbour& a, const Neighbour& b) {
 // The k nearest of what it is offered; up to k more wait to be sorted out.
 class Nearest {
  public:
-  explicit Nearest(int64_t k) : k_(static_cast<size_t>(k)) { found_.reserve(2 * k_); }
+  Nearest(int64_t k, float farthest) : k_(static_cast<size_t>(k)), farthest_(farthest) {
+    found_.reserve(2 * k_);
+  }
 
   // Nothing farther than this is among the k nearest.
   float farthest() const { return farthest_; }
@@ -50,15 +52,15 @@ class Nearest {
 
  private:
   const size_t k_;
-  float farthest_ = kInfinity;
+  float farthest_;
   std::vector<Neighbour> found_;
 };
 
 // One scan: a query over ranges of rows.
 class Scan {
  public:
-  Scan(const RowsView& view, const float* query, int64_t k)
-      : view_(view), query_(query), k_(k), nearest_(k) {}
+  Scan(const RowsView& view, const ScanQuery& query, int64_t k)
+      : view_(view), query_(query.embedding.data()), k_(k), nearest_(k, query.farthest) {}
 
   void range(const Interval& rows) {
     const int64_t covered = view_.leading == nullptr ? 0 : view_.leading->rows();
@@ -150,11 +152,15 @@ std::vector<Interval> rows_within(std::span<const int64_t> ids,
 
 Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,
                                          int64_t k, std::span<const Interval> rows) {
-  const int64_t allowed = total_length(rows);
-  k = std::min(k, allowed);
+  return scan_rows_within(view, {query, k}, rows);
+}
+
+Result<std::vector<Neighbour>> scan_rows_within(const RowsView& view, const ScanQuery& query,
+                                                std::span<const Interval> rows) {
+  const int64_t k = std::min(query.k, total_length(rows));
   if (k < 1) return std::vector<Neighbour>();
   try {
-    Scan scan(view, query.data(), k);
+    Scan scan(view, query, k);
     for (const Interval& range : rows) scan.range(range);
     return std::move(scan).take();
   } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,13 @@ struct RowsView {
   const LeadingColumns* leading = nullptr;
 };
 
+// What a scan looks for.
+struct ScanQuery {
+  std::span<const float> embedding;
+  int64_t k = 0;
+  float farthest = std::numeric_limits<float>::infinity();
+};
+
 // The rows whose id lies in one of the increasing, disjoint `allowed` intervals, as row ranges.
 std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const Interval> allowed);
 
@@ -27,6 +35,14 @@ std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const 
 // one raw FAISS call over the same rows does; where they carry most of a distance, a fifth or less.
 Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const float> query,
                                          int64_t k, std::span<const Interval> rows);
+// The same, but rows farther than `farthest` need not be among them.
+Result<std::vector<Neighbour>> scan_rows_within(const RowsView& view, const ScanQuery& query,
+                                                std::span<const Interval> rows);
+
+// About how long a row of a long scan takes, for plans: with leading columns mostly their bound.
+inline double scan_row_ns(int64_t dimension) {
+  return dimension < LeadingColumns::kDimensionMin ? 0.65 * static_cast<double>(dimension) : 3.0;
+}
 
 // What every add() demands: increasing ids beyond the last one, right size, finite vectors.
 Status check_added(const RowsView& present, std::span<const int64_t> ids,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 #include "retrieval/row_scan.h"
 
@@ -16,17 +15,12 @@ struct Fetch {
   int64_t beam;
 };
 
-Fetch plan_fetch(const VectorIndex& index, const HnswOptions& hnsw, int64_t count,
-                 const PlannedQuery& query, int64_t allowed) {
-  if (std::string_view(index.kind()) == "flat" || allowed == 0) return {count, "exact", 0};
-  const int64_t rows = static_cast<int64_t>(index.ids().size());
-  const int64_t forbidden = rows - allowed;
-  const double share = static_cast<double>(allowed) / static_cast<double>(rows);
-  const int64_t crowd = std::min(forbidden, query.crowd);
-  const double beam = static_cast<double>(std::max<int64_t>(count, hnsw.ef_search) + crowd) / share;
-  // A walk compares the query with about 2 * links rows for each step of its beam.
-  if (beam * 2 * hnsw.links > static_cast<double>(allowed)) return {count, "exact", 0};
-  return {count, forbidden == 0 ? "ann" : "ann-wide", static_cast<int64_t>(beam)};
+Fetch plan_fetch(const VectorIndex& index, const Wanted& wanted) {
+  if (wanted.allowed == 0) return {0, "exact", 0};
+  const Approach approach = index.approach(wanted);
+  if (approach.cost >= static_cast<double>(wanted.allowed)) return {wanted.count, "exact", 0};
+  const bool all = wanted.allowed == static_cast<int64_t>(index.ids().size());
+  return {wanted.count, all ? "ann" : "ann-wide", approach.beam};
 }
 
 Result<std::vector<Neighbour>> run_fetch(const VectorIndex& index, const Fetch& fetch,
@@ -59,8 +53,8 @@ std::vector<Neighbour> pick_separated(std::span<const Neighbour> found, int64_t 
   return chosen;
 }
 
-Result<AnalogResult> plan_search(const SearchedRows& rows, const HnswOptions& hnsw,
-                                 const PlannedQuery& query, const SearchOptions& options) {
+Result<AnalogResult> plan_search(const SearchedRows& rows, const PlannedQuery& query,
+                                 const SearchOptions& options) {
   const std::vector<Interval> tail = rows_within(rows.tail.ids, query.allowed_tail);
   const int64_t allowed_tail = total_length(tail);
   const int64_t allowed = total_length(rows_within(rows.index.ids(), query.allowed));
@@ -73,11 +67,12 @@ Result<AnalogResult> plan_search(const SearchedRows& rows, const HnswOptions& hn
   for (int64_t factor = first;; factor *= 4) {
     const bool enough = options.k < result.plan.allowed / factor;
     const int64_t count = enough ? options.k * factor : result.plan.allowed;
-    const Fetch fetch = plan_fetch(rows.index, hnsw, std::min(count, allowed), query, allowed);
+    const Fetch fetch = plan_fetch(rows.index, {std::min(count, allowed), allowed, query.crowd});
     SKIPCAST_TRY(std::vector<Neighbour> found, run_fetch(rows.index, fetch, query, result.plan));
     if (allowed_tail > 0) {
-      SKIPCAST_TRY(const std::vector<Neighbour> late,
-                   scan_rows(rows.tail, query.embedding, count, tail));
+      ScanQuery wanted{query.embedding, count};
+      if (static_cast<int64_t>(found.size()) == count) wanted.farthest = found.back().distance;
+      SKIPCAST_TRY(const std::vector<Neighbour> late, scan_rows_within(rows.tail, wanted, tail));
       found.insert(found.end(), late.begin(), late.end());
       keep_nearest(found, count);
     }

@@ -23,15 +23,15 @@ struct PlannedQuery {
   std::span<const Interval> allowed_tail = {};  // ids in the tail
 };
 
-// "exact": flat indexes; else when scanning the allowed rows costs no more than the beam that an
-// approximate search would need. "ann": nothing is forbidden; beam as configured, or k if larger.
-// "ann-wide": the beam is widened by the crowd and the share of allowed rows. An approximate
-// search that comes back short is redone exactly. Separation: more and more neighbours are fetched
-// until k are far enough apart, taken greedily from the nearest, or none are left. Returns fewer
-// than k only when there are no more; the caller judges. The tail is scanned exactly each time and
-// merged: a row counts the same wherever it lies. Errors: of the index.
-Result<AnalogResult> plan_search(const SearchedRows& rows, const HnswOptions& hnsw,
-                                 const PlannedQuery& query, const SearchOptions& options);
+// "exact": flat indexes; else when scanning the allowed rows costs no more than the approximate
+// search that the index would need (VectorIndex::approach). "ann": nothing is forbidden; beam as
+// configured, or k if larger. "ann-wide": the beam is widened for what the guard forbids. An
+// approximate search that comes back short is redone exactly. Separation: more and more neighbours
+// are fetched until k are far enough apart, taken greedily from the nearest, or none are left.
+// Returns fewer than k only when there are no more; the caller judges. The tail is scanned exactly
+// each time and merged: a row counts the same wherever it lies. Errors: of the index.
+Result<AnalogResult> plan_search(const SearchedRows& rows, const PlannedQuery& query,
+                                 const SearchOptions& options);
 
 // The nearest k of `found` (nearest first) that lie at least `separation` apart.
 std::vector<Neighbour> pick_separated(std::span<const Neighbour> found, int64_t k,

@@ -1,10 +1,11 @@
 // Nearest neighbours over embeddings whose ids are increasing 64-bit origins. FAISS lives behind
-// this interface (flat_index.cc, hnsw_index.cc, row_scan.cc); its exceptions stop there, and its
+// this interface (*_index.cc, row_scan.cc); its exceptions stop there, and its
 // file reader is not used at all.
 // Thread safety: searches may run together; add() needs exclusion (AnalogIndex sees to it).
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,10 +31,22 @@ struct HnswOptions {
   int32_t ef_search = 64;
 };
 
+// What an approximate search is to find: `count` of `allowed` rows, when `crowd` forbidden ones may
+// lie nearer than any of these.
+struct Wanted {
+  int64_t count = 0, allowed = 0, crowd = 0;
+};
+
+// How it would do so: with this beam, at about the cost of an exact scan over so many rows.
+struct Approach {
+  int64_t beam = 0;
+  double cost = std::numeric_limits<double>::infinity();  // never worth while
+};
+
 class VectorIndex {
  public:
   virtual ~VectorIndex() = default;
-  virtual const char* kind() const = 0;  // "flat", "hnsw"
+  virtual const char* kind() const = 0;  // "flat", "hnsw", "ivfpq"
   virtual int64_t dimension() const = 0;
   virtual std::span<const int64_t> ids() const = 0;
   // ids must be >= 0, increase and exceed all present, else kUsage; vectors[ids.size(),
@@ -46,6 +59,8 @@ class VectorIndex {
   virtual Result<std::vector<Neighbour>> search(std::span<const float> query, int64_t k,
                                                 std::span<const Interval> allowed,
                                                 int64_t beam) const = 0;
+  // The beam that keeps the recall of an unfiltered search, and its cost; REQUIRES: allowed >= 1.
+  virtual Approach approach(const Wanted& wanted) const = 0;
   // Exact, whatever the kind: a scan of the allowed rows.
   virtual Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
                                                       std::span<const Interval> allowed) const = 0;
@@ -60,9 +75,11 @@ class VectorIndex {
 // What an index of `rows` rows takes while rows are added to it, once there is room for them.
 int64_t flat_index_bytes(int64_t dimension, int64_t rows);
 int64_t hnsw_index_bytes(int64_t dimension, int64_t rows, const HnswOptions& options);
+int64_t ivfpq_index_bytes(int64_t dimension, int64_t rows);
 
 std::unique_ptr<VectorIndex> make_flat_index(int64_t dimension);
 std::unique_ptr<VectorIndex> make_hnsw_index(int64_t dimension, const HnswOptions& options = {});
+std::unique_ptr<VectorIndex> make_ivfpq_index(int64_t dimension);
 // Only for bytes whose checksum the envelope verified; checks every length and link all the same.
 // kDataLoss when they are not an index of this kind, dimension and number of rows. Reads straight
 // into the index: never more than that and a few MiB in memory.

@@ -45,7 +45,7 @@ Outcome run(int64_t k, int64_t crowd, Allow allow) {
   for (int64_t q = 150; q < kRows; q += 401) {
     const std::vector<Interval> allowed = allow(q);
     const auto found =
-        plan_search({*p.index, {}}, p.options, {p.vectors.row(q), allowed, crowd}, {k});
+        plan_search({*p.index, {}}, {p.vectors.row(q), allowed, crowd}, {k});
     REQUIRE(found.ok());
     REQUIRE(static_cast<int64_t>(found->analogs.size()) == k);
     outcome.recall += recall(found->analogs, brute_force(p.vectors, p.vectors.row(q), k, allowed));
@@ -77,15 +77,20 @@ TEST_CASE("Planner: 0.1, 1 and 10 % of the rows allowed keep recall, by an exact
   }
 }
 
-TEST_CASE("Planner: half of the rows and a band around the query keep recall with a wider beam") {
+TEST_CASE("Planner: half of the rows, nine tenths, and a band around the query keep recall") {
   const Outcome half = run(10, 48, [](int64_t q) {
     return q < kRows / 2 ? std::vector<Interval>{{kRows / 2, kRows}}
                          : std::vector<Interval>{{0, kRows / 2}};
   });
-  CHECK(half.methods == std::set<std::string>{"ann-wide"});
+  CHECK(half.methods == std::set<std::string>{"exact"});
   CHECK(half.recall >= 0.95);
-  const Outcome band = run(10, 96, [](int64_t q) {
-    return std::vector<Interval>{{0, std::max<int64_t>(0, q - 47)}, {q + 48, kRows}};
+  const Outcome most = run(10, 20, [](int64_t q) {
+    return q < kRows / 10 ? std::vector<Interval>{{kRows / 10, kRows}}
+                          : std::vector<Interval>{{0, kRows * 9 / 10}};
+  });
+  CHECK(most.recall >= 0.95);
+  const Outcome band = run(10, 20, [](int64_t q) {
+    return std::vector<Interval>{{0, std::max<int64_t>(0, q - 9)}, {q + 10, kRows}};
   });
   CHECK(band.methods == std::set<std::string>{"ann-wide"});
   CHECK(band.recall >= 0.95);
@@ -95,17 +100,17 @@ TEST_CASE("Planner: k asked is k returned, up to all that is allowed") {
   const Planned& p = planned();
   const std::vector<Interval> allowed = {{100, 160}, {9000, 9040}};
   for (const int64_t k : {1, 10, 99, 100}) {
-    const auto found = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {k});
+    const auto found = plan_search({*p.index, {}}, {p.vectors.row(0), allowed, 0}, {k});
     CHECK(static_cast<int64_t>(found->analogs.size()) == k);
   }
-  const auto more = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {101});
+  const auto more = plan_search({*p.index, {}}, {p.vectors.row(0), allowed, 0}, {101});
   CHECK(more->analogs.size() == 100);
   CHECK(more->plan.allowed == 100);
   CHECK(more->plan.rows == kRows);
   const std::vector<Interval> all = {{0, kRows}};
-  const auto many = plan_search({*p.index, {}}, p.options, {p.vectors.row(0), all, 0}, {5000});
+  const auto many = plan_search({*p.index, {}}, {p.vectors.row(0), all, 0}, {5000});
   CHECK(many->analogs.size() == 5000);
-  CHECK(plan_search({*p.index, {}}, p.options, {p.vectors.row(0), {}, 0}, {5})->analogs.empty());
+  CHECK(plan_search({*p.index, {}}, {p.vectors.row(0), {}, 0}, {5})->analogs.empty());
 }
 
 TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest first") {
@@ -117,7 +122,7 @@ TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest f
       CAPTURE(separation);
       const std::vector<Interval> allowed = {{0, 6000}, {8000, 12000}};
       const auto found =
-          plan_search({*flat, {}}, p.options, {p.vectors.row(q), allowed, 0}, {12, separation});
+          plan_search({*flat, {}}, {p.vectors.row(q), allowed, 0}, {12, separation});
       REQUIRE(found.ok());
       std::vector<int64_t> expected;
       for (const int64_t id : brute_force(p.vectors, p.vectors.row(q), kRows, allowed)) {
@@ -137,7 +142,7 @@ TEST_CASE("Planner: separation that cannot be had returns all that can") {
   const Planned& p = planned();
   const std::vector<Interval> allowed = {{1000, 1100}};
   const auto found =
-      plan_search({*p.index, {}}, p.options, {p.vectors.row(0), allowed, 0}, {12, 30});
+      plan_search({*p.index, {}}, {p.vectors.row(0), allowed, 0}, {12, 30});
   REQUIRE(found.ok());
   CHECK(found->analogs.size() >= 2);  // 100 states hold 2 to 4 windows 30 apart
   CHECK(found->analogs.size() <= 4);

@@ -21,6 +21,12 @@ std::unique_ptr<VectorIndex> filled(std::unique_ptr<VectorIndex> index, const Ve
   return index;
 }
 
+std::unique_ptr<VectorIndex> make(const std::string& kind, int64_t dimension,
+                                  const HnswOptions& hnsw) {
+  if (kind == "hnsw") return make_hnsw_index(dimension, hnsw);
+  return kind == "ivfpq" ? make_ivfpq_index(dimension) : make_flat_index(dimension);
+}
+
 std::vector<int64_t> origins(const std::vector<Neighbour>& found) {
   std::vector<int64_t> ids;
   for (const Neighbour& neighbour : found) ids.push_back(neighbour.origin);
@@ -178,9 +184,9 @@ TEST_CASE("HNSW index: a wider beam finds more, filters hold, exact search is ex
 
 TEST_CASE("Index: serialisation brings back every answer, and more rows can be added") {
   const Vectors vectors = path_vectors(2000, 16, 8, 43);
-  for (const std::string kind : {"flat", "hnsw"}) {
+  for (const std::string kind : {"flat", "hnsw", "ivfpq"}) {
     CAPTURE(kind);
-    auto index = kind == "flat" ? make_flat_index(16) : make_hnsw_index(16, {16, 60, 40});
+    auto index = make(kind, 16, {16, 60, 40});
     REQUIRE(index->add(std::span(vectors.ids).first(1500),
                        std::span(vectors.values).first(1500 * 16)).ok());
     const std::string bytes = index->serialize().value();
@@ -201,10 +207,9 @@ TEST_CASE("Index: serialisation brings back every answer, and more rows can be a
 
 TEST_CASE("Index: bytes that do not fit are refused at every truncation and change of counts") {
   const Vectors vectors = path_vectors(60, 3, 3, 44);
-  for (const std::string kind : {"flat", "hnsw"}) {
+  for (const std::string kind : {"flat", "hnsw", "ivfpq"}) {
     CAPTURE(kind);
-    const auto index =
-        filled(kind == "flat" ? make_flat_index(3) : make_hnsw_index(3, {4, 20, 10}), vectors);
+    const auto index = filled(make(kind, 3, {4, 20, 10}), vectors);
     const std::string bytes = index->serialize().value();
     for (size_t size = 0; size < bytes.size(); ++size) {
       REQUIRE_FALSE(load_index(kind, std::string_view(bytes).substr(0, size), 3, 60).ok());
@@ -234,9 +239,9 @@ TEST_CASE("HNSW index: no changed byte crashes a load or a search, even without 
 
 TEST_CASE("Index: ids that do not increase, wrong sizes and values not finite are refused whole") {
   const Vectors vectors = path_vectors(10, 4, 4, 46);
-  for (const std::string kind : {"flat", "hnsw"}) {
+  for (const std::string kind : {"flat", "hnsw", "ivfpq"}) {
     CAPTURE(kind);
-    const auto index = filled(kind == "flat" ? make_flat_index(4) : make_hnsw_index(4), vectors);
+    const auto index = filled(make(kind, 4, {}), vectors);
     const std::vector<int64_t> again = {9}, twice = {10, 10}, next = {10};
     std::vector<float> one = {1, 2, 3, 4}, two(8, 1.0f);
     CHECK(index->add(again, one).code() == Code::kUsage);
