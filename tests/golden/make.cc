@@ -1,5 +1,5 @@
-// make_golden FOLDER: writes the archives of tests/golden anew, in the present format. They are made
-// once for each format version and then never again; what is committed stays.
+// make_golden FOLDER: writes archives like those of tests/golden, in the present format. They are
+// made once for each format version and then never again; what is committed stays.
 #include <fmt/format.h>
 
 #include <filesystem>

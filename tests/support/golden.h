@@ -14,7 +14,8 @@ inline constexpr int32_t kGoldenErasedPlace = 1;
 
 // Two variables at three places.
 inline void blank_golden(storage::StateBlock& block) {
-  for (int64_t i = kGoldenErasedFirst * 6; i < (kGoldenErasedFirst + kGoldenErasedStates) * 6; ++i) {
+  const int64_t end = kGoldenErasedFirst + kGoldenErasedStates;
+  for (int64_t i = kGoldenErasedFirst * 6; i < end * 6; ++i) {
     if (i % 3 == kGoldenErasedPlace) {
       block.values[static_cast<size_t>(i)] = std::numeric_limits<float>::quiet_NaN();
     }
