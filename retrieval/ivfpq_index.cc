@@ -4,7 +4,7 @@
 // announced are there it is a flat index; then it is trained, once, from a fixed seed and rows
 // evenly spread, and later rows are only added.
 // Tested with FAISS 1.7.3; what is kept out: search() and its global counters (lists are scanned
-// here, in the caller's thread, and of each only what the filter allows: rows in a list increase);
+// here, in the caller's thread, and of each, since its rows increase, only what the filter allows);
 // the file reader, which takes damaged bytes for good (centroids, codebooks, assignments and codes
 // are packed here and checked when they come back).
 #include <faiss/IndexFlat.h>

@@ -27,7 +27,7 @@ struct Scene {
   std::shared_ptr<GaussianModel> model = gaussian_model(store, kSplit);
   std::unique_ptr<engine::Dataset> dataset =
       std::move(engine::Dataset::load(store, model->task(), model->normalizer())).value();
-  engine::AnalogKeys keys{model, *dataset, {}};
+  engine::AnalogKeys keys{model, *dataset, {}, storage::kMemoryBytesDefault};
   std::shared_ptr<engine::MeanTable> means = std::move(keys.means()).value();
   engine::Query query;
 
