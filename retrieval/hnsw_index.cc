@@ -99,7 +99,7 @@ class HnswIndex final : public VectorIndex {
     const double beam =
         static_cast<double>(std::max<int64_t>(wanted.count, options_.ef_search) + crowd) / share;
     return {static_cast<int64_t>(std::min(beam, rows)),
-            beam * options_.links * kLinkNs / scan_row_ns(faiss_.d)};
+            beam * options_.links * kLinkNs / scan_row_ns(view())};
   }
 
   // After the rows: links, entry point, top level (int32), levels[rows], count of links (int64),

@@ -3,10 +3,10 @@
 // are exact, only which rows are looked at is not. Until kRowsMin rows and those that reserve()
 // announced are there it is a flat index; then it is trained, once, from a fixed seed and rows
 // evenly spread, and later rows are only added.
-// Tested with FAISS 1.7.3; what is kept out: search() and its global counters (lists are scanned
-// here, in the caller's thread, and of each, since its rows increase, only what the filter allows);
-// the file reader, which takes damaged bytes for good (centroids, codebooks, assignments and codes
-// are packed here and checked when they come back).
+// Tested with FAISS 1.7.3. Kept out are search() and its global counters: lists are scanned here,
+// on the caller's thread, and of each, since its rows increase, only what the filter lets by. And
+// the file reader, which takes damaged bytes for good: centroids, codebooks, assignments and
+// codes are packed here and checked when they come back.
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/utils/Heap.h>
@@ -106,7 +106,7 @@ class IvfpqIndex final : public VectorIndex {
                                   static_cast<int64_t>(probes) * kCandidatesPerProbe);
     const double ns = lists * kCentroidNs + probes * kListNs + scanned * kCodeNs +
                       static_cast<double>(candidates(beam, wanted.count)) * kCandidateNs;
-    return {beam, ns / scan_row_ns(dimension_)};
+    return {beam, ns / scan_row_ns(view())};
   }
 
   // After the rows: lists, bytes of a code (int32; 0 lists: not trained, nothing follows),

@@ -78,6 +78,9 @@ void LeadingColumns::choose(const float* vectors, int64_t dimension, int64_t row
     return spread[static_cast<size_t>(a)] > spread[static_cast<size_t>(b)];
   });
   std::copy_n(order.begin(), kColumns, columns_.begin());
+  double carried = 0;
+  for (const int64_t column : columns_) carried += spread[static_cast<size_t>(column)];
+  share_ = carried / std::max(1e-300, std::accumulate(spread.begin(), spread.end(), 0.0));
 }
 
 void LeadingColumns::follow(const float* vectors, int64_t dimension, int64_t rows) {

@@ -24,6 +24,10 @@ class LeadingColumns {
   void reserve(int64_t dimension, int64_t rows);
   void clear() { values_.clear(); }
 
+  // True when there are columns and they carry most of what sets the first rows apart: then a scan
+  // looks at little else. (PCA coordinates: yes; rows alike in all directions: no.)
+  bool tell() const { return rows() > 0 && share_ > 0.6; }
+
   // Rows 0..rows()-1 are covered, always whole blocks; 0 while there are too few.
   int64_t rows() const { return static_cast<int64_t>(values_.size()) / kColumns; }
   static int64_t bytes(int64_t dimension, int64_t rows) {
@@ -46,6 +50,7 @@ class LeadingColumns {
   void choose(const float* vectors, int64_t dimension, int64_t rows);
 
   std::array<int64_t, kColumns> columns_ = {};
+  double share_ = 0;  // of the spread of the first rows that lies in these columns
   std::vector<float> values_;  // [blocks, kColumns, kBlockRows]
 };
 

@@ -39,9 +39,11 @@ Result<std::vector<Neighbour>> scan_rows(const RowsView& view, std::span<const f
 Result<std::vector<Neighbour>> scan_rows_within(const RowsView& view, const ScanQuery& query,
                                                 std::span<const Interval> rows);
 
-// About how long a row of a long scan takes, for plans: with leading columns mostly their bound.
-inline double scan_row_ns(int64_t dimension) {
-  return dimension < LeadingColumns::kDimensionMin ? 0.65 * static_cast<double>(dimension) : 3.0;
+// About how long a row of a long scan takes, for plans: with leading columns that tell, mostly
+// their bound.
+inline double scan_row_ns(const RowsView& view) {
+  const bool quick = view.leading != nullptr && view.leading->tell();
+  return quick ? 3.0 : 0.5 * static_cast<double>(view.dimension);
 }
 
 // What every add() demands: increasing ids beyond the last one, right size, finite vectors.
