@@ -17,8 +17,10 @@ using storage::OpenMode;
 using storage::SeriesStore;
 
 constexpr storage::WindowSpec kSpec{6, 4};
+constexpr storage::StoreOptions kOptions{storage::kMemoryBytesMin};
 constexpr int64_t kFitStates = 64;   // of the normalizer; the index begins there
 constexpr int64_t kRecentValues = 12'000;
+constexpr int64_t kSpreadStates = 40;  // looked at all over the archive
 constexpr int64_t kSearches = 5;
 
 int64_t between(std::mt19937_64& random, int64_t low, int64_t high) {
@@ -35,7 +37,7 @@ int64_t block_states(std::mt19937_64& random) {
 }  // namespace
 
 Status Scene::create() {
-  auto store = SeriesStore::create(path_, small_schema(2, places_));
+  auto store = SeriesStore::create(path_, small_schema(2, places_), kOptions);
   SKIPCAST_TRY_OK(store.status());
   store_ = std::move(store).value();
   ledger_.created = true;
@@ -43,7 +45,7 @@ Status Scene::create() {
 }
 
 Status Scene::open() {
-  auto store = SeriesStore::open(path_, OpenMode::kReadWrite);
+  auto store = SeriesStore::open(path_, OpenMode::kReadWrite, kOptions);
   SKIPCAST_TRY_OK(store.status());
   store_ = std::move(store).value();
   return Status();
@@ -119,10 +121,18 @@ std::string Scene::check_states(bool whole) const {
   const int64_t recent = 10 + kRecentValues / store_->schema().state_values();
   const int64_t from = whole ? 0 : std::max<int64_t>(0, size - recent);
   if (std::string wrong = difference(*store_, from, size - from); !wrong.empty()) return wrong;
-  if (!whole) return "";
+  if (!whole) return check_spread();
   const auto report = storage::verify_series(path_, {});
   if (!report.ok()) return "verify: " + report.status().message();
   return report->states == size ? "" : fmt::format("verify found {} states", report->states);
+}
+
+std::string Scene::check_spread() const {
+  const int64_t size = store_->size(), step = size / kSpreadStates + 1;
+  for (int64_t state = 0; state < size; state += step) {
+    if (std::string wrong = difference(*store_, state, 1); !wrong.empty()) return wrong;
+  }
+  return "";
 }
 
 std::string Scene::check_index() {

@@ -40,7 +40,7 @@ class Scene {
   void close();
 
   // "" when the archive in the open store holds what the ledger says, else what is wrong.
-  // Recent states only unless `whole`, which verifies every byte too.
+  // Recent states and some of all others, unless `whole`, which verifies every byte too.
   std::string check_states(bool whole) const;
   // "" when the index opens and finds what one made anew finds. Catches up first.
   std::string check_index();
@@ -56,6 +56,7 @@ class Scene {
   Ledger& ledger() { return ledger_; }
 
  private:
+  std::string check_spread() const;
   Result<std::unique_ptr<retrieval::AnalogIndex>> open_index(const std::string& file) const;
 
   std::string path_;
