@@ -282,6 +282,7 @@ int FaultDisk::rename(const char* from, const char* to) {
   const std::string replaced = journal_ ? journal_->keep(name) : "";
   const int done = raw::rename(AT_FDCWD, from, AT_FDCWD, to);
   if (done == 0 && journal_) journal_->renamed(from, name, replaced);
+  if (done != 0 && !replaced.empty()) raw::unlink(AT_FDCWD, replaced.c_str());
   return done;
 }
 
@@ -304,6 +305,7 @@ int FaultDisk::unlink(int folder, const char* path, int flags) {
   const std::string kept = journal_ ? journal_->keep(name) : "";
   const int done = raw::unlink(folder, path, flags);
   if (done == 0 && journal_) journal_->vanished(name, kept);
+  if (done != 0 && !kept.empty()) raw::unlink(AT_FDCWD, kept.c_str());
   return done;
 }
 
