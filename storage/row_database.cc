@@ -14,7 +14,6 @@
 namespace skipcast::storage {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kKeysAtOnce = 128;
 constexpr size_t kProtectionBytes = 8;
 
