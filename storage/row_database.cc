@@ -94,8 +94,8 @@ class RocksRows final : public RowDatabase {
 
   Status verify_checksums() const override {
     const rocksdb::Status status = db_->VerifyChecksum(rocksdb::ReadOptions());
-    // Deleted after RocksDB opened it and before it asked for the size, a file counts as empty. (One
-    // that is empty is found when the database is opened.)
+    // Deleted after RocksDB opened it and before it asked for the size, a file counts as empty.
+    // (One that is empty is found when the database is opened.)
     const bool gone = status.IsPathNotFound() || mentions(status.ToString(), "too short (0 bytes)");
     if (!gone) return from_rocksdb(status, path_);
     return not_found(fmt::format("the database in '{}': {}", path_, status.ToString()));
