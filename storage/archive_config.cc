@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "storage/checksum.h"
 #include "storage/file_io.h"
 #include "storage/json_document.h"
 #include "storage/series_store.h"
@@ -25,11 +24,6 @@ std::string copy_path(const std::string& archive) { return archive + "/" + kConf
 Status damaged(const std::string& path, std::string_view what) {
   return data_loss(fmt::format("'{}' is damaged ({}): copy the {} beside it over it, or restore it "
                                "from a backup", path, what, kConfigCopyFile));
-}
-
-// Of the object without its key "crc32c".
-std::string checksum_of(const json& object) {
-  return fmt::format("{:08x}", crc32c(object.dump()));
 }
 
 bool is_store_id(const std::string& text) {
@@ -83,7 +77,7 @@ Result<ArchiveConfig> config_from_json(const std::string& path, json& object) {
   SKIPCAST_TRY_OK(check_version(path, object));
   const std::string sum = text_of(object, "crc32c");
   object.erase("crc32c");
-  if (sum != checksum_of(object)) return damaged(path, "its checksum does not match");
+  if (sum != json_checksum(object)) return damaged(path, "its checksum does not match");
   ArchiveConfig config;
   config.format_version = object["format_version"].get<int32_t>();
   config.store_id = text_of(object, "store_id");
@@ -122,7 +116,7 @@ Status write_config(const std::string& archive, const ArchiveConfig& config) {
               {"format_version", config.format_version},
               {"store_id", config.store_id},
               {"schema", json::parse(to_json(config.schema))}};
-  object["crc32c"] = checksum_of(object);
+  object["crc32c"] = json_checksum(object);
   const std::string text = object.dump(1) + "\n";
   SKIPCAST_TRY_OK(write_file_durably(copy_path(archive), text));
   return write_file_durably(config_path(archive), text);

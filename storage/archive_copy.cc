@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "storage/archive_making.h"
@@ -193,25 +195,17 @@ Result<CopyReport> reported(const VerifyReport& verified, const std::string& fol
 }  // namespace
 
 Status copy_file_durably(const std::string& from, const std::string& to) {
-  FileHandle source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!source.is_open()) return system_error("open", from, errno);
-  const std::string temporary = fmt::format("{}.{}.tmp", to, ::getpid());
-  FileHandle target(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!target.is_open()) return system_error("create", temporary, errno);
+  SKIPCAST_TRY(const OpenedFile source, open_file(from, std::numeric_limits<int64_t>::max()));
+  SKIPCAST_TRY(DurableFile target, DurableFile::create(to));
   std::vector<char> buffer(size_t{1} << 20);
-  Status status;
-  int64_t offset = 0;
-  for (ssize_t got = 1; got > 0 && status.ok(); offset += got) {
-    got = ::pread(source.get(), buffer.data(), buffer.size(), offset);
-    if (got < 0) status = system_error("read", from, errno);
-    if (got > 0) status = write_at(target, temporary, offset, {buffer.data(), size_t(got)});
+  for (int64_t offset = 0; offset < source.bytes;) {
+    const auto count = std::min(static_cast<int64_t>(buffer.size()), source.bytes - offset);
+    const std::span<char> piece = std::span(buffer).first(static_cast<size_t>(count));
+    SKIPCAST_TRY_OK(read_at(source.file, from, offset, piece));
+    SKIPCAST_TRY_OK(target.write(offset, {piece.data(), piece.size()}));
+    offset += count;
   }
-  if (status.ok() && sync_file(target.get()) != 0) status = system_error("sync", temporary, errno);
-  if (status.ok() && ::rename(temporary.c_str(), to.c_str()) != 0) {
-    status = system_error("rename to", to, errno);
-  }
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status.ok() ? sync_folder(fs::path(to).parent_path()) : status;
+  return target.commit();
 }
 
 Result<CopyReport> copy_archive(const std::string& from, const std::string& to,

@@ -1,6 +1,10 @@
 #include "storage/json_document.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "storage/checksum.h"
 
 namespace skipcast::storage {
 namespace {
@@ -21,6 +25,10 @@ JsonDocument::~JsonDocument() { dismantle(value_); }
 void JsonDocument::parse(std::string_view text) {
   nlohmann::detail::json_sax_dom_parser<json> builder(value_);
   json::sax_parse(text, &builder);
+}
+
+std::string json_checksum(const json& object) {
+  return fmt::format("{:08x}", crc32c(object.dump()));
 }
 
 int json_depth(std::string_view text) {

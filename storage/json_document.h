@@ -6,6 +6,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 namespace skipcast::storage {
@@ -26,6 +27,10 @@ class JsonDocument {
  private:
   nlohmann::json value_;
 };
+
+// Eight hex digits: the CRC32C of the object's compact text. Files keep it under their key
+// "crc32c", which is not part of what it covers: take it out first.
+std::string json_checksum(const nlohmann::json& object);
 
 // The deepest nesting of brackets outside quotes; printing a document recurses that far.
 int json_depth(std::string_view text);

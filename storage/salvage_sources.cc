@@ -139,28 +139,33 @@ int64_t SalvageSources::blocks_named() const {
   return blocks;
 }
 
-std::optional<BlockHeader> SalvageSources::header(int64_t block) const {
-  const std::string key = header_key(block);
+// The first intact record of this key, decoded.
+template <typename Decode>
+auto SalvageSources::find(const std::string& key, const Decode& decode) const {
+  using Found = std::decay_t<decltype(*decode(std::string_view()))>;
   for (const Rows& rows : rows_) {
     const auto bytes = record(*rows, key);
-    uint32_t seal = 0;
     if (!bytes) continue;
-    const auto header = decode_header(key, *bytes, context_.store_id, seal);
-    if (header.ok()) return *header;
+    const Result<Found> found = decode(*bytes);
+    if (found.ok()) return std::optional<Found>(*found);
   }
-  return std::nullopt;
+  return std::optional<Found>();
+}
+
+std::optional<BlockHeader> SalvageSources::header(int64_t block) const {
+  const std::string key = header_key(block);
+  return find(key, [&](std::string_view bytes) {
+    uint32_t seal = 0;
+    return decode_header(key, bytes, context_.store_id, seal);
+  });
 }
 
 std::optional<Erasure> SalvageSources::tombstone(int64_t block) const {
   const std::string key = tombstone_key(block);
-  for (const Rows& rows : rows_) {
-    const auto bytes = record(*rows, key);
+  return find(key, [&](std::string_view bytes) {
     uint32_t seal = 0;
-    if (!bytes) continue;
-    const auto erasure = decode_tombstone(key, *bytes, context_, seal);
-    if (erasure.ok()) return *erasure;
-  }
-  return std::nullopt;
+    return decode_tombstone(key, bytes, context_, seal);
+  });
 }
 
 }  // namespace skipcast::storage

@@ -46,6 +46,8 @@ class SalvageSources {
   SalvageSources(std::string scratch, const ArchiveConfig& config);
   bool is_whole(const ArchiveConfig& config, const std::optional<Receipt>& acknowledged) const;
   Status add_repaired(const std::string& archive, const RowDatabaseOptions& options);
+  template <typename Decode>
+  auto find(const std::string& key, const Decode& decode) const;
   void visit_kind(const RowDatabase& rows, const RowId& begin, const TakeRow& take) const;
 
   const std::string scratch_;

@@ -301,6 +301,10 @@ Status RocksSeriesStore::set_tasks(const std::string& tasks_json) {
 
 }  // namespace
 
+bool has_history(const SeriesStore& store, int64_t block, uint32_t chain) {
+  return block >= 0 && block <= store.last().block && store.chain_at(block) == chain;
+}
+
 Result<std::unique_ptr<SeriesStore>> SeriesStore::create(const std::string& path,
                                                          const Schema& schema,
                                                          const StoreOptions& options) {

@@ -108,6 +108,10 @@ class SeriesStore {
   virtual Status set_tasks(const std::string& tasks_json) = 0;
 };
 
+// True when the store's history goes through this block: what was made of an archive up to there
+// was made of this one, and not of a copy that parted before.
+bool has_history(const SeriesStore& store, int64_t block, uint32_t chain);
+
 // Options for tests and benches that need the raw store's settings live in series_store.cc.
 
 }  // namespace skipcast::storage
