@@ -180,10 +180,11 @@ nlohmann::json measure(const Data& data, const VectorIndex& index, double share,
 
 // The same searches beside a tail and without it, in turns.
 nlohmann::json measure_tail(const Data& data, const VectorIndex& index) {
-  WindowRows tail;
+  StoredRows tail(data.dimension);
   const auto first = static_cast<size_t>(data.rows), width = static_cast<size_t>(data.dimension);
-  tail.append({{data.ids.begin() + data.rows, data.ids.end()},
-               {data.values.begin() + static_cast<int64_t>(first * width), data.values.end()}});
+  const Status added = tail.add(std::span(data.ids).subspan(first),
+                                std::span(data.values).subspan(first * width));
+  if (!added.ok()) std::abort();
   const auto seconds = [&](const RowsView& view) {
     return seconds_of([&] {
       for (int64_t i = 0; i < 50; ++i) {
@@ -194,7 +195,7 @@ nlohmann::json measure_tail(const Data& data, const VectorIndex& index) {
       }
     });
   };
-  const RowsView view = tail.view(data.dimension);
+  const RowsView view = tail.view();
   const Medians medians =
       interleaved(15, [&] { return seconds(view); }, [&] { return seconds({}); });
   fmt::print("{:>9} {:<6} with a tail of {} {:.1f} us, without {:.1f} us: {:.3f}\n", data.rows,

@@ -53,7 +53,8 @@ AnalogIndex::AnalogIndex(const storage::SeriesStore& store,
       encoder_(std::move(encoder)),
       options_(settled(options, store)),
       source_(store, encoder_, options.spec, options.targets),
-      main_(empty()) {}
+      main_(empty()),
+      tail_(encoder_->dimension()) {}
 
 Result<std::unique_ptr<AnalogIndex>> AnalogIndex::open(const storage::SeriesStore& store,
                                                        std::shared_ptr<const Encoder> encoder,
@@ -89,12 +90,12 @@ std::vector<std::string> AnalogIndex::notes() const {
 
 int64_t AnalogIndex::rows() const {
   const auto lock = read_lock();
-  return static_cast<int64_t>(main_.index->ids().size() + tail_.ids.size());
+  return static_cast<int64_t>(main_.index->ids().size()) + tail_.size();
 }
 
 int64_t AnalogIndex::tail_rows() const {
   const auto lock = read_lock();
-  return static_cast<int64_t>(tail_.ids.size());
+  return tail_.size();
 }
 
 int64_t AnalogIndex::next_origin(const Built& built) const {
@@ -210,16 +211,16 @@ Status AnalogIndex::catch_up() const {
     if (!afresh) from = std::max(from, tail_seen_.states - options_.spec.future_states);
   }
   const std::vector<int64_t> origins = source_.origins(from, now.states);
-  WindowRows fresh;
+  std::vector<WindowRows> fresh;
   for (size_t done = 0; done < origins.size();) {
     const size_t count = std::min(static_cast<size_t>(options_.batch), origins.size() - done);
-    SKIPCAST_TRY(const WindowRows rows, source_.rows(std::span(origins).subspan(done, count)));
-    fresh.append(rows);
+    SKIPCAST_TRY(WindowRows rows, source_.rows(std::span(origins).subspan(done, count)));
+    fresh.push_back(std::move(rows));
     done += count;
   }
   const auto lock = write_lock();
-  if (afresh) tail_ = WindowRows();
-  tail_.append(fresh);
+  if (afresh) tail_ = StoredRows(encoder_->dimension());
+  for (const WindowRows& rows : fresh) SKIPCAST_TRY_OK(tail_.add(rows.ids, rows.vectors));
   tail_.drop_before(next_origin(main_));
   tail_seen_ = now;
   erased_ = source_.erased_since(main_.seen.block);
@@ -283,17 +284,17 @@ Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, in
                                                 const SearchOptions& options) const {
   const std::span<const int64_t> ids = main_.index->ids();
   const int64_t next = next_origin(main_);
-  const int64_t end = tail_.ids.empty() ? next : tail_.ids.back() + 1;
+  const int64_t end = tail_.size() == 0 ? next : tail_.ids().back() + 1;
   SKIPCAST_CHECK(ids.empty() || ids.back() < next);
-  SKIPCAST_CHECK(tail_.ids.empty() || tail_.ids.front() >= next);
+  SKIPCAST_CHECK(tail_.size() == 0 || tail_.ids().front() >= next);
   const std::vector<Interval> usable = usable_intervals(guard, query_origin, 0, end);
   const std::vector<Interval> indexed = clipped(usable, 0, next);
   const std::vector<Interval> allowed = without(indexed, erased_);
   const std::vector<Interval> allowed_tail = clipped(usable, next, end);
   const PlannedQuery planned{query, allowed, 2 * options_.spec.span(), allowed_tail};
   SKIPCAST_TRY(AnalogResult result,
-               plan_search({*main_.index, tail_.view(encoder_->dimension())}, planned, options));
-  result.plan.tail = static_cast<int64_t>(tail_.ids.size());
+               plan_search({*main_.index, tail_.view()}, planned, options));
+  result.plan.tail = tail_.size();
   if (!erased_.empty()) {
     result.plan.erased =
         total_length(rows_within(ids, indexed)) - total_length(rows_within(ids, allowed));

@@ -29,6 +29,7 @@
 #include "retrieval/encoder.h"
 #include "retrieval/guard.h"
 #include "retrieval/index_envelope.h"
+#include "retrieval/stored_rows.h"
 #include "retrieval/vector_index.h"
 #include "retrieval/window_rows.h"
 #include "storage/progress.h"
@@ -156,7 +157,7 @@ class AnalogIndex {
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;
   Built main_;                              // changed by follow() only
-  mutable WindowRows tail_;                 // from next_origin(main_) on
+  mutable StoredRows tail_;                 // from next_origin(main_) on
   mutable storage::Receipt tail_seen_;      // the archive that the tail has reached
   mutable std::vector<Interval> erased_;    // origins in main_ that an erasure touched since
   std::vector<std::string> notes_;

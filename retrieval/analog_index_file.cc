@@ -77,12 +77,10 @@ Status check_origin(const EnvelopeHeader& header, const EnvelopeHeader& expected
 
 // That the archive which the file was made from is this one, as it was then.
 Status check_history(const EnvelopeHeader& header, const storage::SeriesStore& store) {
-  const storage::Receipt last = store.last();
-  if (header.block < 0 || header.block > last.block ||
-      store.chain_at(header.block) != header.chain) {
+  if (!storage::has_history(store, header.block, header.chain)) {
     return data_loss("it belongs to another history of this archive (an older or newer copy)");
   }
-  if (header.through < 0 || header.through > last.states) {
+  if (header.through < 0 || header.through > store.last().states) {
     return data_loss("it covers more than the archive holds");
   }
   return Status();

@@ -260,4 +260,15 @@ Result<Envelope> read_envelope(const std::string& path, int64_t bytes_max) {
   return read_whole(*reader);
 }
 
+Result<EnvelopeHeader> check_envelope(const std::string& path, int64_t bytes_max) {
+  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader,
+               EnvelopeReader::open(path, bytes_max));
+  std::vector<char> piece(kMiB);
+  while (reader->remaining() > 0) {
+    const size_t count = std::min<size_t>(piece.size(), reader->remaining());
+    SKIPCAST_TRY_OK(reader->read(std::span(piece).first(count)));
+  }
+  return reader->header();
+}
+
 }  // namespace skipcast::retrieval

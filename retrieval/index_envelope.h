@@ -83,6 +83,8 @@ Status write_envelope(const std::string& path, const EnvelopeHeader& header,
                       std::string_view payload);
 // The whole file; never more than its size in memory.
 Result<Envelope> read_envelope(const std::string& path, int64_t bytes_max);
+// Reads the whole file, a MiB at a time, and checks every byte; its header.
+Result<EnvelopeHeader> check_envelope(const std::string& path, int64_t bytes_max);
 std::string previous_envelope(const std::string& path);
 
 }  // namespace skipcast::retrieval

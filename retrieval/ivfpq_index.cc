@@ -19,7 +19,7 @@
 #include <numeric>
 
 #include "retrieval/index_payload.h"
-#include "retrieval/row_scan.h"
+#include "retrieval/stored_rows.h"
 
 namespace skipcast::retrieval {
 namespace {
@@ -50,19 +50,16 @@ int64_t code_bytes(int64_t dimension) {
 
 class IvfpqIndex final : public VectorIndex {
  public:
-  explicit IvfpqIndex(int64_t dimension) : dimension_(dimension) {
+  explicit IvfpqIndex(int64_t dimension) : dimension_(dimension), rows_(dimension) {
     SKIPCAST_CHECK(dimension >= 1 && dimension <= std::numeric_limits<int>::max());
   }
 
   const char* kind() const override { return "ivfpq"; }
   int64_t dimension() const override { return dimension_; }
-  std::span<const int64_t> ids() const override { return ids_; }
+  std::span<const int64_t> ids() const override { return rows_.ids(); }
 
   Status add(std::span<const int64_t> ids, std::span<const float> vectors) override {
-    SKIPCAST_TRY_OK(check_added(view(), ids, vectors));
-    ids_.insert(ids_.end(), ids.begin(), ids.end());
-    vectors_.insert(vectors_.end(), vectors.begin(), vectors.end());
-    lead();
+    SKIPCAST_TRY_OK(rows_.add(ids, vectors));
     if (!lists_ && (rows() < kRowsMin || rows() < expected_)) return Status();
     try {
       if (!lists_) train();
@@ -79,8 +76,8 @@ class IvfpqIndex final : public VectorIndex {
                                         std::span<const Interval> allowed,
                                         int64_t beam) const override {
     SKIPCAST_TRY_OK(check_query(dimension_, query, k));
-    const std::vector<Interval> allowed_rows = rows_within(ids_, allowed);
-    if (!lists_ || allowed_rows.empty()) return scan_rows(view(), query, k, allowed_rows);
+    const std::vector<Interval> allowed_rows = rows_within(ids(), allowed);
+    if (!lists_ || allowed_rows.empty()) return scan_rows(rows_.view(), query, k, allowed_rows);
     try {
       return probe(query.data(), k, allowed_rows, std::max(beam, default_beam(k)));
     } catch (const std::exception& error) {
@@ -91,7 +88,7 @@ class IvfpqIndex final : public VectorIndex {
   Result<std::vector<Neighbour>> search_exact(std::span<const float> query, int64_t k,
                                               std::span<const Interval> allowed) const override {
     SKIPCAST_TRY_OK(check_query(dimension_, query, k));
-    return scan_rows(view(), query, k, rows_within(ids_, allowed));
+    return scan_rows(rows_.view(), query, k, rows_within(ids(), allowed));
   }
 
   // Lists as many more as rows are forbidden, for those near the query may hold none allowed. The
@@ -106,7 +103,7 @@ class IvfpqIndex final : public VectorIndex {
                                   static_cast<int64_t>(probes) * kCandidatesPerProbe);
     const double ns = lists * kCentroidNs + probes * kListNs + scanned * kCodeNs +
                       static_cast<double>(candidates(beam, wanted.count)) * kCandidateNs;
-    return {beam, ns / scan_row_ns(view())};
+    return {beam, ns / scan_row_ns(rows_.view())};
   }
 
   // After the rows: lists, bytes of a code (int32; 0 lists: not trained, nothing follows),
@@ -116,9 +113,7 @@ class IvfpqIndex final : public VectorIndex {
 
   void reserve(int64_t rows) override {
     expected_ = rows;
-    ids_.reserve(static_cast<size_t>(rows));
-    vectors_.reserve(static_cast<size_t>(rows * dimension_));
-    leading_.reserve(dimension_, rows);
+    rows_.reserve(rows);
   }
 
  private:
@@ -126,9 +121,7 @@ class IvfpqIndex final : public VectorIndex {
   static constexpr double kCentroidNs = 40, kListNs = 3000, kCodeNs = 20, kCandidateNs = 130;
   static constexpr int64_t kCandidatesPerProbe = 4;  // a beam says how many lists, too
 
-  RowsView view() const { return {ids_, vectors_.data(), dimension_, &leading_}; }
-  int64_t rows() const { return static_cast<int64_t>(ids_.size()); }
-  void lead() { leading_.follow(vectors_.data(), dimension_, rows()); }
+  int64_t rows() const { return rows_.size(); }
   int64_t probes_min() const {
     return std::min<int64_t>(static_cast<int64_t>(lists_->nlist),
                              std::max(kProbesMin, static_cast<int64_t>(lists_->nlist) /
@@ -151,9 +144,7 @@ class IvfpqIndex final : public VectorIndex {
 
   const int64_t dimension_;
   int64_t expected_ = 0;
-  std::vector<int64_t> ids_;
-  std::vector<float> vectors_;  // [ids, dimension]
-  LeadingColumns leading_;
+  StoredRows rows_;
   std::unique_ptr<faiss::IndexFlatL2> quantizer_;
   std::unique_ptr<faiss::IndexIVFPQ> lists_;  // null: not trained yet
 };
@@ -178,7 +169,7 @@ void IvfpqIndex::train() {
   std::vector<float> values;
   values.reserve(static_cast<size_t>(sample * dimension_));
   for (int64_t i = 0; i < sample; ++i) {
-    const auto row = vectors_.begin() + i * rows() / sample * dimension_;
+    const float* const row = rows_.row(i * rows() / sample);
     values.insert(values.end(), row, row + dimension_);
   }
   lists_->train(sample, values.data());
@@ -189,7 +180,7 @@ void IvfpqIndex::train() {
 void IvfpqIndex::list_rows() {
   while (lists_->ntotal < rows()) {
     const int64_t count = std::min(kAddedAtOnce, rows() - lists_->ntotal);
-    lists_->add(count, vectors_.data() + lists_->ntotal * dimension_);
+    lists_->add(count, rows_.row(lists_->ntotal));
   }
 }
 
@@ -237,24 +228,24 @@ std::vector<Neighbour> IvfpqIndex::probe(const float* query, int64_t k,
   std::vector<Neighbour> found;
   for (const int64_t row : labels) {
     if (row < 0) continue;
-    const float distance = faiss::fvec_L2sqr(query, vectors_.data() + row * dimension_,
+    const float distance = faiss::fvec_L2sqr(query, rows_.row(row),
                                              static_cast<size_t>(dimension_));
-    found.push_back({ids_[static_cast<size_t>(row)], distance});
+    found.push_back({ids()[static_cast<size_t>(row)], distance});
   }
   keep_nearest(found, k);
   return found;
 }
 
 Status IvfpqIndex::write(const ByteSink& sink) const {
-  SKIPCAST_TRY_OK(put_rows(sink, view()));
+  SKIPCAST_TRY_OK(put_rows(sink, rows_.view()));
   SKIPCAST_TRY_OK(put(sink, lists_ ? static_cast<int32_t>(lists_->nlist) : 0));
   SKIPCAST_TRY_OK(put(sink, lists_ ? static_cast<int32_t>(lists_->code_size) : 0));
   if (!lists_) return Status();
   const size_t centroids = lists_->nlist * static_cast<size_t>(dimension_);
   SKIPCAST_TRY_OK(put_array(sink, std::span<const float>(quantizer_->get_xb(), centroids)));
   SKIPCAST_TRY_OK(put_array(sink, std::span<const float>(lists_->pq.centroids)));
-  std::vector<int32_t> list_of(ids_.size());
-  std::vector<uint32_t> place(ids_.size());  // within its list
+  std::vector<int32_t> list_of(ids().size());
+  std::vector<uint32_t> place(ids().size());  // within its list
   for (size_t list = 0; list < lists_->nlist; ++list) {
     const int64_t* members = lists_->invlists->get_ids(list);
     for (size_t i = 0; i < lists_->invlists->list_size(list); ++i) {
@@ -264,11 +255,11 @@ Status IvfpqIndex::write(const ByteSink& sink) const {
   }
   SKIPCAST_TRY_OK(put_array(sink, std::span<const int32_t>(list_of)));
   std::vector<uint8_t> codes;
-  for (size_t row = 0; row < ids_.size(); ++row) {
+  for (size_t row = 0; row < ids().size(); ++row) {
     const uint8_t* code = lists_->invlists->get_codes(static_cast<size_t>(list_of[row])) +
                           place[row] * lists_->code_size;
     codes.insert(codes.end(), code, code + lists_->code_size);
-    if (codes.size() < (size_t{1} << 20) && row + 1 < ids_.size()) continue;
+    if (codes.size() < (size_t{1} << 20) && row + 1 < ids().size()) continue;
     SKIPCAST_TRY_OK(put_array(sink, std::span<const uint8_t>(codes)));
     codes.clear();
   }
@@ -277,12 +268,9 @@ Status IvfpqIndex::write(const ByteSink& sink) const {
 
 Status IvfpqIndex::read(ByteSource& source, int64_t rows) {
   int32_t lists = -1, bytes = -1;
-  SKIPCAST_TRY_OK(take_ids(source, {rows, dimension_}, ids_));
-  SKIPCAST_TRY_OK(take_array(source, rows * dimension_, vectors_));
-  SKIPCAST_TRY_OK(check_vectors(vectors_));
+  SKIPCAST_TRY_OK(rows_.read(source, rows));
   SKIPCAST_TRY_OK(take(source, lists));
   SKIPCAST_TRY_OK(take(source, bytes));
-  lead();
   if (lists != 0) {
     if (lists < 1 || lists > kListsMax || bytes < 1 || dimension_ % bytes != 0) {
       return data_loss("the ivfpq index's lists or codes are out of range");

@@ -11,25 +11,6 @@ bool finite_row(std::span<const float> row) {
   return std::all_of(row.begin(), row.end(), [](float value) { return std::isfinite(value); });
 }
 
-void WindowRows::append(const WindowRows& rows) {
-  SKIPCAST_CHECK(ids.empty() || rows.ids.empty() || ids.back() < rows.ids.front());
-  ids.insert(ids.end(), rows.ids.begin(), rows.ids.end());
-  vectors.insert(vectors.end(), rows.vectors.begin(), rows.vectors.end());
-  if (ids.empty()) return;
-  leading.follow(vectors.data(), static_cast<int64_t>(vectors.size() / ids.size()),
-                 static_cast<int64_t>(ids.size()));
-}
-
-void WindowRows::drop_before(int64_t id) {
-  const auto end = std::lower_bound(ids.begin(), ids.end(), id);
-  if (end == ids.begin()) return;
-  const int64_t dimension = static_cast<int64_t>(vectors.size() / ids.size());
-  vectors.erase(vectors.begin(), vectors.begin() + (end - ids.begin()) * dimension);
-  ids.erase(ids.begin(), end);
-  leading.clear();
-  leading.follow(vectors.data(), dimension, static_cast<int64_t>(ids.size()));
-}
-
 WindowSource::WindowSource(const storage::SeriesStore& store,
                            std::shared_ptr<const Encoder> encoder, const storage::WindowSpec& spec,
                            std::vector<int32_t> targets)

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "retrieval/encoder.h"
-#include "retrieval/row_scan.h"
+#include "retrieval/intervals.h"
 #include "storage/series_store.h"
 #include "storage/window.h"
 
@@ -17,12 +17,6 @@ namespace skipcast::retrieval {
 struct WindowRows {
   std::vector<int64_t> ids;
   std::vector<float> vectors;  // [ids, dimension]
-  LeadingColumns leading = {};
-
-  RowsView view(int64_t dimension) const { return {ids, vectors.data(), dimension, &leading}; }
-  // Rows that follow; rows whose id lies before `id` are dropped.
-  void append(const WindowRows& rows);
-  void drop_before(int64_t id);
 };
 
 // Makes the rows. Left out are windows whose context holds no data (their embedding is not finite)
