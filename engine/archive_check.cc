@@ -11,14 +11,12 @@
 #include "engine/weights.h"
 #include "retrieval/index_envelope.h"
 #include "storage/archive_config.h"
-#include "storage/file_io.h"
 #include "storage/series_verify.h"
 
 namespace skipcast::engine {
 namespace {
 
 constexpr int64_t kIndexBytesMax = int64_t{64} << 30;
-constexpr int64_t kPolicyBytesMax = int64_t{1} << 20;
 
 Verdict series_verdict(const Result<storage::VerifyReport>& report) {
   Verdict verdict = {.part = "series", .status = report.status()};
@@ -30,12 +28,11 @@ Verdict series_verdict(const Result<storage::VerifyReport>& report) {
 }
 
 Verdict index_verdict(const std::string& path) {
-  const auto envelope = retrieval::read_envelope(path, kIndexBytesMax);
-  Verdict verdict = {.part = path, .status = envelope.status(),
+  const auto header = retrieval::check_envelope(path, kIndexBytesMax);
+  Verdict verdict = {.part = path, .status = header.status(),
                      .remedy = "nothing to do: the next use builds it anew"};
-  if (envelope.ok()) {
-    verdict.facts = fmt::format("{} windows, {} states covered", envelope->header.rows,
-                                envelope->header.through);
+  if (header.ok()) {
+    verdict.facts = fmt::format("{} windows, {} states covered", header->rows, header->through);
   }
   return verdict;
 }
@@ -49,8 +46,7 @@ Verdict weights_verdict(const std::string& path) {
 }
 
 Verdict policy_verdict(const std::string& path) {
-  const auto text = storage::read_file(path, kPolicyBytesMax);
-  const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
+  const Status status = read_policy(path).status();
   return {.part = path, .status = status, .facts = status.ok() ? "readable" : "",
           .remedy = "run skipcast tune again"};
 }

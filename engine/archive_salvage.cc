@@ -9,14 +9,11 @@
 #include "engine/policy.h"
 #include "engine/task.h"
 #include "storage/archive_copy.h"
-#include "storage/file_io.h"
 
 namespace skipcast::engine {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int64_t kPolicyBytesMax = int64_t{1} << 20;
 
 // The file under the same name in another archive's folder of that name.
 std::string beside(const std::string& archive, const fs::path& path) {
@@ -53,15 +50,14 @@ void keep_models(const std::string& archive, ArchiveSalvage& report) {
 
 void keep_policies(const std::string& archive, ArchiveSalvage& report) {
   for (const std::string& path : files_in(archive, "policies", ".json")) {
-    const auto text = storage::read_file(path, kPolicyBytesMax);
-    const Status status = text.ok() ? policy_from_json(*text).status() : text.status();
+    const Status status = read_policy(path).status();
     if (status.ok()) {
       report.kept.push_back(path);
       continue;
     }
     std::error_code gone;
     fs::remove(path, gone);
-    report.left.push_back(fmt::format("{}: {}", path, status.message()));
+    report.left.push_back(status.message());
   }
 }
 

@@ -64,10 +64,9 @@ uint32_t checksum_of(Header header, std::string_view payload) {
 
 // True when the archive has grown out of what the table was made of, and nothing was erased since.
 bool still_holds(const storage::SeriesStore& store, const Header& header) {
-  const bool same = header.block >= 0 && header.block <= store.last().block &&
-                    store.chain_at(header.block) == header.chain;
   const std::vector<storage::Erasure> erasures = store.erasures();
-  return same && (erasures.empty() || erasures.back().block <= header.block);
+  return storage::has_history(store, header.block, header.chain) &&
+         (erasures.empty() || erasures.back().block <= header.block);
 }
 
 // "" when the bytes are a table for `wanted`, else why not.

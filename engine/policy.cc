@@ -9,8 +9,8 @@
 #include <set>
 
 #include "engine/options_json.h"
-#include "storage/checksum.h"
 #include "storage/file_io.h"
+#include "storage/json_document.h"
 
 namespace skipcast::engine {
 namespace {
@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 constexpr int64_t kPolicyBytesMax = 1 << 20;
 constexpr int64_t kPolicyVersion = 1;
+constexpr int kNestingMax = 32;
 
 std::string folder_of(const Forecaster& forecaster) {
   return (std::filesystem::path(forecaster.store().path()) / "policies").string();
@@ -52,14 +53,8 @@ Policy policy_of(const json& object) {
   return policy;
 }
 
-// Checksum of the compact text of the object without its key "crc32c".
-std::string checksum_of(json object) {
-  object.erase("crc32c");
-  return fmt::format("{:08x}", storage::crc32c(object.dump()));
-}
-
 // A policy without the key was written by hand, or by an older version.
-Status check_sum(const json& object) {
+Status check_sum(json object) {
   static const std::set<std::string> kKeys = {
       "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
       "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
@@ -67,7 +62,10 @@ Status check_sum(const json& object) {
   for (const auto& [key, value] : object.items()) {
     if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
   }
-  if (!object.contains("crc32c") || object["crc32c"] == checksum_of(object)) return {};
+  if (!object.contains("crc32c")) return {};
+  const json sum = object["crc32c"];
+  object.erase("crc32c");
+  if (sum == storage::json_checksum(object)) return {};
   return bad_input("was changed since it was written (its checksum does not match): run skipcast "
                    "tune again, or delete the key crc32c if you edited it by hand");
 }
@@ -140,11 +138,12 @@ std::string to_json(const Policy& policy) {
               {"distance_key", word(policy.distance_key)},
               {"distance_mix", policy.distance_mix},
               {"bins", std::move(bins)}};
-  all["crc32c"] = checksum_of(all);
+  all["crc32c"] = storage::json_checksum(all);
   return all.dump(2) + "\n";
 }
 
 Result<Policy> policy_from_json(std::string_view text) {
+  if (storage::json_depth(text) > kNestingMax) return bad_input("is nested too deeply");
   try {
     const json object = json::parse(text);
     if (object.at("format") != "skipcast policy") return bad_input("is not a skipcast policy");
@@ -174,18 +173,21 @@ Status save(const Policy& policy, const std::string& path) {
   return storage::write_file_durably(path, to_json(policy));
 }
 
+Result<Policy> read_policy(const std::string& path) {
+  SKIPCAST_TRY(const std::string text, storage::read_file(path, kPolicyBytesMax));
+  Result<Policy> policy = policy_from_json(text);
+  if (policy.ok()) return policy;
+  return Status(policy.status().code(), fmt::format("{}: {}", path, policy.status().message()));
+}
+
 Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path) {
   const std::string path = path_of(forecaster, name_or_path);
-  const Result<std::string> text = storage::read_file(path, kPolicyBytesMax);
-  if (text.status().code() == Code::kNotFound) {
+  Result<Policy> policy = read_policy(path);
+  if (policy.status().code() == Code::kNotFound) {
     return not_found(fmt::format("no policy {}; the archive has: {}", path,
                                  names_in(folder_of(forecaster))));
   }
-  SKIPCAST_TRY_OK(text.status());
-  Result<Policy> policy = policy_from_json(*text);
-  if (!policy.ok()) {
-    return Status(policy.status().code(), fmt::format("{}: {}", path, policy.status().message()));
-  }
+  if (!policy.ok()) return policy;
   if (policy->archive_id != forecaster.store().store_id()) {
     return refused(fmt::format("{} was tuned on another archive: run skipcast tune on this one",
                                path));

@@ -40,6 +40,9 @@ Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64
 std::string to_json(const Policy& policy);
 Result<Policy> policy_from_json(std::string_view text);
 
+// The policy in a file; its errors name the file. kNotFound, kBadInput, kUnsupported.
+Result<Policy> read_policy(const std::string& path);
+
 // Written to a temporary name and renamed; folders are made. kIo names the file.
 Status save(const Policy& policy, const std::string& path);
 // kRefused when made for another archive or model; kNotFound lists the policies there are.

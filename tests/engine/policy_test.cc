@@ -81,6 +81,10 @@ TEST_CASE("Policy: text that is no policy is refused") {
   for (const char* text : {"", "{", "[]", "{}", "{\"format\": \"other\"}", "null"}) {
     CHECK(engine::policy_from_json(text).status().code() == Code::kBadInput);
   }
+  std::string deep = to_json(two_bins());  // its checksum would be printed by recursion
+  const std::string nested = std::string(300'000, '[') + std::string(300'000, ']') + ",";
+  deep.insert(deep.find("\"bins\": [") + 9, nested);
+  CHECK(engine::policy_from_json(deep).status().code() == Code::kBadInput);
   std::string newer = to_json(two_bins());
   newer.replace(newer.find("\"version\": 1"), 12, "\"version\": 2");
   CHECK(engine::policy_from_json(newer).status().code() == Code::kUnsupported);
