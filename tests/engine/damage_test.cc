@@ -11,13 +11,10 @@
 
 #include "engine/analog_keys.h"
 #include "engine/model.h"
-#include "engine/model_file.h"
 #include "engine/policy.h"
-#include "engine/trainer.h"
 #include "storage/file_io.h"
 #include "tests/support/skip.h"
-#include "tests/support/trained.h"
-#include "tests/support/torch_doctest.h"
+#include "tests/support/trained_model.h"
 
 namespace {
 
@@ -68,24 +65,11 @@ void report(const char* what, const Tally& tally) {
   CHECK(tally.found > 0);
 }
 
-struct Trained {
-  explicit Trained(const std::string& path) : store(tests::make_archive(path, 400)) {
-    TrainRequest request;
-    request.task = "small";
-    request.steps_max = 5;
-    const auto made = train(*store, request);
-    REQUIRE_MESSAGE(made.ok(), made.status().message());
-    paths = model_paths(*store, "small");
-  }
-  std::unique_ptr<storage::SeriesStore> store;
-  ModelPaths paths;
-};
-
 }  // namespace
 
 TEST_CASE("Damage: a model that loads is the model that was saved") {
   const tests::TempDir folder;
-  const Trained t(folder.file("a"));
+  const tests::TrainedModel t(folder.file("a"));
   const auto right = Model::load(*t.store, "small");
   REQUIRE(right.ok());
   const auto dataset = Dataset::load(*t.store, (*right)->task(), (*right)->normalizer());
@@ -125,7 +109,7 @@ TEST_CASE("Damage: a policy that is read is the policy that was written") {
 
 TEST_CASE("Damage: mean forecasts that are read are those the model makes") {
   const tests::TempDir folder;
-  const Trained t(folder.file("a"));
+  const tests::TrainedModel t(folder.file("a"));
   const auto model = Model::load(*t.store, "small");
   REQUIRE(model.ok());
   const auto dataset = Dataset::load(*t.store, (*model)->task(), (*model)->normalizer());

@@ -14,8 +14,7 @@
 #include "storage/file_io.h"
 #include "tests/support/networks.h"
 #include "tests/support/skip.h"
-#include "tests/support/trained.h"
-#include "tests/support/torch_doctest.h"
+#include "tests/support/trained_model.h"
 
 namespace {
 
@@ -24,23 +23,7 @@ using skipcast::Code;
 using skipcast::storage::SeriesStore;
 using skipcast::tests::make_archive;
 using skipcast::tests::TempDir;
-
-// An archive with a model of a few steps.
-struct Trained {
-  explicit Trained(const std::string& path) : store(make_archive(path, 400)) {
-    TrainRequest request;
-    request.task = "small";
-    request.steps_max = 5;
-    const auto report = train(*store, request);
-    REQUIRE_MESSAGE(report.ok(), report.status().message());
-    paths = model_paths(*store, "small");
-  }
-  Code code() const { return Model::load(*store, "small").status().code(); }
-  std::string message() const { return Model::load(*store, "small").status().message(); }
-
-  std::unique_ptr<SeriesStore> store;
-  ModelPaths paths;
-};
+using skipcast::tests::TrainedModel;
 
 std::string slurp(const std::string& path) {
   return skipcast::storage::read_file(path, 1 << 30).value();
@@ -64,7 +47,7 @@ TEST_CASE("Model: a task that is not trained names the command that trains it") 
 
 TEST_CASE("Model: denoises the same bits for any member batch and thread count") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   const auto model = Model::load(*t.store, "small");
   REQUIRE_MESSAGE(model.ok(), model.status().message());
   const auto dataset = Dataset::load(*t.store, (*model)->task(), (*model)->normalizer());
@@ -84,7 +67,7 @@ TEST_CASE("Model: denoises the same bits for any member batch and thread count")
 
 TEST_CASE("Model: target space and back, and a mean forecast in normalised units") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   const auto loaded = Model::load(*t.store, "small");
   REQUIRE(loaded.ok());
   const Model& model = **loaded;
@@ -105,7 +88,7 @@ TEST_CASE("Model: target space and back, and a mean forecast in normalised units
 
 TEST_CASE("Model: another archive, task or version is refused") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   const std::string good = slurp(t.paths.description);
   const auto other = make_archive(folder.file("b"), 100);
   std::filesystem::create_directories(other->path() + "/models");
@@ -139,7 +122,7 @@ TEST_CASE("Model: another archive, task or version is refused") {
 
 TEST_CASE("Model: no damaged byte of the description is believed") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   const std::string good = slurp(t.paths.description);
   for (size_t i = 0; i < good.size(); i += 7) {
     std::string bad = good;
@@ -156,7 +139,7 @@ TEST_CASE("Model: no damaged byte of the description is believed") {
 
 TEST_CASE("Model: files of two runs do not mix, damaged weights are refused") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   std::string bytes = slurp(t.paths.weights);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
   spill(t.paths.weights, bytes);
@@ -172,7 +155,7 @@ TEST_CASE("Model: files of two runs do not mix, damaged weights are refused") {
 
 TEST_CASE("Model: the fingerprint tells weights apart") {
   const TempDir folder;
-  const Trained t(folder.file("a"));
+  const TrainedModel t(folder.file("a"));
   const std::string before = Model::load(*t.store, "small").value()->fingerprint();
   CHECK(before.size() == 16);
   CHECK(Model::load(*t.store, "small").value()->fingerprint() == before);

@@ -56,7 +56,7 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-std::string run(const Arguments& arguments, const MemoryDir& folder) {
+std::string run(const Arguments& arguments, const TempDir& folder) {
   const int64_t mib = arguments.workload.empty() ? 64 : std::atoll(arguments.workload.c_str());
   const int64_t budget = mib << 20, bytes = arguments.count * budget;
   const int64_t states = bytes / (kVariables * kPlaces * static_cast<int64_t>(sizeof(float)));
@@ -76,6 +76,6 @@ std::string run(const Arguments& arguments, const MemoryDir& folder) {
 int main(int argc, char** argv) {
   using namespace skipcast::tests;
   const Arguments arguments = parse_arguments(argc, argv, 5, {"hoard"});
-  const MemoryDir folder(MemoryDir::kOnDisk);
+  const TempDir folder;
   return verdict(arguments, run(arguments, folder));
 }

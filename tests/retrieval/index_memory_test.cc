@@ -2,13 +2,10 @@
 // An index is built, written and read within the memory it was allowed: each in a child process,
 // whose peak resident set is compared with what it had before.
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "retrieval/analog_index.h"
 #include "tests/support/analog_archive.h"
+#include "tests/support/peak_growth.h"
 #include "tests/support/skip.h"
 
 namespace skipcast::retrieval {
@@ -32,33 +29,16 @@ class NumberEncoder final : public Encoder {
   }
 };
 
-int64_t status_kib(const std::string& key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string word; file >> word;) {
-    int64_t kib = 0;
-    if (word == key && file >> kib) return kib;
-  }
-  return -1;
-}
-
 // MiB by which the peak rises while the index is opened with this file; -1 when that failed.
 int64_t open_growth_mib(const storage::SeriesStore& store, const std::string& path,
                         int64_t memory_bytes) {
-  const pid_t child = fork();
-  if (child == 0) {
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts from here
-    const int64_t before = status_kib("VmRSS:");
+  return tests::peak_growth_mib([&] {
     AnalogIndexOptions options{{1, 1}};
     options.path = path;
     options.memory_bytes = memory_bytes;
     const auto index = AnalogIndex::open(store, std::make_shared<NumberEncoder>(), options);
-    const bool good = index.ok() && (*index)->rows() == kWindows;
-    _exit(good ? static_cast<int>((status_kib("VmHWM:") - before) >> 10) : 255);
-  }
-  int result = 0;
-  waitpid(child, &result, 0);
-  const bool done = WIFEXITED(result) && WEXITSTATUS(result) != 255;
-  return done ? WEXITSTATUS(result) : -1;
+    return index.ok() && (*index)->rows() == kWindows;
+  });
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "storage/file_io.h"
 #include "storage/series_store.h"
 #include "storage/series_verify.h"
+#include "tests/support/open_store.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
 
@@ -23,12 +24,6 @@ using namespace skipcast::tests;
 namespace {
 
 namespace fs = std::filesystem;
-
-std::unique_ptr<SeriesStore> open_ok(const std::string& path, OpenMode mode) {
-  auto store = SeriesStore::open(path, mode);
-  REQUIRE_MESSAGE(store.ok(), store.status().message());
-  return std::move(store).value();
-}
 
 std::vector<float> all_states(const SeriesStore& store) {
   std::vector<float> values(static_cast<size_t>(store.size() * store.schema().state_values()));

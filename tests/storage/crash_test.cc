@@ -9,6 +9,7 @@
 #include "storage/series_store.h"
 #include "storage/series_verify.h"
 #include "tests/support/child.h"
+#include "tests/support/open_store.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
 
@@ -19,12 +20,6 @@ using namespace skipcast::tests;
 namespace {
 
 constexpr int kKills = 40;
-
-std::unique_ptr<SeriesStore> open_ok(const std::string& path, OpenMode mode) {
-  auto store = SeriesStore::open(path, mode);
-  REQUIRE_MESSAGE(store.ok(), store.status().message());
-  return std::move(store).value();
-}
 
 // Lets the child acknowledge some appends, waits a moment longer, kills it; the last size told.
 int64_t run_and_kill(const std::string& path, std::mt19937& random) {

@@ -9,6 +9,7 @@
 #include "storage/file_io.h"
 #include "storage/series_store.h"
 #include "storage/series_verify.h"
+#include "tests/support/open_store.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
 
@@ -17,12 +18,6 @@ using namespace skipcast::storage;
 using namespace skipcast::tests;
 
 namespace {
-
-std::unique_ptr<SeriesStore> open_ok(const std::string& path, OpenMode mode) {
-  auto store = SeriesStore::open(path, mode);
-  REQUIRE_MESSAGE(store.ok(), store.status().message());
-  return std::move(store).value();
-}
 
 // What the store should hold: value_at, with these erasures.
 std::vector<float> expected(const SeriesStore& store, const std::vector<Erasure>& erasures) {

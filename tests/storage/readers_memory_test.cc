@@ -4,13 +4,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <netcdf.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "storage/state_reader.h"
 #include "tests/storage/foreign_files.h"
+#include "tests/support/peak_growth.h"
 #include "tests/support/skip.h"
 
 using namespace skipcast;
@@ -18,21 +17,9 @@ using namespace skipcast::tests;
 
 namespace {
 
-int64_t status_kib(const std::string& key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string word; file >> word;) {
-    int64_t kib = 0;
-    if (word == key && file >> kib) return kib;
-  }
-  return -1;
-}
-
 // MiB by which the peak rises while all states are read; -1 when the reading failed.
-int64_t peak_growth_mib(const std::string& file, const std::string& recipe, int64_t states) {
-  const pid_t child = fork();
-  if (child == 0) {
-    std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts from here
-    const int64_t before = status_kib("VmRSS:");
+int64_t reading_growth_mib(const std::string& file, const std::string& recipe, int64_t states) {
+  return peak_growth_mib([&] {
     int64_t count = 0;
     auto reader = storage::open_states({file}, recipe, {});
     while (reader.ok()) {
@@ -40,12 +27,8 @@ int64_t peak_growth_mib(const std::string& file, const std::string& recipe, int6
       if (!block.ok() || !*block) break;
       count += (*block)->states;
     }
-    _exit(count == states ? static_cast<int>((status_kib("VmHWM:") - before) >> 10) : 255);
-  }
-  int result = 0;
-  waitpid(child, &result, 0);
-  const bool done = WIFEXITED(result) && WEXITSTATUS(result) != 255;
-  return done ? WEXITSTATUS(result) : -1;
+    return count == states;
+  });
 }
 
 void check_growth(int64_t growth, int64_t mib_max) {
@@ -69,7 +52,7 @@ TEST_CASE("Memory: a wide CSV of 60 MiB is read in less than 16") {
   for (int k = 0; k < 250; ++k) file << ",p" << k;
   for (int64_t s = 0; s < 30000; ++s) file << '\n' << storage::format_time(s * 3600) << row;
   file.close();
-  const int64_t growth = peak_growth_mib(dir.file("w.csv"), "", 30000);
+  const int64_t growth = reading_growth_mib(dir.file("w.csv"), "", 30000);
   check_growth(growth, 16);
 }
 
@@ -85,7 +68,7 @@ TEST_CASE("Memory: a transposed CSV of 40 MiB is read in less than 32") {
     file << "1\n";
   }
   file.close();
-  const int64_t growth = peak_growth_mib(dir.file("t.csv"), recipe, 500001);
+  const int64_t growth = reading_growth_mib(dir.file("t.csv"), recipe, 500001);
   check_growth(growth, 32);
 }
 
@@ -95,7 +78,7 @@ TEST_CASE("Memory: an NPY of 80 MiB is read in less than 16") {
     "time": {"start": "2016-01-01", "step": "1 min"}, "variables": [{"name": "v"}]})");
   const std::vector<float> values(20'000'000, 1.5F);
   write_text(dir.file("a.npy"), npy("<f4", "(20000, 1000)", values));
-  const int64_t growth = peak_growth_mib(dir.file("a.npy"), recipe, 20000);
+  const int64_t growth = reading_growth_mib(dir.file("a.npy"), recipe, 20000);
   check_growth(growth, 16);
 }
 
@@ -119,6 +102,6 @@ TEST_CASE("Memory: a NetCDF file of 80 MiB is read in less than 48") {
     REQUIRE(nc_put_vara_float(id, data, start, count, values.data()) == NC_NOERR);
   }
   REQUIRE(nc_close(id) == NC_NOERR);
-  const int64_t growth = peak_growth_mib(dir.file("a.nc"), "", 20000);
+  const int64_t growth = reading_growth_mib(dir.file("a.nc"), "", 20000);
   check_growth(growth, 48);
 }

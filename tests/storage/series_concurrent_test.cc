@@ -11,6 +11,7 @@
 #include "storage/series_store.h"
 #include "storage/series_verify.h"
 #include "tests/support/child.h"
+#include "tests/support/open_store.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
 
@@ -19,12 +20,6 @@ using namespace skipcast::storage;
 using namespace skipcast::tests;
 
 namespace {
-
-std::unique_ptr<SeriesStore> open_ok(const std::string& path, OpenMode mode) {
-  auto store = SeriesStore::open(path, mode);
-  REQUIRE_MESSAGE(store.ok(), store.status().message());
-  return std::move(store).value();
-}
 
 // Every file of an archive with its time of change.
 std::map<std::string, std::filesystem::file_time_type> files_of(const std::string& path) {

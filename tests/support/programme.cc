@@ -1,7 +1,6 @@
 #include "tests/support/programme.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -57,21 +56,9 @@ void count_aloud(int64_t done, const char* what) {
   std::fflush(stdout);
 }
 
-MemoryDir::MemoryDir(Where where) {
-  struct stat info;
-  const bool shared = where == kInMemory && ::stat("/dev/shm", &info) == 0 && S_ISDIR(info.st_mode);
-  const std::string parent = shared ? "/dev/shm" : std::filesystem::temp_directory_path().string();
-  std::string pattern = parent + "/skipcast-XXXXXX";
-  if (!::mkdtemp(pattern.data())) {
-    fmt::print(stderr, "cannot make a folder in {}\n", parent);
-    std::exit(1);
-  }
-  path_ = pattern;
-}
-
-MemoryDir::~MemoryDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
+MemoryDir::MemoryDir()
+    : TempDir(std::filesystem::is_directory("/dev/shm")
+                  ? "/dev/shm"
+                  : std::filesystem::temp_directory_path().string()) {}
 
 }  // namespace skipcast::tests

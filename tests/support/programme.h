@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/skip.h"
+
 namespace skipcast::tests {
 
 struct Arguments {
@@ -27,20 +29,10 @@ int verdict(const Arguments& arguments, const std::string& complaint);
 // Prints "3000 kills" at every thousandth, so that a run cut off still tells its figure.
 void count_aloud(int64_t done, const char* what);
 
-// A folder on a disk in memory where there is one (a sync costs nothing there); removed when the
-// object dies.
-class MemoryDir {
+// A folder on a disk in memory where there is one (a sync costs nothing there).
+class MemoryDir : public TempDir {
  public:
-  enum Where { kInMemory, kOnDisk };  // kOnDisk: the usual temporary folder
-  explicit MemoryDir(Where where = kInMemory);
-  ~MemoryDir();
-  MemoryDir(const MemoryDir&) = delete;
-  MemoryDir& operator=(const MemoryDir&) = delete;
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
+  MemoryDir();
 };
 
 }  // namespace skipcast::tests

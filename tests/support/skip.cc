@@ -25,8 +25,10 @@ std::string data_dir() {
   return std::filesystem::is_directory(path) ? std::filesystem::canonical(path).string() : "";
 }
 
-TempDir::TempDir() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "skipcast-XXXXXX").string();
+TempDir::TempDir() : TempDir(std::filesystem::temp_directory_path().string()) {}
+
+TempDir::TempDir(const std::string& parent) {
+  std::string pattern = (std::filesystem::path(parent) / "skipcast-XXXXXX").string();
   if (!mkdtemp(pattern.data())) std::abort();
   path_ = pattern;
 }

@@ -13,10 +13,12 @@ bool skipped();
 // SKIPCAST_DATA_DIR, else shared/data beside the source folder; "" when absent.
 std::string data_dir();
 
-// A fresh folder under the system's temporary folder, removed when the object dies.
+// A fresh folder under `parent` (default: the system's temporary folder), removed when the object
+// dies.
 class TempDir {
  public:
   TempDir();
+  explicit TempDir(const std::string& parent);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
