@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::Serie
 std::string command_line_text(int argc, char** argv);
 
 std::string bytes_text(int64_t bytes);  // "1.2 MB"
+
+// Prints the one value of --json, indented; text that is no UTF-8 is replaced.
+void print_json(const nlohmann::json& value);
 
 // Writes `text` to `path` through a temporary name. kIo names the file.
 Status save_text(const std::string& path, const std::string& text);

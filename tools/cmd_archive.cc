@@ -20,10 +20,6 @@ using nlohmann::json;
 using storage::CopyReport;
 using storage::SeriesStore;
 
-void print_json(const json& value) {
-  fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
-}
-
 struct EraseArguments {
   std::string archive, from, to;
   std::vector<std::string> places;

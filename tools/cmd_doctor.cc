@@ -145,7 +145,7 @@ Status run_doctor(const Invocation& invocation) {
     if (invocation.json) continue;
     fmt::print("{:<9} {:<5} {}\n", finding.topic, word(finding.verdict), finding.text);
   }
-  if (invocation.json) fmt::print("{}\n", list.dump(2));
+  if (invocation.json) print_json(list);
   if (bad == 0) return {};
   return not_found(fmt::format("{} of the lines above say{} BAD", bad, bad == 1 ? "s" : ""));
 }

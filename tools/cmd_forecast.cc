@@ -95,7 +95,7 @@ Status print(const engine::Forecaster& forecaster, const Made& made,
     if (!arguments.out.empty()) value["out"] = arguments.out;
     if (!arguments.plot.path.empty()) value["plot"] = arguments.plot.path;
     if (!arguments.policy.empty()) value["policy"] = arguments.policy;
-    fmt::print("{}\n", value.dump(2));
+    print_json(value);
     return {};
   }
   fmt::print("{}", cost_text(forecaster, made.forecast, made.options));

@@ -80,7 +80,7 @@ Status run_ingest(const IngestArguments& arguments, const Invocation& invocation
   if (!report.ok()) return report.status();
   if (invocation.json) {
     const nlohmann::json value = report_json(*report, arguments.archive);
-    fmt::print("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_json(value);
   } else {
     print(*report, arguments.archive);
   }

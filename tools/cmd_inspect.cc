@@ -203,7 +203,7 @@ Status run_inspect(const std::string& archive, const Invocation& invocation) {
   SKIPCAST_TRY(const json value, describe(*store, large ? bar.callback() : Progress()));
   bar.finish();
   if (invocation.json) {
-    fmt::print("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace));
+    print_json(value);
   } else {
     print(value);
   }

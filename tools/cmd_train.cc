@@ -43,7 +43,7 @@ void print(const engine::TrainReport& report, const std::string& task, bool json
         {"best_step", report.best_step}, {"parameters", report.parameters},
         {"seconds", report.seconds}, {"loss", report.loss},
         {"validation_crps_normalised", report.validation_crps}};
-    fmt::print("{}\n", value.dump(2));
+    print_json(value);
     return;
   }
   fmt::print("trained   {}: {} steps in {}, {} parameters, loss {:.4f}\n", task, report.steps,

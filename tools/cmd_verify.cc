@@ -51,8 +51,7 @@ Status run_verify(const std::string& archive, bool deep, Invocation& invocation)
   }
   bar.finish();
   if (invocation.json) {
-    fmt::print("{}\n", to_json(verdicts).dump(2, ' ', false,
-                                              nlohmann::json::error_handler_t::replace));
+    print_json(to_json(verdicts));
     invocation.answered = true;
   } else {
     std::for_each(verdicts.begin(), verdicts.end(), print);
@@ -93,8 +92,7 @@ Status run_salvage(const std::string& archive, const std::string& to, Invocation
   bar.finish();
   SKIPCAST_TRY(const auto store, open_archive(to, storage::OpenMode::kReadOnly));
   if (invocation.json) {
-    fmt::print("{}\n", to_json(report, *store).dump(2, ' ', false,
-                                                    nlohmann::json::error_handler_t::replace));
+    print_json(to_json(report, *store));
     return {};
   }
   for (const std::string& note : report.series.notes) fmt::print("note      {}\n", note);

@@ -21,8 +21,7 @@ int report(const Status& status, const Invocation& invocation) {
   if (invocation.json && !invocation.answered) {
     const nlohmann::json error = {{"code", code_name(status.code())},
                                   {"message", status.message()}};
-    fmt::print("{}\n", nlohmann::json{{"error", error}}.dump(2, ' ', false,
-               nlohmann::json::error_handler_t::replace));
+    print_json(nlohmann::json{{"error", error}});
   }
   std::fflush(stdout);
   fmt::print(stderr, "skipcast: {}\n", status.message());
