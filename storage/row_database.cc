@@ -11,6 +11,8 @@
 
 #include <algorithm>
 
+#include "storage/table_guard.h"
+
 namespace skipcast::storage {
 namespace {
 
@@ -138,6 +140,7 @@ class RocksRows final : public RowDatabase {
 
 rocksdb::Options rocksdb_options(const RowDatabaseOptions& options) {
   rocksdb::Options settings;
+  settings.env = guarded_env();
   settings.wal_recovery_mode = options.drop_torn_tail
                                    ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
                                    : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;

@@ -2,6 +2,7 @@
 // length, deleted, exchanged for another and for an older copy of itself. Each must be found, with
 // the file or archive named, or leave every answer as it was; nothing may crash.
 //   --count=N: a random sample of N (0: all of them)
+//   --workload=FILE: only this file of the archive, such as HEAD or db/000012.sst
 //   --break=checksum: our checksums always fit (as if they were not looked at)
 //   --break=receipt: HEAD acknowledges nothing (as if it were not looked at)
 #include <fmt/format.h>
@@ -166,6 +167,7 @@ class Programme {
                arguments_.count == 0 ? total : std::min(arguments_.count, total), total,
                arguments_.seed);
     for (const std::string& file : files()) {
+      if (!arguments_.workload.empty() && file != arguments_.workload) continue;
       const std::string wrong = attack(file);
       if (!wrong.empty() && complaint_.empty()) complaint_ = wrong;
       if (!complaint_.empty() && !arguments_.broken.empty()) break;
