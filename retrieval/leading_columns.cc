@@ -1,6 +1,7 @@
 #include "retrieval/leading_columns.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 namespace skipcast::retrieval {
@@ -17,23 +18,29 @@ struct Work {
 };
 
 // One value for each row of a block, in vector registers (GCC's and Clang's vector extension).
-using Lanes = float __attribute__((vector_size(kBlockRows * sizeof(float)), aligned(4), may_alias));
+using Lanes = float __attribute__((vector_size(kBlockRows * sizeof(float))));
+
+// What stands at `values`, whatever its alignment, less `from`. (Lanes as a result would warn.)
+inline __attribute__((always_inline)) void subtract(const float* values, float from, Lanes& out) {
+  std::memcpy(&out, values, sizeof out);
+  out -= from;
+}
 
 // The loop of every kernel; compiled for several instruction sets.
 inline __attribute__((always_inline)) void bound_blocks(const Work& work, float* out,
                                                         float* least) {
   for (int64_t block = 0; block < work.count; ++block) {
-    const Lanes* values =
-        reinterpret_cast<const Lanes*>(work.blocks + block * kColumns * kBlockRows);
+    const float* values = work.blocks + block * kColumns * kBlockRows;
     Lanes even = {}, odd = {};  // two chains of additions
     for (int64_t column = 0; column < kColumns; column += 2) {
-      const Lanes a = values[column] - work.query[column];
-      const Lanes b = values[column + 1] - work.query[column + 1];
+      Lanes a, b;
+      subtract(values + column * kBlockRows, work.query[column], a);
+      subtract(values + (column + 1) * kBlockRows, work.query[column + 1], b);
       even += a * a;
       odd += b * b;
     }
     even += odd;
-    *reinterpret_cast<Lanes*>(out + block * kBlockRows) = even;
+    std::memcpy(out + block * kBlockRows, &even, sizeof even);
     float smallest = even[0];
     for (int64_t row = 1; row < kBlockRows; ++row) {
       smallest = even[row] < smallest ? even[row] : smallest;
