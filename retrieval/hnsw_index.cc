@@ -212,7 +212,7 @@ Status HnswIndex::read_graph(ByteSource& source, std::vector<int64_t> ids,
   const int levels_max = static_cast<int>(graph.cum_nneighbor_per_level.size()) - 1;
   graph.offsets.assign(1, 0);
   for (const int levels : graph.levels) {
-    if (levels < 1 || levels > levels_max || levels > max_level + 1) {
+    if (levels < 1 || levels > levels_max || levels - 1 > max_level) {
       return data_loss("the hnsw index's levels are out of range");
     }
     graph.offsets.push_back(graph.offsets.back() +
