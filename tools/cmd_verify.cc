@@ -19,14 +19,22 @@ namespace {
 
 using engine::Verdict;
 
+// An index of another version is no damage: it is built anew at its next use.
+bool is_damage(const Verdict& verdict) {
+  const bool other_version =
+      verdict.status.code() == Code::kUnsupported && verdict.part.ends_with(".skx");
+  return !verdict.status.ok() && !other_version;
+}
+
 void print(const Verdict& verdict) {
   if (verdict.status.ok()) {
     fmt::print("intact    {}{}\n", verdict.part,
                verdict.facts.empty() ? "" : ": " + verdict.facts);
     return;
   }
-  fmt::print("DAMAGED   {}: {}{}\n", verdict.part, verdict.status.message(),
-             verdict.remedy.empty() ? "" : "; " + verdict.remedy);
+  const std::string remedy = verdict.remedy.empty() ? "" : "; " + verdict.remedy;
+  fmt::print("{:<10}{}: {}{}\n", is_damage(verdict) ? "DAMAGED" : "UNUSED", verdict.part,
+             verdict.status.message(), remedy);
 }
 
 nlohmann::json to_json(const std::vector<Verdict>& verdicts) {
@@ -56,8 +64,7 @@ Status run_verify(const std::string& archive, bool deep, Invocation& invocation)
   } else {
     std::for_each(verdicts.begin(), verdicts.end(), print);
   }
-  const auto damaged = std::count_if(verdicts.begin(), verdicts.end(),
-                                     [](const Verdict& each) { return !each.status.ok(); });
+  const auto damaged = std::count_if(verdicts.begin(), verdicts.end(), is_damage);
   if (damaged == 0) return {};
   return data_loss(fmt::format("{} of {} parts of {} are damaged, as listed", damaged,
                                verdicts.size(), archive));

@@ -27,6 +27,14 @@ std::string only_file(const std::string& folder, const std::string& ending) {
   return found;
 }
 
+void change(const std::string& path, int64_t at, int mask) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(at);
+  const char byte = static_cast<char>(file.get() ^ mask);
+  file.seekp(at);
+  file.put(byte);
+}
+
 // Another byte in the middle of a file; the old one comes back when the object dies.
 class Damage {
  public:
@@ -36,14 +44,7 @@ class Damage {
   Damage& operator=(const Damage&) = delete;
 
  private:
-  void flip() const {
-    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-    const auto at = static_cast<int64_t>(fs::file_size(path_)) / 2;
-    file.seekg(at);
-    const char byte = static_cast<char>(file.get() ^ 0x10);
-    file.seekp(at);
-    file.put(byte);
-  }
+  void flip() const { change(path_, static_cast<int64_t>(fs::file_size(path_)) / 2, 0x10); }
 
   std::string path_;
 };
@@ -83,6 +84,13 @@ TEST_CASE("Verify: intact archives, damaged files, no archive") {
   {
     const Damage damage(archive + "/CONFIG.json");
     CHECK(not_refused(verify(), 1, {"damaged"}) == "");
+  }
+  {
+    change(index, 8, 3);  // version 2 becomes 1: another version is no damage
+    const ProgramRun old = verify();
+    CHECK(old.exit_code == 0);
+    CHECK(old.out.find("UNUSED    city.skc/index/") != std::string::npos);
+    change(index, 8, 3);
   }
   fs::create_directories(archive + "/policies");
   write_file(archive + "/policies/mine.json", "{");
