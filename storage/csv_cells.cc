@@ -190,16 +190,8 @@ double CsvCells::progress() const {
 
 std::string CsvCells::position() const { return fmt::format("{}, line {}", path_, row_line_); }
 
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
-  }
-  return out;
-}
-
 std::string shown(std::string_view text) {
-  return fmt::format("'{}{}'", printable(text.substr(0, 40)), text.size() > 40 ? "..." : "");
+  return fmt::format("'{}{}'", text.substr(0, 40), text.size() > 40 ? "..." : "");
 }
 
 }  // namespace skipcast::storage

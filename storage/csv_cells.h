@@ -80,10 +80,7 @@ class CsvCells {
   bool row_begins_ = true;
 };
 
-// A text from a file made fit for a message: control bytes become '?'.
-std::string printable(std::string_view text);
-
-// A text for a message: shortened to 40 bytes, control bytes shown as '?', in single quotes.
+// A text for a message: shortened to 40 bytes, in single quotes.
 std::string shown(std::string_view text);
 
 }  // namespace skipcast::storage

@@ -106,7 +106,7 @@ Result<size_t> CsvTable::column(std::string_view name) const {
         "{}, line 1: there is no column {}; the columns are {}{} (is the "
         "separator really {}?)",
         path(), shown(name),
-        printable(fmt::format("{}", fmt::join(columns_.begin(), columns_.begin() + listed, ", "))),
+        fmt::join(columns_.begin(), columns_.begin() + listed, ", "),
         columns_.size() > listed ? ", ..." : "", named(separator_)));
   }
   if (std::find(found + 1, columns_.end(), name) != columns_.end()) {
@@ -177,7 +177,7 @@ Status CsvTable::load_time() {
   } else {
     const Result<int64_t> parsed = parse_time_cell(row_[time_columns_[0]]);
     if (!parsed.ok())
-      return bad_input(position(time_columns_[0]) + ": " + printable(parsed.status().message()));
+      return bad_input(position(time_columns_[0]) + ": " + parsed.status().message());
     time = *parsed;
   }
   time -= time_.utc_offset_s;

@@ -92,8 +92,7 @@ void Fields::fail(const std::string& key, const std::string& what) {
   const std::string dot = where_.empty() || key.empty() ? "" : ".";
   const std::string name = where_ + dot + key;
   status_ = bad_input(fmt::format("{}: {} {}; storage/recipe.h describes recipes", file_,
-                                  name.empty() ? "the recipe" : '"' + printable(name) + '"',
-                                  printable(what)));
+                                  name.empty() ? "the recipe" : fmt::format("\"{}\"", name), what));
 }
 
 Status Fields::finish() {

@@ -4,6 +4,12 @@
 
 namespace skipcast {
 
+Status::Status(Code code, std::string message) : code_(code), message_(std::move(message)) {
+  for (char& c : message_) {
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
+  }
+}
+
 int exit_code(const Status& status) {
   switch (status.code()) {
     case Code::kOk: return 0;

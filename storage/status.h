@@ -34,7 +34,9 @@ enum class Code {
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  // A message may quote what a file holds: control bytes in it become '?', so that it is one line
+  // and moves no cursor.
+  Status(Code code, std::string message);
 
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
