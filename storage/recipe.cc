@@ -97,6 +97,13 @@ Status read_places(const Json& object, const std::string& file, PlacesRecipe& pl
   fields.text("lon_column", places.lon_column);
   fields.flag("first_column", places.first_column);
   fields.flag("grid", places.grid);
+  const bool degrees = !places.lat_column.empty() || !places.lon_column.empty();
+  if (degrees && places.name_column.empty()) {
+    fields.fail("name_column", "is missing; \"lat_column\" and \"lon_column\" need it");
+  }
+  if (!places.name_column.empty() && places.file.empty()) {
+    fields.fail("file", "is missing; it holds the \"name_column\"");
+  }
   if (!places.grid && !places.names.empty()) {
     const auto wrong = [&](const std::vector<double>& axis) {
       return !axis.empty() && axis.size() != places.names.size();
