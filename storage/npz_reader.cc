@@ -145,6 +145,11 @@ Status lay_out(RowArray& array, const std::vector<std::string>& dimensions) {
   }
   int64_t stride = 1;
   for (size_t k = dimensions.size(); --k > 0;) {
+    if (std::find(dimensions.begin(), dimensions.begin() + k, dimensions[k]) !=
+        dimensions.begin() + k) {
+      return bad_input(fmt::format("{}: \"dimensions\" name {} twice; correct the recipe", where,
+                                   shown(dimensions[k])));
+    }
     const Status known = set_axis(array, dimensions[k], header.shape[k], stride);
     if (!known.ok()) return bad_input(where + ": " + known.message());
     stride *= header.shape[k];
@@ -224,6 +229,12 @@ Status check_places(const Sources& sources, const RowArray& array, Places& place
                                static_cast<int64_t>(places.lon.size()) == array.lon && array.lat > 0
                          : places.count() == array.places && array.lat == 0;
   if (fits) return {};
+  if (!grid && array.lat > 0) {
+    return bad_input(
+        array.npy->position() +
+        ": an array with lat and lon needs \"places\": {\"grid\": true, \"lat_array\": "
+        "..., \"lon_array\": ...} in the recipe");
+  }
   return bad_input(
       fmt::format("{}: the array has {} places{}, but {}: \"places\" lists {}; correct it",
                   array.npy->position(), array.places,
