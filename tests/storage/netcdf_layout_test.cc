@@ -79,6 +79,15 @@ TEST_CASE("NetCDF: bytes have no fill value by default, and may be unsigned by a
   CHECK(read.at(0, 0, 0) == 129.0F);
   CHECK(read.at(0, 0, 1) == 2.0F);
   CHECK(read.at(1, 0, 0) == 255.0F);
+  Pair ranged(dir.file("r.nc"), NC_BYTE);
+  ranged.out.text(ranged.v, "_Unsigned", "true");
+  ranged.out.number(ranged.v, "valid_range", NC_BYTE, {1, -6});  // 1 to 250
+  const ReadStates within = read_states({ranged.close({0, 1, -6, -5})});
+  REQUIRE(within.status.ok());
+  CHECK(std::isnan(within.at(0, 0, 0)));
+  CHECK(within.at(0, 0, 1) == 1.0F);
+  CHECK(within.at(1, 0, 0) == 250.0F);
+  CHECK(std::isnan(within.at(1, 0, 1)));
   CHECK(read_states({Pair(dir.file("n.nc"), NC_UBYTE).close({255, 2, 3, 4})}).at(0, 0, 0) == 255);
 }
 
@@ -162,6 +171,28 @@ TEST_CASE("NetCDF: a recipe names the stations anew and picks the time axis") {
     check_failure(read_with(recipe).status, Code::kBadInput,
                   {"p.nc", std::string("'") + column + "'", "one dimension", "\"column\""});
   }
+}
+
+TEST_CASE("Bad NetCDF: a later file with the stations in another order is refused") {
+  TempDir dir;
+  const auto file = [&](const char* name, const std::vector<double>& ids, double day) {
+    Pair pair(dir.file(name));
+    pair.out.put(pair.out.var("station", NC_INT, {pair.station}), ids);
+    pair.out.put(pair.times, {day, day + 1});
+    pair.out.put(pair.v, {1, 2, 3, 4});
+    return pair.out.close();
+  };
+  const std::string first = file("a.nc", {11, 12}, 0);
+  CHECK(read_states({first, file("b.nc", {11, 12}, 2)}).states == 4);
+  check_failure(read_states({first, file("c.nc", {12, 11}, 2)}).status, Code::kBadInput,
+                {"c.nc", "other places", "a.nc", "another order"});
+  const std::string recipe = write_text(dir.file("r.json"), R"({"variables": [{"name": "v"}],
+    "places": {"names": ["east", "west"]}})");
+  const ReadStates named = read_states({first, dir.file("b.nc")}, recipe);
+  CHECK(named.states == 4);
+  CHECK(named.schema.places.names == std::vector<std::string>{"east", "west"});
+  check_failure(read_states({first, dir.file("c.nc")}, recipe).status, Code::kBadInput,
+                {"c.nc", "other places"});
 }
 
 TEST_CASE("Bad NetCDF: two time axes, none with a length, none at the top") {
