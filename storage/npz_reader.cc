@@ -244,9 +244,13 @@ Status check_places(const Sources& sources, const RowArray& array, Places& place
 
 Result<std::vector<int64_t>> read_times(const Sources& sources, int64_t states) {
   const TimeRecipe& time = sources.recipe.time;
-  SKIPCAST_TRY(const std::vector<double> numbers,
-               read_npy_vector(sources.files.front(), time.array));
-  const std::string where = sources.files.front() + ", array " + shown(time.array);
+  const std::string& file = sources.files.front();
+  SKIPCAST_TRY(const std::vector<double> numbers, read_npy_vector(file, time.array));
+  const std::string where = file + ", array " + shown(time.array);
+  SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(file, time.array));
+  if (npy->header().type.kind == 'M' && !time.units.empty()) {
+    return bad_input(where + ": holds dates, which have no \"units\"; remove them from the recipe");
+  }
   if (static_cast<int64_t>(numbers.size()) != states) {
     return bad_input(fmt::format("{}: {} times for {} states", where, numbers.size(), states));
   }

@@ -46,6 +46,9 @@ void read_time_names(Fields& fields, TimeRecipe& time) {
   if (time.columns.size() > 6) fields.fail("columns", "has more than 6 parts (year to second)");
   fields.text("format", time.format);
   fields.text("units", time.units);
+  if (!time.format.empty() && !time.units.empty()) {
+    fields.fail("units", "and \"format\" exclude each other");
+  }
   fields.text("array", time.array);
 }
 

@@ -250,6 +250,10 @@ TEST_CASE("Bad NPZ: arrays of different lengths, times and places") {
   check_failure(
       timed(R"({"array": "t", "units": "ages since"})", npy<int64_t>("<i8", "(2,)", {1, 2})),
       Code::kBadInput, {"r.json", "ages since"});
+  const std::string dates = npy<int64_t>("<M8[s]", "(2,)", {1330560000, 1330563600});
+  CHECK(timed(array, dates).ok());
+  check_failure(timed(R"({"array": "t", "units": "minutes since 2000-01-01"})", dates),
+                Code::kBadInput, {"a.npz, array 't'", "dates", "\"units\"", "remove"});
   check_failure(timed(R"({"step": "1 h"})", floats("(2,)", 2)), Code::kBadInput,
                 {"r.json", "\"start\"", "\"array\""});
   check_failure(read_npz(R"("title": "none")", {{"v", floats("(2, 1)", 2)}}).status,

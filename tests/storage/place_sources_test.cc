@@ -185,12 +185,12 @@ TEST_CASE("Bad adjacency: sparse files that other tools wrote, cut or bent") {
                 Code::kBadInput, {"adj.npz", "[2, 3]", "2 places"});
   check_failure(joined.read_sparse({{"data", npy<double>("<f8", "(2,)", {-1, 2})}}).status,
                 Code::kBadInput, {"adj.npz, entry 0", "-1"});
-  for (const auto& [name, bytes] :
+  for (const auto& array :
        std::map<std::string, std::string>{{"indptr", npy<int32_t>("<i4", "(2,)", {0, 1})},
                                           {"indices", npy<int32_t>("<i4", "(1,)", {1})},
                                           {"data", npy<double>("<f8", "(1,)", {1})}}) {
-    INFO(name);
-    check_failure(joined.read_sparse({{name, bytes}}).status, Code::kBadInput,
+    INFO(array.first);
+    check_failure(joined.read_sparse({array}).status, Code::kBadInput,
                   {"adj.npz", "do not fit together"});
   }
   for (const std::vector<int32_t>& begins :
