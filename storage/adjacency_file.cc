@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -16,10 +16,13 @@ namespace {
 
 constexpr int64_t kNodesMax = 16384;
 
-Status check_weight(double weight, const std::string& where) {
-  if (std::isfinite(weight) && weight >= 0 && std::isfinite(static_cast<float>(weight))) return {};
+bool is_weight(double weight) {
+  return weight >= 0 && weight <= double{std::numeric_limits<float>::max()};
+}
+
+Status not_a_weight(double weight, const std::string& where) {
   return bad_input(
-      fmt::format("{}: the weight {} in the adjacency is not a finite number from 0 up; "
+      fmt::format("{}: the weight {} in the adjacency is not a finite 32-bit number from 0 up; "
                   "write 0 where two places are not joined",
                   where, weight));
 }
@@ -42,7 +45,7 @@ Status read_table_row(const CsvCells& cells, const CsvRow& row, int64_t n,
     const auto number = parse_number(text);
     if (!number)
       return bad_input(where() + ": " + shown(text) + " is not a weight; write 0 for none");
-    SKIPCAST_TRY_OK(check_weight(*number, where()));
+    if (!is_weight(*number)) return not_a_weight(*number, where());
     out.push_back(static_cast<float>(*number));
   }
   return {};
@@ -76,9 +79,9 @@ Result<std::vector<float>> read_dense(NpyArray& npy, int64_t n) {
     for (int64_t j = 0; j < n; ++j) {
       const int64_t at = npy.header().fortran_order ? j * n + i : i * n + j;
       const double weight = row[static_cast<size_t>(j)];
-      if (!std::isfinite(weight) || weight < 0) {
-        SKIPCAST_TRY_OK(check_weight(
-            weight, fmt::format("{}, row {}, column {}", npy.position(), at / n + 1, at % n + 1)));
+      if (!is_weight(weight)) {
+        return not_a_weight(
+            weight, fmt::format("{}, row {}, column {}", npy.position(), at / n + 1, at % n + 1));
       }
       out[static_cast<size_t>(at)] = static_cast<float>(weight);
     }
@@ -86,12 +89,13 @@ Result<std::vector<float>> read_dense(NpyArray& npy, int64_t n) {
   return out;
 }
 
-// One scalar or short text array as a single text, "" when there is none.
-std::string text_array(const std::string& path, const std::string& array) {
-  const auto npy = NpyArray::open(path, array);
-  if (!npy.ok()) return "";
-  const auto texts = (*npy)->read_texts();
-  return texts.ok() && texts->size() == 1 ? texts->front() : "";
+// How SciPy stored the sparse matrix of an npz, "" when the npz holds none.
+Result<std::string> sparse_format(const std::string& path) {
+  const auto npy = NpyArray::open(path, "format");
+  if (npy.status().code() == Code::kNotFound) return std::string();
+  if (!npy.ok()) return npy.status();
+  SKIPCAST_TRY(const std::vector<std::string> texts, (*npy)->read_texts());
+  return texts.size() == 1 ? texts.front() : std::string();
 }
 
 Result<std::vector<float>> read_sparse(const std::string& path, const std::string& format,
@@ -115,7 +119,8 @@ Result<std::vector<float>> read_sparse(const std::string& path, const std::strin
     for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k) {
       if (!(indices[k] >= 0 && indices[k] < static_cast<double>(n))) return damaged;
       const auto minor = static_cast<int64_t>(indices[k]);
-      SKIPCAST_TRY_OK(check_weight(weights[k], fmt::format("{}, entry {}", path, k)));
+      if (!is_weight(weights[k]))
+        return not_a_weight(weights[k], fmt::format("{}, entry {}", path, k));
       const int64_t at = format == "csr" ? major * n + minor : minor * n + major;
       out[static_cast<size_t>(at)] = static_cast<float>(weights[k]);
     }
@@ -137,10 +142,22 @@ Result<std::vector<float>> read_adjacency_file(const std::string& path, const st
                     "it out",
                     path, n, kNodesMax));
   }
-  if (!ends_with(path, ".npz") && !ends_with(path, ".npy")) return read_table(path, n);
+  if (!ends_with(path, ".npz") && !ends_with(path, ".npy")) {
+    if (array.empty()) return read_table(path, n);
+    return bad_input(
+        fmt::format("{}: the adjacency {} is looked for in this file, which is no npz; "
+                    "correct \"adjacency\" in the recipe",
+                    path, shown(array)));
+  }
   if (array.empty() && ends_with(path, ".npz")) {
-    const std::string format = text_array(path, "format");
+    SKIPCAST_TRY(const std::string format, sparse_format(path));
     if (format == "csr" || format == "csc") return read_sparse(path, format, n);
+    if (!format.empty()) {
+      return bad_input(
+          fmt::format("{}: the sparse matrix has the format {}; save it with "
+                      "scipy.sparse.save_npz(path, matrix.tocsr())",
+                      path, shown(format)));
+    }
     return bad_input(path + ": give \"adjacency\": {\"array\": ...}, the matrix' name in this npz");
   }
   SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(path, array));

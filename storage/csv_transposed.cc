@@ -130,7 +130,11 @@ Status TableSpooler::take_cell(const CsvCells& cells, const CsvCell& cell) {
 Status TableSpooler::end_row(const CsvCells& cells) {
   const int64_t states = column_ - (recipe_.places.first_column ? 1 : 0);
   if (table_.places == 0) table_.states = states;
-  if (states != table_.states || states == 0) {
+  if (states == 0) {
+    return bad_input(cells.position() +
+                     ": no values follow the name of the place; is the \"separator\" right?");
+  }
+  if (states != table_.states) {
     return bad_input(
         fmt::format("{}: {} values where the rows above have {}; every place needs "
                     "the same times",
@@ -221,8 +225,12 @@ double SpooledStates::progress() const {
 }
 
 Status check_same_shape(const Table& first, const Table& table) {
-  if (table.places == first.places && table.states == first.states && table.names == first.names) {
-    return {};
+  if (table.places == first.places && table.states == first.states) {
+    if (table.names == first.names) return {};
+    return bad_input(
+        fmt::format("{}: its first column names other places than {}'s, or in another "
+                    "order; give all files the same rows",
+                    table.path, first.path));
   }
   return bad_input(
       fmt::format("{}: {} places x {} times, but {} has {} x {}; all variables need "
@@ -259,7 +267,8 @@ Result<std::unique_ptr<StateReader>> open_transposed_csv(const Sources& sources)
   SKIPCAST_TRY_OK(read_place_list(sources, schema.places));
   SKIPCAST_TRY_OK(check_place_count(tables.front(), schema.places));
   SKIPCAST_TRY_OK(read_adjacency(sources, schema.places));
-  SKIPCAST_TRY_OK(validate(schema.axis));
+  const Status axis = validate(schema.axis);
+  if (!axis.ok()) return bad_input(recipe.path + ": " + axis.message());
   auto states = std::make_unique<SpooledStates>(std::move(spools), std::move(tables), schema.axis);
   return regular_states(std::move(schema), std::move(states));
 }

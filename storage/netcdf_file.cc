@@ -104,7 +104,7 @@ Status NcFile::list_dimensions() {
     SKIPCAST_TRY_OK(
         check(nc_inq_dim(id_, ids[static_cast<size_t>(k)], name, &length), "a dimension"));
     if (ids[static_cast<size_t>(k)] != k)
-      return bad_input(path_ + ": has dimensions in groups only");
+      return bad_input(path_ + ": has dimensions in groups; take the data out first (ncks -G :)");
     dimensions_.push_back({name, static_cast<int64_t>(length)});
   }
   return {};
@@ -227,7 +227,9 @@ Result<std::vector<std::string>> NcFile::read_texts(const NcVariable& variable) 
 std::optional<double> default_fill(const NcVariable& variable) {
   if (variable.is_float) return variable.item_bytes == 4 ? double{NC_FILL_FLOAT} : NC_FILL_DOUBLE;
   if (variable.item_bytes == 2) return variable.is_signed ? NC_FILL_SHORT : NC_FILL_USHORT;
-  if (variable.item_bytes == 4) return variable.is_signed ? NC_FILL_INT : NC_FILL_UINT;
+  if (variable.item_bytes == 4) {
+    return variable.is_signed ? double{NC_FILL_INT} : double{NC_FILL_UINT};
+  }
   if (variable.item_bytes == 8) {
     return variable.is_signed ? static_cast<double>(NC_FILL_INT64)
                               : static_cast<double>(NC_FILL_UINT64);

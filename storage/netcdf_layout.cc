@@ -81,7 +81,9 @@ std::string text_of(double number) {
 Result<std::vector<std::string>> station_names(const NcFile& file, int id) {
   const NcVariable* best = nullptr;
   for (const NcVariable& variable : file.variables()) {
-    const bool text = variable.kind == NcKind::kString || variable.kind == NcKind::kCharacter;
+    const bool text = variable.kind == NcKind::kString
+                          ? variable.dimensions.size() == 1
+                          : variable.kind == NcKind::kCharacter && variable.dimensions.size() == 2;
     if (variable.dimensions.empty() || variable.dimensions[0] != id) continue;
     const bool role = file.text(&variable, "cf_role") == "timeseries_id";
     if (role || (text && !best)) best = &variable;
@@ -133,8 +135,13 @@ Result<NcTimeAxis> find_time_axis(const NcFile& file, const std::string& recipe_
   std::vector<const NcVariable*> found = time_candidates(file);
   if (!recipe_name.empty()) {
     const NcVariable* named = file.find(recipe_name);
-    found.clear();
-    if (named && named->dimensions.size() == 1) found.push_back(named);
+    if (!named || named->dimensions.size() != 1 || named->kind != NcKind::kNumber) {
+      return bad_input(
+          fmt::format("{}: {}, the recipe's time column, is no variable of numbers with "
+                      "one dimension; correct \"time\": {{\"column\": ...}}",
+                      file.path(), shown(recipe_name)));
+    }
+    found = {named};
   }
   if (found.empty()) {
     return bad_input(file.path() +
@@ -166,6 +173,8 @@ Result<NcLayout> lay_out(const NcFile& file, const NcTimeAxis& time, const NcVar
   for (size_t k = 0; k < variable.dimensions.size(); ++k) {
     const int id = variable.dimensions[k], at = static_cast<int>(k);
     const NcVariable* coordinate = coordinate_of(file, id);
+    if (id == time.dimension && layout.time >= 0)
+      return fault("has the time dimension twice; pick another with --var");
     if (id == time.dimension)
       layout.time = at;
     else if (coordinate && is_latitude(file, *coordinate))

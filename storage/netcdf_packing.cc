@@ -11,6 +11,14 @@ void take_first(const NcFile& file, const NcVariable& variable, const char* attr
   if (numbers.size() == 1 && std::isfinite(numbers[0])) out = numbers[0];
 }
 
+// The limits are stored in the variable's signed type, too.
+void use_unsigned(int bits, NcPacking& packing) {
+  packing.unsigned_range = std::ldexp(1.0, bits);
+  for (double* limit : {&packing.valid_min, &packing.valid_max}) {
+    if (std::isfinite(*limit) && *limit < 0) *limit += packing.unsigned_range;
+  }
+}
+
 }  // namespace
 
 double NcPacking::unpack(double raw) const {
@@ -37,8 +45,7 @@ NcPacking packing_of(const NcFile& file, const NcVariable& variable) {
   const std::optional<double> by_default = default_fill(variable);
   if (fill.empty() && by_default) packing.missing.push_back(*by_default);
   const bool is_unsigned = file.text(&variable, "_Unsigned") == "true";
-  if (is_unsigned && !variable.is_float)
-    packing.unsigned_range = std::ldexp(1.0, 8 * variable.item_bytes);
+  if (is_unsigned && !variable.is_float) use_unsigned(8 * variable.item_bytes, packing);
   return packing;
 }
 

@@ -103,7 +103,7 @@ class NetcdfStates : public TimedStates {
 
  private:
   Status open_next();
-  Status check_places() const;
+  Status check_places();
   Status load_slab();
   Status load_times(int64_t count);
   Status load_field(size_t index, int64_t count);
@@ -121,7 +121,8 @@ class NetcdfStates : public TimedStates {
   const Places places_;
   std::vector<ValueRule> rules_;
   std::vector<std::string> names_;
-  std::vector<std::string> units_;  // of the first file's variables
+  std::vector<std::string> units_;        // of the first file's variables
+  std::vector<std::string> first_names_;  // of the first file's places
   bool flip_ = false;
   size_t file_ = 0;  // the open file's number + 1
   OpenFile open_;
@@ -142,15 +143,18 @@ NetcdfStates::NetcdfStates(std::vector<std::string> files, const Recipe& recipe,
 }
 
 // Every file must have the first one's grid or stations and units.
-Status NetcdfStates::check_places() const {
+Status NetcdfStates::check_places() {
   SKIPCAST_TRY(Places places, places_of(*open_.file, open_.fields.front()));
   if (flip_) std::reverse(places.lat.begin(), places.lat.end());
-  const bool same = places.count() == places_.count() && places.kind == places_.kind &&
-                    (places.kind == PlacesKind::kGraph ||
-                     (places.lat == places_.lat && places.lon == places_.lon));
+  if (file_ == 1) first_names_ = places.names;  // a recipe may give places_ others
+  const bool same =
+      places.count() == places_.count() && places.kind == places_.kind &&
+      (places.kind == PlacesKind::kGraph ? places.names == first_names_
+                                         : places.lat == places_.lat && places.lon == places_.lon);
   if (same) return {};
-  return bad_input(fmt::format("{}: has other places than {}; ingest it into an archive of its own",
-                               files_[file_ - 1], files_[0]));
+  return bad_input(fmt::format(
+      "{}: has other places than {}, or in another order; ingest it into an archive of its own",
+      files_[file_ - 1], files_[0]));
 }
 
 Status NetcdfStates::open_next() {

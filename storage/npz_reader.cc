@@ -145,6 +145,11 @@ Status lay_out(RowArray& array, const std::vector<std::string>& dimensions) {
   }
   int64_t stride = 1;
   for (size_t k = dimensions.size(); --k > 0;) {
+    if (std::find(dimensions.begin(), dimensions.begin() + k, dimensions[k]) !=
+        dimensions.begin() + k) {
+      return bad_input(fmt::format("{}: \"dimensions\" name {} twice; correct the recipe", where,
+                                   shown(dimensions[k])));
+    }
     const Status known = set_axis(array, dimensions[k], header.shape[k], stride);
     if (!known.ok()) return bad_input(where + ": " + known.message());
     stride *= header.shape[k];
@@ -224,6 +229,12 @@ Status check_places(const Sources& sources, const RowArray& array, Places& place
                                static_cast<int64_t>(places.lon.size()) == array.lon && array.lat > 0
                          : places.count() == array.places && array.lat == 0;
   if (fits) return {};
+  if (!grid && array.lat > 0) {
+    return bad_input(
+        array.npy->position() +
+        ": an array with lat and lon needs \"places\": {\"grid\": true, \"lat_array\": "
+        "..., \"lon_array\": ...} in the recipe");
+  }
   return bad_input(
       fmt::format("{}: the array has {} places{}, but {}: \"places\" lists {}; correct it",
                   array.npy->position(), array.places,
@@ -233,9 +244,13 @@ Status check_places(const Sources& sources, const RowArray& array, Places& place
 
 Result<std::vector<int64_t>> read_times(const Sources& sources, int64_t states) {
   const TimeRecipe& time = sources.recipe.time;
-  SKIPCAST_TRY(const std::vector<double> numbers,
-               read_npy_vector(sources.files.front(), time.array));
-  const std::string where = sources.files.front() + ", array " + shown(time.array);
+  const std::string& file = sources.files.front();
+  SKIPCAST_TRY(const std::vector<double> numbers, read_npy_vector(file, time.array));
+  const std::string where = file + ", array " + shown(time.array);
+  SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(file, time.array));
+  if (npy->header().type.kind == 'M' && !time.units.empty()) {
+    return bad_input(where + ": holds dates, which have no \"units\"; remove them from the recipe");
+  }
   if (static_cast<int64_t>(numbers.size()) != states) {
     return bad_input(fmt::format("{}: {} times for {} states", where, numbers.size(), states));
   }

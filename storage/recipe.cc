@@ -46,6 +46,9 @@ void read_time_names(Fields& fields, TimeRecipe& time) {
   if (time.columns.size() > 6) fields.fail("columns", "has more than 6 parts (year to second)");
   fields.text("format", time.format);
   fields.text("units", time.units);
+  if (!time.format.empty() && !time.units.empty()) {
+    fields.fail("units", "and \"format\" exclude each other");
+  }
   fields.text("array", time.array);
 }
 
@@ -97,6 +100,13 @@ Status read_places(const Json& object, const std::string& file, PlacesRecipe& pl
   fields.text("lon_column", places.lon_column);
   fields.flag("first_column", places.first_column);
   fields.flag("grid", places.grid);
+  const bool degrees = !places.lat_column.empty() || !places.lon_column.empty();
+  if (degrees && places.name_column.empty()) {
+    fields.fail("name_column", "is missing; \"lat_column\" and \"lon_column\" need it");
+  }
+  if (!places.name_column.empty() && places.file.empty()) {
+    fields.fail("file", "is missing; it holds the \"name_column\"");
+  }
   if (!places.grid && !places.names.empty()) {
     const auto wrong = [&](const std::vector<double>& axis) {
       return !axis.empty() && axis.size() != places.names.size();

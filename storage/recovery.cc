@@ -21,12 +21,13 @@ class BlockWalk {
 
   Status visit(std::string_view key, std::string_view value) {
     if (past_acknowledged()) return Status();
+    const int64_t block = found_.last.block + 1;
     const bool erases = header_ && header_->states == 0 && !erasure_;
     const Status status = erases    ? visit_tombstone(key, value)
                           : header_ ? visit_footer(key, value)
                                     : visit_header(key, value);
     if (status.ok()) return status;
-    return data_loss(fmt::format("block {}: {}", found_.last.block + 1, status.message()));
+    return data_loss(fmt::format("block {}: {}", block, status.message()));
   }
 
   Result<RecoveredSeries> finish() {

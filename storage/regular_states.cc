@@ -134,7 +134,7 @@ Status RegularReader::prepare() {
   SKIPCAST_TRY_OK(find_step());
   const Status axis = validate(schema_.axis);
   if (!axis.ok()) {
-    return bad_input(states_->position(ahead_.front()) + ": time axis: " + axis.message());
+    return bad_input(states_->position(ahead_.front()) + ": " + axis.message());
   }
   SKIPCAST_TRY_OK(place_start());
   const Status valid = validate(schema_);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -299,6 +300,38 @@ TEST_CASE("Mixed key: weight 1 is the first key alone, weights outside 0..1 are 
   CHECK(make(-0.1).status().code() == Code::kUsage);
   CHECK(make(1.1).status().code() == Code::kUsage);
   CHECK(make(std::nan("")).status().code() == Code::kUsage);
+}
+
+TEST_CASE("Mixed key: too few origins, and origins without data, cannot set its scales") {
+  const auto make = [](const Fixture& f, const std::vector<int64_t>& origins) {
+    return make_mixed_encoder(f.context({{6, 4}, {0}, 0}), f.context({{3, 4}, {1}, 0}), 0.5,
+                              origins)
+        .status();
+  };
+  const Fixture f;
+  CHECK(make(f, {50}).code() == Code::kUsage);
+  CHECK(make(f, {50}).message().find("at least 2 origins") != std::string::npos);
+  CHECK(make(f, {50, 60}).ok());
+  CHECK_FALSE(make(f, {0, 60}).ok());  // a context before the archive
+  Fixture empty;
+  std::fill(empty.store.values().begin(), empty.store.values().begin() + 100 * 6, kMissing);
+  const Status status = make(empty, range(10, 90));
+  CHECK(status.code() == Code::kUsage);
+  CHECK(status.message().find("data in their contexts") != std::string::npos);
+  CHECK(make(empty, range(10, 300)).ok());  // pairs without data are left out
+}
+
+TEST_CASE("Mixed key: a key that never varies adds nothing, and no NaN") {
+  Fixture f;
+  for (size_t i = 0; i < f.store.values().size(); i += 6) {
+    std::fill_n(f.store.values().begin() + static_cast<int64_t>(i), 3, 7.0f);  // variable 0
+  }
+  const auto mixed = make_mixed_encoder(f.context({{6, 4}, {0}, 0}), f.context({{3, 4}, {1}, 0}),
+                                        0.5, range(10, 400));
+  REQUIRE(mixed.ok());
+  const std::vector<float> keys = encode(**mixed, {50});
+  for (size_t i = 0; i < 18; ++i) CHECK(keys[i] == 0);
+  CHECK(std::any_of(keys.begin() + 18, keys.end(), [](float key) { return key != 0; }));
 }
 
 }  // namespace skipcast::retrieval

@@ -1,6 +1,8 @@
 // The ivfpq kind above the size from which it has lists.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstring>
 #include <string>
 
 #include "retrieval/search_planner.h"
@@ -110,6 +112,33 @@ TEST_CASE("IVFPQ index: no damage to its bytes crashes a load or a search") {
         load_index("ivfpq", std::string_view(bytes).substr(0, size), kDimension, kRows).ok());
   }
   CHECK_FALSE(load_index("ivfpq", bytes + "x", kDimension, kRows).ok());
+}
+
+TEST_CASE("IVFPQ index: counts, lists and values out of range are each told") {
+  const Made& m = made();
+  const std::string bytes = m.index->serialize().value();
+  const size_t counts_at = 16 + kRows * (8 + 4 * kDimension);
+  int32_t lists = 0;
+  std::memcpy(&lists, bytes.data() + counts_at, sizeof lists);
+  const size_t centroids_at = counts_at + 8;
+  const size_t codebooks_at = centroids_at + 4 * static_cast<size_t>(lists * kDimension);
+  const size_t list_of_at = codebooks_at + 4 * 256 * kDimension;
+  const auto told = [&](size_t at, auto value, const char* what) {
+    std::string changed = bytes;
+    std::memcpy(changed.data() + at, &value, sizeof value);
+    const Status status = load_index("ivfpq", changed, kDimension, kRows).status();
+    INFO(status.message());
+    CHECK(status.code() == Code::kDataLoss);
+    CHECK(status.message().find(what) != std::string::npos);
+  };
+  for (const int32_t count : {-1, (1 << 16) + 1}) told(counts_at, count, "out of range");
+  for (const int32_t code : {-3, 0, 5}) told(counts_at + 4, code, "out of range");
+  told(counts_at, int32_t{0}, "beyond its lists");
+  told(counts_at + 4, int32_t{12}, "shorter than its counts");
+  told(centroids_at, std::nanf(""), "not finite");
+  told(codebooks_at, std::nanf(""), "not finite");
+  told(list_of_at, int32_t{-1}, "point astray");
+  told(list_of_at, lists, "point astray");
 }
 
 }  // namespace skipcast::retrieval

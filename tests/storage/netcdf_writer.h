@@ -46,6 +46,11 @@ class NcWriter {
     end();
     nc(nc_put_var_text(id_, var, values.data()));
   }
+  void put_strings(int var, std::vector<const char*> values) {
+    end();
+    nc(nc_put_var_string(id_, var, values.data()));
+  }
+  int id() const { return id_; }
   void end() {
     if (defining_) nc(nc_enddef(id_));
     defining_ = false;

@@ -107,6 +107,13 @@ TEST_CASE("Bad recipe: unknown keys and wrong types name the key") {
   check_bad(R"({"tasks": [{"title": "x"}]})", {"tasks", "name"});
   check_bad(R"({"gap_states_max": -3})", {"gap_states_max"});
   check_bad(R"({"adjacency": {}})", {"adjacency", "array"});
+  check_bad(R"({"adjacency": "adj.csv"})", {"\"adjacency\"", "not an object"});
+  check_bad(R"({"title": 5})", {"\"title\"", "text in quotes"});
+  check_bad(R"({"files": [1]})", {"\"files\"", "list of texts"});
+  check_bad(R"({"header": "no"})", {"\"header\"", "true nor false"});
+  check_bad(R"({"places": {"lat": ["north"]}})", {"places.lat", "list of numbers"});
+  check_bad(R"({"places": {"names": ["a"], "lon": [1, 2]}})", {"places.lon", "length"});
+  check_bad(R"({"variables": [{"name": "a", "map": {}}]})", {"variables[0].map", "text: number"});
   check_bad(R"({"places": {"names": ["a"], "lat": [1, 2]}})", {"places.lat", "length"});
 }
 
@@ -114,6 +121,10 @@ TEST_CASE("Bad recipe: times that contradict each other") {
   check_bad(R"({"time": {"start": "soon", "step": "1 h"}})", {"time.start", "soon"});
   check_bad(R"({"time": {"start": "2016-01-01"}})", {"time.step"});
   check_bad(R"({"time": {"column": "t", "columns": ["y"]}})", {"column"});
+  check_bad(R"({"time": {"column": "t", "format": "%Y", "units": "days since 2016-01-01"}})",
+            {"time.units", "\"format\""});
+  check_bad(R"({"time": {"utc_offset_hours": 27}})", {"time.utc_offset_hours", "within a day"});
+  check_bad(R"({"time": {"step": [1]}})", {"time.step", "[1]"});
   check_bad(R"({"time": {"column": "t", "start": "2016-01-01", "step": "1 h"}})", {"time.start"});
   check_bad(R"({"layout": "transposed", "time": {"step": "1 h"}})", {"transposed", "time.start"});
   check_bad(R"({"sessions": {"states": 5}})", {"sessions", "time.start"});
