@@ -61,11 +61,8 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   SKIPCAST_TRY_OK(check_members(options));
   const auto solver = samplers::find_solver(options.solver);
   if (!solver) {
-    std::string names;
-    for (const auto& each : samplers::solvers()) {
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", each.name);
-    }
-    return usage(fmt::format("no solver is called '{}'; there are {}", options.solver, names));
+    return usage(fmt::format("no solver is called '{}'; there are {}", options.solver,
+                             solver_names()));
   }
   if (options.steps < 0) return usage(fmt::format("{} steps: 0 or more are needed", options.steps));
   if (options.steps == 0 && options.start.kind == StartKind::kCold) {
@@ -334,6 +331,14 @@ Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
 }
 
 }  // namespace
+
+std::string solver_names() {
+  std::string names;
+  for (const samplers::NamedSolver& solver : samplers::solvers()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", solver.name);
+  }
+  return names;
+}
 
 Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::SeriesStore& store,
                                                            std::shared_ptr<const Model> model,

@@ -51,6 +51,9 @@ struct ForecastOptions {
   int64_t member_batch = 0;           // members solved at once; 0 = all (never changes a bit)
 };
 
+// The solvers there are: "euler, heun, ...", for help and messages.
+std::string solver_names();
+
 struct Timing { double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0; };
 
 struct Forecast {

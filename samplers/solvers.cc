@@ -7,10 +7,14 @@
 
 namespace skipcast::samplers {
 namespace {
-constexpr std::array<NamedSolver, 3> kSolvers = {{
+constexpr std::array<NamedSolver, 7> kSolvers = {{
     {"euler", euler, 1},
     {"heun", heun, 2},
     {"dpmpp_2m", dpmpp_2m, 1},
+    {"dpmpp_3m", dpmpp_3m, 1},
+    {"dpmpp_2s", dpmpp_2s, 2},
+    {"unipc_2", unipc_2, 1},
+    {"unipc_3", unipc_3, 1},
 }};
 }  // namespace
 

@@ -28,11 +28,32 @@ at::Tensor heun(const Denoiser& denoise, at::Tensor x, std::span<const double> s
 // DPM-Solver++(2M), Lu et al. 2022, METHODS 4.3 in EDM coordinates: 1 NFE a step; first order on
 // the first executed step and on the step to 0.
 at::Tensor dpmpp_2m(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
+// DPM-Solver++(3M): third order from the third executed step on, first on the step to 0; 1 NFE a
+// step.
+at::Tensor dpmpp_3m(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
+// DPM-Solver++(2S), METHODS 4.3 (GenCast's solver without its churn): 2 NFE a step, 1 on the step
+// to 0. The middle of a step is the geometric mean of its ends.
+at::Tensor dpmpp_2s(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
+// The same with middles given: start, middle, start, middle, .., end; no level is 0. Throws
+// c10::Error when their number is even.
+at::Tensor dpmpp_2s_through(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
+
+enum class UnipcVariant { kBh1, kBh2 };  // B(h) = h, e^h - 1
+struct UnipcOptions {
+  int order = 2;  // 1, 2 or 3; else c10::Error
+  UnipcVariant variant = UnipcVariant::kBh2;
+};
+// UniPC, Zhao et al. 2023, METHODS 4.4: predictor and corrector share evaluations, 1 NFE a step;
+// lower orders at both ends of the list, no corrector on the first executed step.
+at::Tensor unipc(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
+                 const UnipcOptions& options);
+at::Tensor unipc_2(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
+at::Tensor unipc_3(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
 
 using Solver = at::Tensor (*)(const Denoiser&, at::Tensor, std::span<const double>);
 
 struct NamedSolver {
-  std::string_view name;   // "euler", "heun", "dpmpp_2m"
+  std::string_view name;   // "euler", "dpmpp_2m", ...
   Solver solve;
   int64_t evaluations_per_step;       // on steps that do not end at 0
 };

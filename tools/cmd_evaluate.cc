@@ -185,7 +185,7 @@ void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
       ->capture_default_str();
   command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
       ->capture_default_str();
-  command.add_option("--solver", flags.solver, "of the starts: euler, heun or dpmpp_2m")
+  command.add_option("--solver", flags.solver, "of the starts: " + engine::solver_names())
       ->capture_default_str();
   command.add_option("--archive", flags.archive, "analogs from: growing or frozen")
       ->capture_default_str();

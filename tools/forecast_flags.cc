@@ -42,7 +42,8 @@ void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
                      "skip depth: how many first steps are not run");
   command.add_option("--steps", flags.steps, "solver steps; 0 = the start itself is the forecast")
       ->capture_default_str();
-  command.add_option("--solver", flags.solver, "euler, heun or dpmpp_2m")->capture_default_str();
+  command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
+      ->capture_default_str();
 }
 
 }  // namespace

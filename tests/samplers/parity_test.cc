@@ -1,8 +1,8 @@
 // Parity with the constants that the unit tests of Hugging Face diffusers assert for its schedulers
 // (METHODS section 5): a deterministic dummy model, elementwise, in float64. Variance-preserving
 // (VP) cases run in EDM coordinates: x_vp = alpha x, alpha = 1 / sqrt(1 + sigma^2).
-// Not here: thresholding, UniPC, PNDM, LCM, SA-Solver (no features of ours), and DDIM's final level
-// equal to its last one (no step in sigma).
+// Not here: thresholding, PNDM, LCM, SA-Solver (no features of ours), and DDIM's final level equal
+// to its last one (no step in sigma).
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -182,6 +182,41 @@ TEST_CASE("Parity, VP: DPM-Solver++(2M) entered at step 5 of 10") {
   const at::Tensor x = run_vp(dpmpp_2m, chain, noisy, 5);
   CHECK(std::abs(sum_magnitude(x) - 318.4111) < 1e-2);
   CHECK(std::abs(mean_magnitude(x) - 0.4146) < 1e-4);
+}
+
+TEST_CASE("Parity, VP: DPM-Solver++(2S) on a grid of starts and middles") {
+  const auto chain = dpm_chain(Predicts::kNoise);
+  const at::Tensor x = run_vp(dpmpp_2s_through, chain, sample());
+  CHECK(std::abs(mean_magnitude(x) - 0.2791) < 1e-4);
+
+  // Entered at step 5, the reference takes it alone, at first order; pairs follow.
+  const double sigma = chain.sigmas[5], next = chain.sigmas[6];
+  const at::Tensor noisy = sample() + reversed() * sigma;
+  const double first[] = {sigma, next};
+  const at::Tensor after = euler(std::cref(chain.model), noisy, first) * alpha(next);
+  const at::Tensor end = run_vp(dpmpp_2s_through, chain, after, 6);
+  CHECK(std::abs(sum_magnitude(end) - 269.2187) < 1e-2);
+  CHECK(std::abs(mean_magnitude(end) - 0.3505) < 1e-4);
+}
+
+TEST_CASE("Parity, VP: UniPC with noise, velocity and Karras levels") {
+  const auto noise = dpm_chain(Predicts::kNoise), velocity = dpm_chain(Predicts::kVelocity);
+  CHECK(std::abs(mean_magnitude(run_vp(unipc_2, noise, sample())) - 0.2464) < 1e-4);
+  CHECK(std::abs(mean_magnitude(run_vp(unipc_2, velocity, sample())) - 0.1014) < 1e-4);
+  auto levels = dpm_karras_chain(Predicts::kNoise);
+  // The reference's last step goes from the smallest sigma to itself: it moves nothing, but what it
+  // evaluates corrects the step before.
+  levels.sigmas.push_back(levels.sigmas.back() * (1 - 1e-12));
+  CHECK(std::abs(mean_magnitude(run_vp(unipc_2, levels, sample())) - 0.2925) < 1e-3);
+}
+
+TEST_CASE("Parity, VP: UniPC entered at step 8 of 10") {
+  const auto chain = dpm_chain(Predicts::kNoise);
+  const double sigma = chain.sigmas[8];
+  const at::Tensor noisy = (sample() + reversed() * sigma) * alpha(sigma);
+  const at::Tensor x = run_vp(unipc_2, chain, noisy, 8);
+  CHECK(std::abs(sum_magnitude(x) - 315.5757) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.4109) < 1e-4);
 }
 
 TEST_CASE("Parity, DDIM: full chains with clipping") {

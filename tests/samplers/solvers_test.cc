@@ -56,12 +56,25 @@ Denoiser gaussian_denoiser(double mean, double s) {
   };
 }
 
-double order(Solver solve, int64_t steps) {
+// Even steps in log sigma but for two of h^2 at each end, where multistep methods are of low order:
+// so short that their error does not count.
+std::vector<double> graded_levels(int64_t steps, double high, double low) {
+  const double h = std::log(low / high) / static_cast<double>(steps);
+  const double edge = std::exp(-2 * h * h);
+  std::vector<double> sigmas = log_levels(steps, high * edge, low / edge);
+  sigmas.insert(sigmas.begin(), {high, high * std::sqrt(edge)});
+  sigmas.insert(sigmas.end(), {low / std::sqrt(edge), low});
+  return sigmas;
+}
+
+using Levels = std::vector<double> (*)(int64_t, double, double);
+
+double order(Solver solve, int64_t steps, Levels levels = log_levels) {
   constexpr double kHigh = 10, kLow = 0.1;
   const at::Tensor x = at::linspace(-20, 20, 41, at::kDouble);
   const at::Tensor exact = reference(x, kHigh, kLow);
   const auto error = [&](int64_t count) {
-    const auto sigmas = log_levels(count, kHigh, kLow);
+    const auto sigmas = levels(count, kHigh, kLow);
     return (solve(mixture_mean, x, sigmas) - exact).square().mean().sqrt().item<double>();
   };
   return std::log2(error(steps) / error(2 * steps));
@@ -73,6 +86,31 @@ TEST_CASE("Convergence on a Gaussian mixture: Euler 1, Heun 2, DPM-Solver++(2M) 
   CHECK(order(euler, 256) == doctest::Approx(1).epsilon(0.1));
   CHECK(std::abs(order(heun, 256) - 2) < 0.2);
   CHECK(std::abs(order(dpmpp_2m, 256) - 2) < 0.2);
+}
+
+TEST_CASE("Convergence: DPM-Solver++(2S) 2, (3M) 3; UniPC's corrector adds one to its order") {
+  CHECK(std::abs(order(dpmpp_2s, 256) - 2) < 0.2);
+  CHECK(std::abs(order(dpmpp_3m, 128, graded_levels) - 3) < 0.2);
+  CHECK(std::abs(order(unipc_2, 128, graded_levels) - 3) < 0.2);
+  CHECK(std::abs(order(unipc_3, 128, graded_levels) - 4) < 0.3);
+}
+
+TEST_CASE("UniPC: both variants of B are of one order and differ; order 1 is below; no order 4") {
+  const auto with = [](UnipcOptions options, const at::Tensor& x, int64_t steps) {
+    return unipc(mixture_mean, x, log_levels(steps, 10, 0.1), options);
+  };
+  const at::Tensor x = at::linspace(-20, 20, 41, at::kDouble);
+  const at::Tensor exact = reference(x, 10, 0.1);
+  const auto error = [&](UnipcOptions options) {
+    return (with(options, x, 24) - exact).square().mean().sqrt().item<double>();
+  };
+  const double one = error({.order = 1}), two = error({.order = 2});
+  const double h_two = error({.order = 2, .variant = UnipcVariant::kBh1});
+  CHECK(two < one);
+  CHECK(h_two < one);
+  CHECK(two != h_two);
+  CHECK_THROWS(with({.order = 4}, x, 24));
+  CHECK_THROWS(with({.order = 0}, x, 24));
 }
 
 TEST_CASE("A point mass is solved exactly in any number of steps") {
