@@ -13,11 +13,13 @@
 namespace skipcast::storage {
 namespace {
 
-// A table of format version 5 ends with: checksum type (1 byte), the metaindex' and the index'
-// place, filled up to 40 bytes, format version (4), magic (8). Behind each block stand its
-// compression (1) and checksum (4).
+// A table of ours (format version 5, kXXH3) ends with: checksum type (1 byte), the metaindex' and
+// the index' place, filled up to 40 bytes, format version (4), magic (8). Behind each block stand
+// its compression (1) and checksum (4).
 constexpr size_t kFooterBytes = 53, kPlacesBytes = 40, kTrailerBytes = 5;
 constexpr uint64_t kTableMagic = 0x88e241b785f4cff7u;
+constexpr uint8_t kChecksumType = 4;
+constexpr uint32_t kFormatVersion = 5;
 constexpr size_t kMetaBytesMax = size_t{64} << 20;
 constexpr std::string_view kProperties = "rocksdb.properties";
 
@@ -35,9 +37,17 @@ bool take_varint(ByteReader& reader, uint64_t& value) {
   return (byte & 0x80) == 0;
 }
 
-bool take_place(ByteReader& reader, Place& place) {
-  return take_varint(reader, place.offset) && take_varint(reader, place.size);
+std::optional<Place> place_in(std::string_view bytes) {
+  ByteReader reader(bytes);
+  Place place;
+  if (!take_varint(reader, place.offset) || !take_varint(reader, place.size)) return std::nullopt;
+  return place;
 }
+
+struct Block {
+  std::string bytes;
+  bool intact = false;  // its checksum fits
+};
 
 // RocksDB's ChecksumType kXXH3 over a block and its last byte, the compression.
 uint32_t block_checksum(std::string_view block, uint8_t compression) {
@@ -54,10 +64,10 @@ class Table {
   bool properties_intact() {
     const std::optional<Place> metaindex = metaindex_place();
     if (!metaindex) return true;
-    const std::optional<Place> properties = properties_place(*metaindex);
-    if (!properties) return true;
-    bool intact = false;
-    return !block(*properties, intact) || intact;
+    const std::optional<Place> place = properties_place(*metaindex);
+    if (!place) return true;
+    const std::optional<Block> properties = block(*place);
+    return !properties || properties->intact;
   }
 
  private:
@@ -68,41 +78,41 @@ class Table {
     const auto status =
         file_.Read(offset, bytes, rocksdb::IOOptions(), &got, buffer.data(), nullptr);
     if (!status.ok() || got.size() != bytes) return std::nullopt;
-    return got.ToString();
+    if (got.data() != buffer.data()) buffer.assign(got.data(), bytes);
+    return buffer;
   }
 
   std::optional<Place> metaindex_place() {
     const auto footer = read(size_ - std::min<uint64_t>(size_, kFooterBytes), kFooterBytes);
     if (!footer) return std::nullopt;
-    ByteReader end(std::string_view(*footer).substr(1 + kPlacesBytes));
+    ByteReader reader(*footer);
+    uint8_t checksum_type = 0;
+    std::string_view places;
     uint32_t version = 0;
     uint64_t magic = 0;
-    if (!end.take(version) || !end.take(magic) || magic != kTableMagic) return std::nullopt;
-    ByteReader places(std::string_view(*footer).substr(1, kPlacesBytes));
-    Place place;
-    return take_place(places, place) ? std::optional(place) : std::nullopt;
+    reader.take(checksum_type), reader.take(kPlacesBytes, places);
+    reader.take(version), reader.take(magic);
+    const bool ours = checksum_type == kChecksumType && version == kFormatVersion;
+    if (!ours || magic != kTableMagic) return std::nullopt;
+    return place_in(places);
   }
 
   // Keys are whole in a metaindex: shared (0), key size, value size, key, value.
   std::optional<Place> properties_place(const Place& metaindex) {
-    bool intact = false;
-    const auto bytes = block(metaindex, intact);
-    if (!bytes || !intact) return std::nullopt;
-    ByteReader reader(*bytes);
+    const std::optional<Block> index = block(metaindex);
+    if (!index || !index->intact) return std::nullopt;
+    ByteReader reader(index->bytes);
     uint64_t shared = 0, key_size = 0, value_size = 0;
     std::string_view key, value;
     while (take_varint(reader, shared) && shared == 0 && take_varint(reader, key_size) &&
            take_varint(reader, value_size) && reader.take(key_size, key) &&
            reader.take(value_size, value)) {
-      if (key != kProperties) continue;
-      ByteReader place_reader(value);
-      Place place;
-      return take_place(place_reader, place) ? std::optional(place) : std::nullopt;
+      if (key == kProperties) return place_in(value);
     }
     return std::nullopt;
   }
 
-  std::optional<std::string> block(const Place& place, bool& intact) {
+  std::optional<Block> block(const Place& place) {
     if (place.size > kMetaBytesMax) return std::nullopt;
     auto bytes = read(place.offset, place.size + kTrailerBytes);
     if (!bytes) return std::nullopt;
@@ -111,8 +121,8 @@ class Table {
     uint32_t checksum = 0;
     trailer.take(compression), trailer.take(checksum);
     bytes->resize(place.size);
-    intact = block_checksum(*bytes, compression) == checksum;
-    return bytes;
+    const bool intact = block_checksum(*bytes, compression) == checksum;
+    return Block{std::move(*bytes), intact};
   }
 
   rocksdb::FSRandomAccessFile& file_;

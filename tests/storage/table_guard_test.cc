@@ -1,7 +1,6 @@
 // A table whose properties are damaged is refused. Without the guard RocksDB's own assertion ends
 // the process (and this test).
 #include <doctest/doctest.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -22,11 +21,6 @@ std::string table_of(const std::string& archive) {
     if (entry.path().extension() == ".sst") return entry.path();
   }
   return "";
-}
-
-void write(const std::string& path, std::string_view bytes) {
-  const FileHandle file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-  REQUIRE(write_at(file, path, 0, bytes).ok());
 }
 
 }  // namespace
@@ -53,7 +47,7 @@ TEST_CASE("Table guard: no byte of a table's end, changed, ends the process") {
     std::filesystem::copy(path, copy, std::filesystem::copy_options::recursive);
     std::string bad = good;
     bad[at] ^= static_cast<char>(0x80);
-    write(table_of(copy), bad);
+    REQUIRE(write_file_durably(table_of(copy), bad).ok());
     const auto store = SeriesStore::open(copy, OpenMode::kReadWrite);
     if (!store.ok()) {
       CHECK(store.status().code() == Code::kDataLoss);
