@@ -268,16 +268,20 @@ Result<std::vector<std::string>> NpyArray::read_texts() {
   return texts;
 }
 
-Result<std::vector<double>> read_npy_vector(const std::string& path, const std::string& array) {
-  SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(path, array));
-  const NpyHeader& header = npy->header();
+Result<std::vector<double>> read_npy_vector(NpyArray& npy) {
+  const NpyHeader& header = npy.header();
   if (header.shape.size() != 1 || header.count() > kVectorMax) {
     return bad_input(fmt::format("{}: has the shape [{}], but a list of numbers is needed",
-                                 npy->position(), fmt::join(header.shape, ", ")));
+                                 npy.position(), fmt::join(header.shape, ", ")));
   }
   std::vector<double> numbers(static_cast<size_t>(header.count()));
-  SKIPCAST_TRY_OK(npy->read(numbers));
+  SKIPCAST_TRY_OK(npy.read(numbers));
   return numbers;
+}
+
+Result<std::vector<double>> read_npy_vector(const std::string& path, const std::string& array) {
+  SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(path, array));
+  return read_npy_vector(*npy);
 }
 
 }  // namespace skipcast::storage

@@ -67,7 +67,8 @@ class NpyArray {
   std::vector<char> buffer_;
 };
 
-// All elements of a one-dimensional number array of at most 16 Mi elements.
+// All elements of a one-dimensional number array of at most 16 Mi elements, none of them read yet.
+Result<std::vector<double>> read_npy_vector(NpyArray& npy);
 Result<std::vector<double>> read_npy_vector(const std::string& path, const std::string& array);
 
 }  // namespace skipcast::storage

@@ -245,9 +245,9 @@ Status check_places(const Sources& sources, const RowArray& array, Places& place
 Result<std::vector<int64_t>> read_times(const Sources& sources, int64_t states) {
   const TimeRecipe& time = sources.recipe.time;
   const std::string& file = sources.files.front();
-  SKIPCAST_TRY(const std::vector<double> numbers, read_npy_vector(file, time.array));
-  const std::string where = file + ", array " + shown(time.array);
   SKIPCAST_TRY(const std::unique_ptr<NpyArray> npy, NpyArray::open(file, time.array));
+  SKIPCAST_TRY(const std::vector<double> numbers, read_npy_vector(*npy));
+  const std::string where = file + ", array " + shown(time.array);
   if (npy->header().type.kind == 'M' && !time.units.empty()) {
     return bad_input(where + ": holds dates, which have no \"units\"; remove them from the recipe");
   }
