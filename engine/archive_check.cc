@@ -30,7 +30,8 @@ Verdict series_verdict(const Result<storage::VerifyReport>& report) {
 Verdict index_verdict(const std::string& path) {
   const auto header = retrieval::check_envelope(path, kIndexBytesMax);
   Verdict verdict = {.part = path, .status = header.status(),
-                     .remedy = "nothing to do: the next use builds it anew"};
+                     .remedy = "nothing to do: the next use builds it anew",
+                     .unused = header.status().code() == Code::kUnsupported};
   if (header.ok()) {
     verdict.facts = fmt::format("{} windows, {} states covered", header->rows, header->through);
   }

@@ -15,6 +15,7 @@ struct Verdict {
   Status status;       // ok: intact; else what is wrong
   std::string facts;   // what is in it
   std::string remedy;  // what to do when it is damaged; "" where the status says it
+  bool unused = false;  // an index of another version: no damage, its next use builds it anew
 };
 
 // The series first, CONFIG.json's copy, then the files of index/, models/ and policies/ by name.

@@ -75,7 +75,7 @@ nlohmann::json trial_json(const engine::Trial& trial) {
           {"on_front", trial.on_front}};
 }
 
-void print_report_json(const engine::TuneReport& report, const std::string& picture) {
+nlohmann::json report_json(const engine::TuneReport& report, const std::string& picture) {
   nlohmann::json value = {{"policy", report.policy_path}, {"front_csv", report.front_csv_path},
                           {"front_png", picture}, {"trials_file", report.trials_path},
                           {"trials", report.trials.size()}, {"reused", report.trials_reused},
@@ -83,7 +83,7 @@ void print_report_json(const engine::TuneReport& report, const std::string& pict
                           {"policies_per_nfe", report.nfe_policies}};
   for (const auto& trial : report.best_per_nfe) value["best_per_nfe"].push_back(trial_json(trial));
   for (const auto& trial : report.cold_per_nfe) value["cold_per_nfe"].push_back(trial_json(trial));
-  print_json(value);
+  return value;
 }
 
 Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
@@ -109,7 +109,7 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
       std::filesystem::path(report->front_csv_path).replace_extension(".png").string();
   SKIPCAST_TRY_OK(draw_report(*report, arguments.task, picture));
   if (invocation.json) {
-    print_report_json(*report, picture);
+    print_json(report_json(*report, picture));
     return {};
   }
   print_table(*report);

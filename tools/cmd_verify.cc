@@ -19,12 +19,7 @@ namespace {
 
 using engine::Verdict;
 
-// An index of another version is no damage: it is built anew at its next use.
-bool is_damage(const Verdict& verdict) {
-  const bool other_version =
-      verdict.status.code() == Code::kUnsupported && verdict.part.ends_with(".skx");
-  return !verdict.status.ok() && !other_version;
-}
+bool is_damage(const Verdict& verdict) { return !verdict.status.ok() && !verdict.unused; }
 
 void print(const Verdict& verdict) {
   if (verdict.status.ok()) {
