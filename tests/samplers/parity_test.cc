@@ -92,6 +92,12 @@ at::Tensor run_vp(Solver solve, const VpChain& chain, const at::Tensor& x_vp, si
   return x * alpha(tail.back());
 }
 
+// Entered at a step: the sample with that level's noise, and the rest of the chain.
+at::Tensor enter_vp(Solver solve, const VpChain& chain, size_t first) {
+  const double sigma = chain.sigmas[first];
+  return run_vp(solve, chain, (sample() + reversed() * sigma) * alpha(sigma), first);
+}
+
 // DDIM's leading timesteps 900, 800, .. 0, then clean data. The reference clips the clean estimate
 // to [-1, 1] but keeps the noise estimate of the unclipped one: x' = clip(y) + sigma' eps. The
 // denoiser that makes Euler's convex combination do so knows the next level.
@@ -176,10 +182,7 @@ TEST_CASE("Parity, VP: DPM-Solver++(2M) with noise, velocity and Karras levels")
 }
 
 TEST_CASE("Parity, VP: DPM-Solver++(2M) entered at step 5 of 10") {
-  const auto chain = dpm_chain(Predicts::kNoise);
-  const double sigma = chain.sigmas[5];
-  const at::Tensor noisy = (sample() + reversed() * sigma) * alpha(sigma);
-  const at::Tensor x = run_vp(dpmpp_2m, chain, noisy, 5);
+  const at::Tensor x = enter_vp(dpmpp_2m, dpm_chain(Predicts::kNoise), 5);
   CHECK(std::abs(sum_magnitude(x) - 318.4111) < 1e-2);
   CHECK(std::abs(mean_magnitude(x) - 0.4146) < 1e-4);
 }
@@ -211,10 +214,7 @@ TEST_CASE("Parity, VP: UniPC with noise, velocity and Karras levels") {
 }
 
 TEST_CASE("Parity, VP: UniPC entered at step 8 of 10") {
-  const auto chain = dpm_chain(Predicts::kNoise);
-  const double sigma = chain.sigmas[8];
-  const at::Tensor noisy = (sample() + reversed() * sigma) * alpha(sigma);
-  const at::Tensor x = run_vp(unipc_2, chain, noisy, 8);
+  const at::Tensor x = enter_vp(unipc_2, dpm_chain(Predicts::kNoise), 8);
   CHECK(std::abs(sum_magnitude(x) - 315.5757) < 1e-2);
   CHECK(std::abs(mean_magnitude(x) - 0.4109) < 1e-4);
 }
