@@ -1,5 +1,7 @@
 #include "engine/analog_keys.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int64_t kComponents = 64;        // of the PCA before an index
 constexpr int64_t kFitOriginsMax = 4096;   // windows a PCA or a mix is fitted on
+constexpr size_t kSpreadBatch = 256;       // windows at once
 
 std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
   const auto count = static_cast<int64_t>(origins.size());
@@ -92,6 +95,28 @@ Result<std::shared_ptr<MeanTable>> AnalogKeys::open_means() {
 Result<std::shared_ptr<MeanTable>> AnalogKeys::means() {
   const std::lock_guard lock(mutex_);
   return open_means();
+}
+
+Result<at::Tensor> AnalogKeys::residual_spread() {
+  const std::lock_guard lock(mutex_);
+  if (residual_spread_.defined()) return residual_spread_;
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  const at::NoGradGuard no_grad;
+  at::Tensor squares, count;
+  const std::span<const int64_t> origins(fit_origins_);
+  for (size_t first = 0; first < origins.size(); first += kSpreadBatch) {
+    const auto batch = origins.subspan(first, std::min(kSpreadBatch, origins.size() - first));
+    const FutureBatch futures = dataset_.futures(batch);
+    const at::Tensor mask = futures.mask.to(at::kDouble);
+    const at::Tensor error = (futures.values - table->means(batch)).to(at::kDouble) * mask;
+    const at::Tensor sum = error.square().sum(0), seen = mask.sum(0);
+    squares = squares.defined() ? squares + sum : sum;
+    count = count.defined() ? count + seen : seen;
+  }
+  if (!squares.defined()) return usage("the training part has no window to measure errors on");
+  const at::Tensor spread = (squares / count.clamp_min(1)).sqrt();
+  residual_spread_ = at::where(count > 0, spread, 1.0).to(at::kFloat);
+  return residual_spread_;
 }
 
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {

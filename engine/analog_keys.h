@@ -29,6 +29,9 @@ class AnalogKeys {
   // loads or builds it; while it does, other first calls wait.
   Result<const retrieval::AnalogIndex*> index(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> means();
+  // Standard deviation of the mean forecasts' errors over the training windows (thinned to 4096),
+  // [T_out, V, P] in normalised units; 1 where nothing was observed.
+  Result<at::Tensor> residual_spread();
 
   // The same files as index() and means() use, against what the archive and the model give now: the
   // number of windows that are right. Errors as retrieval::AnalogIndex::check_file. kInMemory only.
@@ -55,6 +58,7 @@ class AnalogKeys {
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<retrieval::AnalogIndex>> indexes_;
   std::shared_ptr<MeanTable> means_;
+  at::Tensor residual_spread_;
 };
 
 }  // namespace skipcast::engine

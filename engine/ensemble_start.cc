@@ -15,7 +15,7 @@ namespace skipcast::engine {
 namespace {
 
 // Noise steps below 0 are never used by starts or solvers.
-constexpr int64_t kBlindChoice = -1;
+constexpr int64_t kBlindChoice = -1, kOtherSituation = -2, kDealing = -3;
 
 bool uses_means(Alignment alignment) {
   return alignment == Alignment::kResidual || alignment == Alignment::kHalf;
@@ -78,10 +78,45 @@ Result<MemberAnalogs> draw_blindly(const Dataset& dataset, const Model& model, c
   return drawn;
 }
 
+// Which of `distinct` analogs, nearest first, each member takes.
+std::vector<size_t> deal(const std::vector<retrieval::Neighbour>& analogs, const Query& query,
+                         const ForecastOptions& options) {
+  std::vector<size_t> dealt;
+  const size_t distinct = analogs.size();
+  if (!options.start.temperature) {
+    for (int64_t m = 0; m < options.members; ++m) {
+      dealt.push_back(static_cast<size_t>(m) % distinct);
+    }
+    return dealt;
+  }
+  double mean = 0, total = 0;
+  for (const retrieval::Neighbour& each : analogs) mean += each.distance;
+  mean = std::max(mean / static_cast<double>(distinct), 1e-30);
+  std::vector<double> weights;
+  for (const retrieval::Neighbour& each : analogs) {
+    const double beyond = each.distance - analogs.front().distance;
+    weights.push_back(std::exp(-beyond / (*options.start.temperature * mean)));
+    total += weights.back();
+  }
+  // Systematic resampling (Kitagawa 1996): one uniform draw, members at even steps from it.
+  constexpr auto kSteps = uint64_t{1} << 53;
+  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kDealing};
+  const double offset = static_cast<double>(samplers::uniform_index(key, kSteps)) / kSteps;
+  double passed = weights[0] / total;
+  size_t at = 0;
+  for (int64_t m = 0; m < options.members; ++m) {
+    const double point = (static_cast<double>(m) + offset) / static_cast<double>(options.members);
+    while (passed < point && at + 1 < distinct) passed += weights[++at] / total;
+    dealt.push_back(at);
+  }
+  return dealt;
+}
+
 Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const Model& model,
                                const Query& query, const ForecastOptions& options) {
   SKIPCAST_TRY(const retrieval::AnalogIndex* index, keys.index(options.start));
-  const retrieval::SearchOptions search = {.k = options.members,
+  const int64_t pool = options.start.pool > 0 ? options.start.pool : options.members;
+  const retrieval::SearchOptions search = {.k = pool,
                                            .separation = options.start.separation,
                                            .fewer_is_ok = true};
   SKIPCAST_TRY(retrieval::AnalogResult found,
@@ -89,26 +124,56 @@ Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const M
   if (found.analogs.empty()) return none_usable(dataset, query, options);
   MemberAnalogs result = {.plan = found.plan,
                           .encoder_fingerprint = index->encoder().fingerprint()};
-  const auto distinct = static_cast<int64_t>(found.analogs.size());
-  for (int64_t member = 0; member < options.members; ++member) {
-    retrieval::Neighbour analog = found.analogs[member % distinct];
+  for (retrieval::Neighbour& analog : found.analogs) {
     analog.distance = std::sqrt(std::max(analog.distance, 0.0f));
-    result.analogs.push_back(analog);
   }
-  if (distinct < options.members) {
+  for (const size_t number : deal(found.analogs, query, options)) {
+    result.analogs.push_back(found.analogs[number]);
+  }
+  const auto distinct = static_cast<int64_t>(found.analogs.size());
+  if (distinct < std::min(pool, options.members)) {
     result.notes.push_back(fmt::format("{} analogs for {} members: used in turn", distinct,
                                        options.members));
   }
   return result;
 }
 
+// Retrieved for another situation: a usable past window of the later half, so that it has a past of
+// its own. What is usable at its origin is usable at the query's, which is later.
+Result<MemberAnalogs> retrieve_elsewhere(AnalogKeys& keys, const Dataset& dataset,
+                                         const Model& model, const Query& query,
+                                         const ForecastOptions& options) {
+  const AllowedWindows allowed = allowed_windows(dataset, guard_for(model, options), query.origin);
+  if (allowed.count == 0) return none_usable(dataset, query, options);
+  const int64_t skipped = allowed.count / 2;
+  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kOtherSituation};
+  const auto number = static_cast<int64_t>(samplers::uniform_index(key, allowed.count - skipped));
+  Query elsewhere = query;
+  elsewhere.origin = allowed.at(skipped + number);
+  Result<MemberAnalogs> found = retrieve(keys, dataset, model, elsewhere, options);
+  if (found.status().code() == Code::kNotFound) {  // near the archive's beginning
+    elsewhere.origin = allowed.at(allowed.count - 1);
+    found = retrieve(keys, dataset, model, elsewhere, options);
+  }
+  SKIPCAST_TRY_OK(found.status());
+  for (retrieval::Neighbour& analog : found->analogs) {
+    analog.distance = std::numeric_limits<float>::quiet_NaN();
+  }
+  return found;
+}
+
 }  // namespace
 
 bool needs_mean(const StartOptions& start) {
   if (start.kind == StartKind::kMean) return true;
-  if (start.kind == StartKind::kRandom) return uses_means(start.alignment);
-  return start.kind == StartKind::kAnalog &&
-         (uses_means(start.alignment) || start.key != KeyKind::kContext);
+  if (start.kind == StartKind::kAnalog && start.key != KeyKind::kContext) return true;
+  return has_analogs(start.kind) && uses_means(start.alignment);
+}
+
+bool has_analogs(StartKind kind) { return is_retrieved(kind) || kind == StartKind::kRandom; }
+
+bool is_retrieved(StartKind kind) {
+  return kind == StartKind::kAnalog || kind == StartKind::kShuffled;
 }
 
 Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
@@ -116,6 +181,7 @@ Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, con
   switch (options.start.kind) {
     case StartKind::kAnalog: return retrieve(keys, dataset, model, query, options);
     case StartKind::kRandom: return draw_blindly(dataset, model, query, options);
+    case StartKind::kShuffled: return retrieve_elsewhere(keys, dataset, model, query, options);
     default: return MemberAnalogs();
   }
 }

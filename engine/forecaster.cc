@@ -9,15 +9,13 @@
 #include <optional>
 
 #include "engine/analog_keys.h"
+#include "engine/chain.h"
 #include "engine/ensemble_start.h"
-#include "samplers/noise.h"
 #include "samplers/solvers.h"
 #include "samplers/starts.h"
 
 namespace skipcast::engine {
 namespace {
-
-constexpr int64_t kMembersMax = 65536;
 
 class Stopwatch {
  public:
@@ -32,47 +30,6 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point lap_ = std::chrono::steady_clock::now();
 };
-
-// The chain that options ask for.
-struct Chain {
-  samplers::NamedSolver solver;
-  samplers::Entry entry;
-};
-
-Status check_start(const StartOptions& start) {
-  if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
-  if (!(start.key_mix >= 0 && start.key_mix <= 1)) return usage("key_mix must lie in 0..1");
-  if (!(start.decay_tau >= 0)) return usage("the decay of the alignment must not be negative");
-  return {};
-}
-
-Status check_members(const ForecastOptions& options) {
-  if (options.members < 1) {
-    return usage(fmt::format("an ensemble needs at least 1 member, not {}", options.members));
-  }
-  if (options.members > kMembersMax) {
-    return usage(fmt::format("{} members are more than {}", options.members, kMembersMax));
-  }
-  if (options.member_batch < 0) return usage("member_batch must not be negative");
-  return check_start(options.start);
-}
-
-Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
-  SKIPCAST_TRY_OK(check_members(options));
-  const auto solver = samplers::find_solver(options.solver);
-  if (!solver) {
-    return usage(fmt::format("no solver is called '{}'; there are {}", options.solver,
-                             solver_names()));
-  }
-  if (options.steps < 0) return usage(fmt::format("{} steps: 0 or more are needed", options.steps));
-  if (options.steps == 0 && options.start.kind == StartKind::kCold) {
-    return usage("a cold start needs at least 1 step: it is pure noise before that");
-  }
-  std::string error;
-  const auto entry = samplers::enter(options.steps, options.depth, task.schedule, &error);
-  if (!entry) return usage(error);
-  return Chain{*solver, *entry};
-}
 
 class ArchiveForecaster : public Forecaster {
  public:
@@ -106,10 +63,8 @@ class ArchiveForecaster : public Forecaster {
   void evaluate_mean(Query& query) const;
   Result<double> distance(Query& query, const ForecastOptions& nearest);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
-  Result<at::Tensor> clean_start(const Query& query, const MemberAnalogs& found,
+  Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
-  at::Tensor run_chain(const Chain& chain, const Query& query, const at::Tensor& clean,
-                       const ForecastOptions& options) const;
   std::vector<std::string> remarks(const Chain& chain, const ForecastOptions& options) const;
   std::string time_of(int64_t state) const {
     return storage::format_time(store_.schema().axis.time_at(state));
@@ -144,18 +99,18 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.search_s = watch.lap();
 
   // Fetch futures and align them to the query.
-  SKIPCAST_TRY(const at::Tensor clean, clean_start(query, found, options));
+  SKIPCAST_TRY(EntryState entry, clean_start(query, found, options));
   forecast.timing.start_s = watch.lap();
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
-  forecast.normalised = run_chain(chain, query, clean, options);
+  forecast.normalised = run_chain(chain, *model_, query, entry, options);
   forecast.timing.solve_s = watch.lap();
 
   // De-normalise.
   forecast.members = dataset_->denormalise(forecast.normalised, origin);
 
   forecast.entry_sigma = chain.entry.sigma;
-  forecast.nfe = samplers::evaluations(chain.solver, chain.entry.sigmas);
+  forecast.nfe = evaluations(chain);
   forecast.notes = remarks(chain, options);
   forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());
   forecast.analogs = std::move(found.analogs);
@@ -228,55 +183,36 @@ Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
                                                 const ForecastOptions& options) {
   std::optional<MeanTable::Memo> memo;
   std::shared_ptr<MeanTable> means;
-  if (options.start.kind == StartKind::kAnalog && options.start.key != KeyKind::kContext) {
+  if (is_retrieved(options.start.kind) && options.start.key != KeyKind::kContext) {
     SKIPCAST_TRY(means, keys_.means());
     memo.emplace(*means, query.origin, query.mean);
   }
   return find_analogs(keys_, *dataset_, *model_, query, options);
 }
 
-// [M or none, T_out, V, P] normalised; undefined for cold starts.
-Result<at::Tensor> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
+Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
                                                   const ForecastOptions& options) {
   const StartOptions& start = options.start;
-  if (start.kind == StartKind::kCold) return at::Tensor();
-  if (start.kind == StartKind::kMean) return query.mean;
-  if (start.kind == StartKind::kPersist) {
-    return samplers::persist(query.last, model_->task().spec.future_states);
+  EntryState entry;
+  if (start.spread > 0) {
+    SKIPCAST_TRY(entry.spread, keys_.residual_spread());
+    entry.spread = entry.spread * start.spread;
   }
-  std::shared_ptr<MeanTable> means;
-  if (query.mean.defined()) {
-    SKIPCAST_TRY(means, keys_.means());
+  if (start.kind == StartKind::kCold) return entry;
+  if (start.kind == StartKind::kMean) {
+    entry.clean = query.mean;
+  } else if (start.kind == StartKind::kPersist) {
+    entry.clean = samplers::persist(query.last, model_->task().spec.future_states);
+  } else {
+    std::shared_ptr<MeanTable> means;
+    if (query.mean.defined()) {
+      SKIPCAST_TRY(means, keys_.means());
+    }
+    std::vector<int64_t> origins;
+    for (const retrieval::Neighbour& analog : found.analogs) origins.push_back(analog.origin);
+    entry.clean = aligned_futures(*dataset_, means.get(), query, origins, start);
   }
-  std::vector<int64_t> origins;
-  for (const retrieval::Neighbour& analog : found.analogs) origins.push_back(analog.origin);
-  return aligned_futures(*dataset_, means.get(), query, origins, start);
-}
-
-at::Tensor ArchiveForecaster::run_chain(const Chain& chain, const Query& query,
-                                        const at::Tensor& clean,
-                                        const ForecastOptions& options) const {
-  const std::vector<int64_t> shape = {model_->task().spec.future_states, query.last.size(0),
-                                      query.last.size(1)};
-  std::vector<int64_t> full = {options.members};
-  full.insert(full.end(), shape.begin(), shape.end());
-  at::Tensor target = at::zeros(full);
-  if (clean.defined()) target = model_->to_target(clean.expand(full), query.last);
-  if (chain.entry.sigmas.empty()) return model_->from_target(target, query.last);
-
-  std::vector<int64_t> members(options.members);
-  std::iota(members.begin(), members.end(), int64_t{0});
-  const int64_t batch = options.member_batch > 0 ? options.member_batch : options.members;
-  std::vector<at::Tensor> solved;
-  for (int64_t first = 0; first < options.members; first += batch) {
-    const int64_t count = std::min(batch, options.members - first);
-    const std::span<const int64_t> chosen(members.data() + first, count);
-    const at::Tensor eps = samplers::gaussian(options.seed, query.time_s, chosen, 0, shape);
-    const at::Tensor x =
-        samplers::enter_at(target.narrow(0, first, count), eps, chain.entry.sigma);
-    solved.push_back(chain.solver.solve(query.denoise, x, chain.entry.sigmas));
-  }
-  return model_->from_target(solved.size() == 1 ? solved[0] : at::cat(solved), query.last);
+  return entry;
 }
 
 std::vector<std::string> ArchiveForecaster::remarks(const Chain& chain,
@@ -317,9 +253,8 @@ Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
 }
 
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
-  if (options.start.kind == StartKind::kAnalog) {
-    SKIPCAST_TRY_OK(keys_.index(options.start).status());
-  }
+  if (is_retrieved(options.start.kind)) SKIPCAST_TRY_OK(keys_.index(options.start).status());
+  if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
   if (needs_mean(options.start)) return keys_.means().status();
   return {};
 }

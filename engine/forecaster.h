@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,8 @@
 
 namespace skipcast::engine {
 
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist };
+// kShuffled is blind as kRandom is: the analogs of another, past situation.
+enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled };
 enum class KeyKind { kContext, kForecast, kMixed };
 // How an analog's future is moved to the query: not at all, offset to the last observation with
 // decay, residual about the mean forecasts, or the mean of offset and residual.
@@ -37,6 +39,14 @@ struct StartOptions {
   Alignment alignment = Alignment::kOffset;
   double decay_tau = std::numeric_limits<double>::infinity();  // lead times; kOffset and kHalf
   int64_t separation = 1;             // least distance between two analogs, in states
+  int64_t pool = 0;                   // nearest analogs among which members are dealt; 0 = members
+  // Of the softmax over -distance / (temperature * mean distance) by which members draw from the
+  // pool; none: each analog in turn, nearest first.
+  std::optional<double> temperature;
+  double cold_share = 0;              // share of the members that start cold, at the same NFE
+  // Standard deviation added to the entry's noise, in units of the mean forecast's own error on the
+  // training part, per lead time, variable and place (METHODS section 2, row D).
+  double spread = 0;
 };
 
 struct ForecastOptions {
@@ -44,12 +54,20 @@ struct ForecastOptions {
   samplers::Depth depth;              // none set: from sigma_max
   int64_t steps = 4;                  // of the solver; 0 = the start itself, no evaluation
   std::string solver = "dpmpp_2m";
+  std::optional<double> noise_amount; // of a stochastic solver: its eta, S_churn, tau or repeats
+  std::optional<double> noise_scale;  // of a stochastic solver: S_noise
+  samplers::Spacing spacing = samplers::Spacing::kKarras;  // of the levels
+  std::optional<double> rho;          // of Karras' levels; none: the task's
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
   bool tuning_band = false;           // validation queries: the guard's extra band
   int64_t member_batch = 0;           // members solved at once; 0 = all (never changes a bit)
 };
+
+// Starts with an analog a member, and those of them that a search finds.
+bool has_analogs(StartKind kind);
+bool is_retrieved(StartKind kind);
 
 // The solvers there are: "euler, heun, ...", for help and messages.
 std::string solver_names();
@@ -86,7 +104,8 @@ class Forecaster {
                                                             storage::kMemoryBytesDefault);
   virtual ~Forecaster() = default;
 
-  // kUsage: zero members, unknown solver, sigma outside [sigma_min, sigma_max], two depths.
+  // kUsage: zero members, unknown solver, noise for a solver of the ODE, sigma outside
+  // [sigma_min, sigma_max], two depths.
   // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
   virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
   // The same with options that depend on how far the query's analogs are: `choose` gets what
@@ -117,9 +136,11 @@ Result<StartKind> start_from(std::string_view word);
 Result<KeyKind> key_from(std::string_view word);
 Result<Alignment> alignment_from(std::string_view word);
 Result<ArchiveMode> archive_from(std::string_view word);
+Result<samplers::Spacing> spacing_from(std::string_view word);
 const char* word(StartKind kind);
 const char* word(KeyKind kind);
 const char* word(Alignment alignment);
 const char* word(ArchiveMode mode);
+const char* word(samplers::Spacing spacing);
 
 }  // namespace skipcast::engine

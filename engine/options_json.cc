@@ -21,7 +21,7 @@ std::optional<T> optional_from(const json& value) {
 
 json options_json(const ForecastOptions& options) {
   const StartOptions& start = options.start;
-  return {{"start", word(start.kind)},
+  json object = {{"start", word(start.kind)},
           {"key", word(start.key)},
           {"key_mix", start.key_mix},
           {"alignment", word(start.alignment)},
@@ -32,6 +32,17 @@ json options_json(const ForecastOptions& options) {
           {"skip_steps", optional_json(options.depth.skip_steps)},
           {"steps", options.steps},
           {"solver", options.solver}};
+  // What is as it always was is left out: older files stay the same, and readable.
+  if (start.pool > 0) object["pool"] = start.pool;
+  if (start.temperature) object["temperature"] = *start.temperature;
+  if (start.cold_share > 0) object["cold_share"] = start.cold_share;
+  if (start.spread > 0) object["spread"] = start.spread;
+  if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
+  if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
+  if (options.rho) object["rho"] = *options.rho;
+  if (options.spacing != samplers::Spacing::kKarras) object["spacing"] = word(options.spacing);
+  if (!options.depth.sigmas.empty()) object["sigmas"] = options.depth.sigmas;
+  return object;
 }
 
 Result<ForecastOptions> options_from_json(const json& object) {
@@ -49,6 +60,17 @@ Result<ForecastOptions> options_from_json(const json& object) {
   options.depth.skip_steps = optional_from<int64_t>(object.at("skip_steps"));
   object.at("steps").get_to(options.steps);
   object.at("solver").get_to(options.solver);
+  if (object.contains("pool")) object["pool"].get_to(start.pool);
+  if (object.contains("temperature")) start.temperature = object["temperature"].get<double>();
+  if (object.contains("cold_share")) object["cold_share"].get_to(start.cold_share);
+  if (object.contains("spread")) object["spread"].get_to(start.spread);
+  if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
+  if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();
+  if (object.contains("rho")) options.rho = object["rho"].get<double>();
+  if (object.contains("sigmas")) object["sigmas"].get_to(options.depth.sigmas);
+  if (object.contains("spacing")) {
+    SKIPCAST_TRY(options.spacing, spacing_from(object["spacing"].get<std::string>()));
+  }
   return options;
 }
 

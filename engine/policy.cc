@@ -101,11 +101,12 @@ ForecastOptions choose(const Policy& policy, double distance, const ForecastOpti
       break;
     }
   }
-  ForecastOptions options = base;
-  options.start = chosen->options.start;
-  options.depth = chosen->options.depth;
-  options.steps = chosen->options.steps;
-  options.solver = chosen->options.solver;
+  ForecastOptions options = chosen->options;
+  options.members = base.members;
+  options.seed = base.seed;
+  options.archive = base.archive;
+  options.tuning_band = base.tuning_band;
+  options.member_batch = base.member_batch;
   return options;
 }
 

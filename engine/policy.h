@@ -14,7 +14,7 @@ namespace skipcast::engine {
 
 struct PolicyBin {
   double distance_max = 0;  // queries with mean retrieval distance <= this (last bin: infinity)
-  ForecastOptions options;  // start, depth, steps, solver (members, seed, archive: the caller's)
+  ForecastOptions options;  // how to forecast (members, seed, archive: the caller's)
 };
 
 struct Policy {

@@ -1,4 +1,4 @@
-// The words users say for starts, keys, alignments and archive modes.
+// The words users say for starts, keys, alignments, archive modes and spacings.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,11 +13,12 @@ namespace {
 template <typename Kind, size_t n>
 using Words = std::array<std::pair<const char*, Kind>, n>;
 
-constexpr Words<StartKind, 5> kStarts = {{{"cold", StartKind::kCold},
+constexpr Words<StartKind, 6> kStarts = {{{"cold", StartKind::kCold},
                                           {"analog", StartKind::kAnalog},
                                           {"mean", StartKind::kMean},
                                           {"random", StartKind::kRandom},
-                                          {"persist", StartKind::kPersist}}};
+                                          {"persist", StartKind::kPersist},
+                                          {"shuffled", StartKind::kShuffled}}};
 constexpr Words<KeyKind, 3> kKeys = {{{"context", KeyKind::kContext},
                                       {"forecast", KeyKind::kForecast},
                                       {"mixed", KeyKind::kMixed}}};
@@ -27,6 +28,10 @@ constexpr Words<Alignment, 4> kAlignments = {{{"none", Alignment::kNone},
                                               {"half", Alignment::kHalf}}};
 constexpr Words<ArchiveMode, 2> kModes = {{{"growing", ArchiveMode::kGrowing},
                                            {"frozen", ArchiveMode::kFrozen}}};
+constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing::kKarras},
+                                                    {"log", samplers::Spacing::kLog},
+                                                    {"vp", samplers::Spacing::kVp},
+                                                    {"cosine", samplers::Spacing::kCosine}}};
 
 template <typename Kind, size_t n>
 Result<Kind> from_word(const Words<Kind, n>& words, const char* noun, std::string_view text) {
@@ -57,9 +62,13 @@ Result<Alignment> alignment_from(std::string_view word) {
 Result<ArchiveMode> archive_from(std::string_view word) {
   return from_word(kModes, "archive mode", word);
 }
+Result<samplers::Spacing> spacing_from(std::string_view word) {
+  return from_word(kSpacings, "spacing", word);
+}
 const char* word(StartKind kind) { return to_word(kStarts, kind); }
 const char* word(KeyKind kind) { return to_word(kKeys, kind); }
 const char* word(Alignment alignment) { return to_word(kAlignments, alignment); }
 const char* word(ArchiveMode mode) { return to_word(kModes, mode); }
+const char* word(samplers::Spacing spacing) { return to_word(kSpacings, spacing); }
 
 }  // namespace skipcast::engine

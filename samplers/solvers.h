@@ -1,8 +1,9 @@
-// Deterministic solvers of the probability-flow ODE on an explicit sigma list.
+// Solvers of the reverse diffusion on an explicit sigma list, and the table of those with a name.
 //
 // solve(denoise, x, sigmas): x = state at sigmas[0], [members, ...]; returns the state at the last
 // sigma (0 in practice). No state outlives a call, so entering mid-chain needs no care: history is
 // empty at the first step. Works in the dtype of x (float32 in use, float64 in parity tests).
+// Here: those of the probability-flow ODE. Those that draw noise: samplers/stochastic_solvers.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,6 +15,7 @@
 #include <string_view>
 
 #include "samplers/precondition.h"
+#include "samplers/stochastic_solvers.h"
 
 namespace skipcast::samplers {
 
@@ -50,18 +52,24 @@ at::Tensor unipc(const Denoiser& denoise, at::Tensor x, std::span<const double> 
 at::Tensor unipc_2(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
 at::Tensor unipc_3(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas);
 
-using Solver = at::Tensor (*)(const Denoiser&, at::Tensor, std::span<const double>);
+// A solver as the table has it: those of the ODE take no notice of the noise.
+using Solver = at::Tensor (*)(const Denoiser&, at::Tensor, std::span<const double>, const Noising&);
 
 struct NamedSolver {
-  std::string_view name;   // "euler", "dpmpp_2m", ...
+  std::string_view name;          // "euler", "dpmpp_2m", ...
   Solver solve;
-  int64_t evaluations_per_step;       // on steps that do not end at 0
+  int64_t evaluations_per_step;   // on steps that do not end at 0
+  // What Noising::amount means to it and is by default; "" for the solvers of the ODE.
+  std::string_view amount;        // "eta", "S_churn", "tau", "repeats"
+  double amount_default = 0, amount_max = 0;
+  double scale_default = 1;       // of Noising::scale
 };
 // nullopt when there is no such solver; solvers() lists them.
 std::optional<NamedSolver> find_solver(std::string_view name);
 std::span<const NamedSolver> solvers();
 
-// NFE a member of running `solver` on `sigmas` (METHODS 4.1: Heun 2N-1).
-int64_t evaluations(const NamedSolver& solver, std::span<const double> sigmas);
+// NFE a member of running `solver` on `sigmas` (METHODS 4.1: Heun 2N-1; 4.6: restarts).
+int64_t evaluations(const NamedSolver& solver, std::span<const double> sigmas,
+                    const Noising& noising = {});
 
 }  // namespace skipcast::samplers

@@ -47,6 +47,13 @@ Status check(const ForecastArguments& arguments) {
     return usage(fmt::format("--policy and {} contradict each other: a policy chooses start, depth "
                              "and solver itself; leave one of them out", option));
   }
+  if (!arguments.flags.preset.empty() && !arguments.policy.empty()) {
+    return usage("--policy and --preset contradict each other: leave one of them out");
+  }
+  if (!arguments.flags.preset.empty() && decides_depth(*arguments.command, &option)) {
+    return usage(fmt::format("--preset and {} contradict each other: a preset is a cold start with "
+                             "solver and steps of its own; leave one of them out", option));
+  }
   if (!arguments.plot.path.empty() && !arguments.plot.path.ends_with(".png")) {
     return usage(fmt::format("--plot {}: pictures are PNG files; give a name that ends in .png",
                              arguments.plot.path));

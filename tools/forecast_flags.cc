@@ -4,30 +4,27 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "engine/presets.h"
+
 namespace skipcast::tools {
 namespace {
 
 constexpr const char* kPolicyDecides[] = {"--start", "--key", "--mix", "--alignment", "--decay",
-                                          "--entry-sigma", "--skip-frac", "--skip-steps", "--steps",
-                                          "--solver"};
+                                          "--pool", "--temperature", "--cold-share",
+                                          "--start-spread",
+                                          "--entry-sigma", "--skip-frac", "--skip-steps",
+                                          "--sigmas", "--steps", "--solver", "--noise-amount",
+                                          "--noise-scale", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
-                     "what the chain starts from: cold, analog, mean, or the blind controls random "
-                     "and persist")->capture_default_str();
+                     "what the chain starts from: cold, analog, dress (analog, residual "
+                     "alignment), mean, or the blind controls random, shuffled and persist")
+      ->capture_default_str();
   command.add_option("--key", flags.key,
                      "how analogs are found: by the context, by the network's mean forecast of it, "
                      "or mixed")->capture_default_str();
-  command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
-      ->capture_default_str();
-  command.add_option("--alignment", flags.alignment,
-                     "how an analog's future is moved to today: none, offset, residual, half")
-      ->capture_default_str();
-  command.add_option("--decay", flags.decay,
-                     "lead times after which the offset has faded to 1/e; inf = never")
-      ->capture_default_str();
-  command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
-      ->capture_default_str();
+  add_alignment_flags(command, flags);
   command.add_option("--archive", flags.archive,
                      "where analogs come from: growing (all that ended by the init time) or frozen "
                      "(the training part)")->capture_default_str();
@@ -40,17 +37,58 @@ void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
                      "skip depth: share of the steps that is not run, 0 <= f < 1");
   command.add_option("--skip-steps", flags.skip_steps,
                      "skip depth: how many first steps are not run");
+  command.add_option("--sigmas", flags.sigmas,
+                     "skip depth and steps: the very noise levels, descending: 5,1.2,0.3")
+      ->delimiter(',')->allow_extra_args(false);
   command.add_option("--steps", flags.steps, "solver steps; 0 = the start itself is the forecast")
       ->capture_default_str();
-  command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
+  command.add_option("--spacing", flags.spacing, "of the levels: karras, log, vp or cosine")
       ->capture_default_str();
+  command.add_option("--rho", flags.rho, "of Karras' levels; default: the task's");
+  command.add_option("--preset", flags.preset,
+                     "a sampler by its name, from a cold start: " + engine::preset_names());
 }
 
 }  // namespace
 
+void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
+  command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
+      ->capture_default_str();
+  command.add_option("--alignment", flags.alignment,
+                     "how an analog's future is moved to today: none, offset, residual, half")
+      ->capture_default_str();
+  command.add_option("--decay", flags.decay,
+                     "lead times after which the offset has faded to 1/e; inf = never")
+      ->capture_default_str();
+  command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
+      ->capture_default_str();
+  command.add_option("--pool", flags.pool,
+                     "nearest analogs that members are dealt from; 0 = one a member")
+      ->capture_default_str();
+  command.add_option("--temperature", flags.temperature,
+                     "draw from the pool with weight exp(-distance / (temperature * mean "
+                     "distance)); default: each in turn");
+  command.add_option("--cold-share", flags.cold_share, "share of the members that start cold")
+      ->capture_default_str();
+  command.add_option("--start-spread", flags.spread,
+                     "widens the start by so many standard deviations of the mean forecast's error")
+      ->capture_default_str();
+}
+
+void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
+  command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
+      ->capture_default_str();
+  command.add_option("--noise-amount", flags.noise_amount,
+                     "of a stochastic solver: eta (ddim, dpmpp_2m_sde), S_churn (*_churn), tau "
+                     "(sa_*), repeats (restart_*)");
+  command.add_option("--noise-scale", flags.noise_scale,
+                     "of a stochastic solver: standard deviation of its noise (S_noise)");
+}
+
 void add_forecast_flags(CLI::App& command, ForecastFlags& flags) {
   add_start_flags(command, flags);
   add_depth_flags(command, flags);
+  add_solver_flags(command, flags);
   command.add_option("--members", flags.members, "members of the ensemble")->capture_default_str();
   command.add_option("--member-batch", flags.member_batch,
                      "members computed at once, for little memory; 0 = all. Never changes a bit");
@@ -59,20 +97,31 @@ void add_forecast_flags(CLI::App& command, ForecastFlags& flags) {
 
 Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   engine::ForecastOptions options;
-  SKIPCAST_TRY(options.start.kind, engine::start_from(flags.start));
+  const bool dress = flags.start == "dress";
+  SKIPCAST_TRY(options.start.kind, engine::start_from(dress ? "analog" : flags.start));
   SKIPCAST_TRY(options.start.key, engine::key_from(flags.key));
-  SKIPCAST_TRY(options.start.alignment, engine::alignment_from(flags.alignment));
+  SKIPCAST_TRY(options.start.alignment,
+               engine::alignment_from(dress ? "residual" : flags.alignment));
   SKIPCAST_TRY(options.archive, engine::archive_from(flags.archive));
   options.start.key_mix = flags.mix;
   options.start.decay_tau = flags.decay;
   options.start.separation = flags.separation;
+  options.start.pool = flags.pool;
+  options.start.temperature = flags.temperature;
+  options.start.cold_share = flags.cold_share;
+  options.start.spread = flags.spread;
   options.depth = {.entry_sigma = flags.entry_sigma, .skip_fraction = flags.skip_frac,
-                   .skip_steps = flags.skip_steps};
-  options.steps = flags.steps;
+                   .skip_steps = flags.skip_steps, .sigmas = flags.sigmas};
+  options.steps = flags.sigmas.empty() ? flags.steps : static_cast<int64_t>(flags.sigmas.size());
   options.solver = flags.solver;
+  options.noise_amount = flags.noise_amount;
+  options.noise_scale = flags.noise_scale;
+  SKIPCAST_TRY(options.spacing, engine::spacing_from(flags.spacing));
+  options.rho = flags.rho;
   options.members = flags.members;
   options.member_batch = flags.member_batch;
   options.seed = flags.seed;
+  if (!flags.preset.empty()) return engine::preset_options(flags.preset, options);
   return options;
 }
 

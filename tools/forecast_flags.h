@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/forecaster.h"
 #include "storage/status.h"
@@ -17,22 +18,30 @@ namespace skipcast::tools {
 
 struct ForecastFlags {
   std::string start = "analog", key = "context", alignment = "offset", archive = "growing";
-  std::string solver = "dpmpp_2m";
+  std::string solver = "dpmpp_2m", spacing = "karras", preset;
   double mix = 0.5;
   double decay = std::numeric_limits<double>::infinity();
-  int64_t separation = 1, steps = 4, members = 32, member_batch = 0;
+  int64_t separation = 1, pool = 0, steps = 4, members = 32, member_batch = 0;
+  std::optional<double> temperature;
+  double cold_share = 0, spread = 0;
   uint64_t seed = 1;
-  std::optional<double> entry_sigma, skip_frac;
+  std::optional<double> entry_sigma, skip_frac, noise_amount, noise_scale, rho;
+  std::vector<double> sigmas;
   std::optional<int64_t> skip_steps;
 };
 
 // Declares all of them on a subcommand, with their defaults in the help text.
 void add_forecast_flags(CLI::App& command, ForecastFlags& flags);
 
-// kUsage lists the words that would do.
+// How analogs become a start: alignment, decay, mix, separation, pool, temperature, shares.
+void add_alignment_flags(CLI::App& command, ForecastFlags& flags);
+// The solver and its noise alone.
+void add_solver_flags(CLI::App& command, ForecastFlags& flags);
+
+// kUsage lists the words that would do. A preset decides start, solver, steps and levels.
 Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags);
 
-// True when an option was given that a policy decides itself; its name goes to `option`.
+// True when an option was given that a policy or preset decides itself; its name goes to `option`.
 bool decides_depth(const CLI::App& command, std::string* option);
 
 }  // namespace skipcast::tools

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -145,6 +146,60 @@ TEST_CASE("Starts: distances are not squared and grow, the nearest is the neares
     CHECK(each.distance >= before);
     before = each.distance;
   }
+}
+
+TEST_CASE("Starts: members are dealt from the pool, near analogs more often when it is cold") {
+  Scene scene;
+  const auto times_used = [&scene](std::optional<double> temperature) {
+    ForecastOptions options = {.start = {.pool = 5, .temperature = temperature}, .members = 100};
+    const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                            options);
+    std::vector<std::pair<float, int>> uses;  // distance, times; nearest first
+    for (const retrieval::Neighbour& each : found->analogs) {
+      const auto at = std::find_if(uses.begin(), uses.end(), [&](const auto& use) {
+        return use.first == each.distance;
+      });
+      if (at == uses.end()) uses.push_back({each.distance, 1});
+      else ++at->second;
+    }
+    return uses;
+  };
+  const auto in_turn = times_used({}), warm = times_used(1000), cool = times_used(0.2);
+  REQUIRE(in_turn.size() == 5);
+  for (const auto& [distance, times] : in_turn) CHECK(times == 20);
+  for (const auto& [distance, times] : warm) CHECK(std::abs(times - 20) <= 1);
+  // Expected times of the softmax, each met within one.
+  double mean = 0, total = 0;
+  for (const auto& [distance, times] : in_turn) mean += distance / 5;
+  const auto weight = [&](float d) { return std::exp(-(d - in_turn[0].first) / (0.2 * mean)); };
+  for (const auto& [distance, times] : in_turn) total += weight(distance);
+  for (const auto& [distance, times] : cool) {
+    CHECK(std::abs(times - 100 * weight(distance) / total) <= 1);
+  }
+  CHECK(times_used(1e-6).size() == 1);
+}
+
+TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
+  Scene scene;
+  const ForecastOptions options = {.start = {.kind = StartKind::kShuffled}, .members = 9};
+  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
+                                          options);
+  REQUIRE(found.ok());
+  // They are the nearest of some usable window of the later half.
+  bool is_of_another = false;
+  for (int64_t origin = 240; origin <= 497 && !is_of_another; ++origin) {
+    engine::Query other = scene.query;
+    other.origin = origin;
+    const auto of_other = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other,
+                                               {.members = 9});
+    bool same = true;
+    for (size_t m = 0; m < 9; ++m) {
+      same = same && of_other->analogs[m].origin == found->analogs[m].origin;
+    }
+    is_of_another = same;
+  }
+  CHECK(is_of_another);
+  for (const retrieval::Neighbour& each : found->analogs) CHECK(std::isnan(each.distance));
 }
 
 TEST_CASE("Starts: separation keeps analogs apart") {

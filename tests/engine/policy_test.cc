@@ -77,6 +77,27 @@ TEST_CASE("Policy: JSON keeps every bit") {
   CHECK(back->bins[1].distance_max == kInfinity);
 }
 
+TEST_CASE("Policy: JSON keeps solver settings, and is silent about those not made") {
+  Policy policy = two_bins();
+  CHECK(to_json(policy).find("noise") == std::string::npos);
+  ForecastOptions& options = policy.bins[0].options;
+  options.solver = "dpmpp_2m_sde";
+  options.noise_amount = 0.1 + 0.2;
+  options.noise_scale = 1.0 / 3;
+  options.rho = 5.5;
+  options.spacing = skipcast::samplers::Spacing::kVp;
+  options.depth = {.sigmas = {5, 1.0 / 7, 0.1}};
+  const auto back = engine::policy_from_json(to_json(policy));
+  REQUIRE_MESSAGE(back.ok(), back.status().message());
+  const ForecastOptions again = choose(*back, 0, cold(2));
+  CHECK(again.solver == "dpmpp_2m_sde");
+  CHECK(again.noise_amount == 0.1 + 0.2);
+  CHECK(again.noise_scale == 1.0 / 3);
+  CHECK(again.rho == 5.5);
+  CHECK((again.spacing == skipcast::samplers::Spacing::kVp));
+  CHECK((again.depth.sigmas == options.depth.sigmas));
+}
+
 TEST_CASE("Policy: text that is no policy is refused") {
   for (const char* text : {"", "{", "[]", "{}", "{\"format\": \"other\"}", "null"}) {
     CHECK(engine::policy_from_json(text).status().code() == Code::kBadInput);
@@ -169,9 +190,9 @@ Trial trial(const ForecastOptions& options, double near, double far, int64_t que
   made.nfe = static_cast<double>(options.steps);
   for (int64_t i = 0; i < queries; ++i) {
     // Distances cycle through the queries, so that both halves see all of them.
-    made.crps_by_query.push_back({i, (i % 12) < 6 ? near : far, 1});
+    made.score_by_query.push_back({i, (i % 12) < 6 ? near : far, 1});
   }
-  made.crps = (near + far) / 2;
+  made.score = (near + far) / 2;
   return made;
 }
 
@@ -194,7 +215,7 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
   CHECK(trials[4].on_front);
   const auto best = engine::best_per_nfe(trials, engine::Starts::kAny);
   REQUIRE(best.size() == 3);
-  CHECK(best[2].crps == doctest::Approx(0.8));
+  CHECK(best[2].score == doctest::Approx(0.8));
   CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
 }
 
@@ -207,8 +228,8 @@ TEST_CASE("PolicyFit: the cheapest within half a percent of the best is chosen, 
   std::vector<Trial> luck = trials;  // the analog is good on the choosing half alone
   for (int64_t i = 0; i < 48; ++i) {
     if ((i / 4) % 2 == 1) {
-      luck[2].crps_by_query[i].sum = 2;
-      luck[3].crps_by_query[i].sum = 2;
+      luck[2].score_by_query[i].sum = 2;
+      luck[3].score_by_query[i].sum = 2;
     }
   }
   CHECK(engine::single_choice(luck, 16).options.start.kind == StartKind::kCold);
@@ -218,7 +239,7 @@ TEST_CASE("PolicyFit: a setting that is lucky on one half does not hide one good
   std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.9, 0.9),
                                trial(analog(2, 3), 0.5, 0.5)};
   for (int64_t i = 0; i < 48; ++i) {
-    if ((i / 4) % 2 == 1) trials[2].crps_by_query[i].sum = 1.1;
+    if ((i / 4) % 2 == 1) trials[2].score_by_query[i].sum = 1.1;
   }
   CHECK(*engine::single_choice(trials, 16).options.depth.entry_sigma == 1);
 }
@@ -241,7 +262,7 @@ TEST_CASE("PolicyFit: bins that only luck supports are not accepted") {
   std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 3), 0.7, 0.8),
                                trial(analog(9, 3), 0.8, 0.79)};
   for (int64_t i = 0; i < 48; ++i) {
-    if ((i / 4) % 2 == 1) trials[2].crps_by_query[i].sum = 0.9;
+    if ((i / 4) % 2 == 1) trials[2].score_by_query[i].sum = 0.9;
   }
   const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
   REQUIRE(bins.size() == 2);

@@ -56,7 +56,11 @@ at::Tensor forecast(Solver solve, int64_t batch) {
   for (int64_t first = 0; first < kMembers; first += batch) {
     const auto some = std::span(members).subspan(first, std::min(batch, kMembers - first));
     const at::Tensor eps = gaussian(1, 2, some, 0, {kLeads, 1, kPlaces});
-    parts.push_back(solve(denoise, enter_at(at::zeros({kLeads, 1, kPlaces}), eps, 5), sigmas));
+    const auto draw = [&some](int64_t n) {
+      return gaussian(1, 2, some, n, {kLeads, 1, kPlaces});
+    };
+    const at::Tensor entry = enter_at(at::zeros({kLeads, 1, kPlaces}), eps, 5);
+    parts.push_back(solve(denoise, entry, sigmas, {.draw = draw}));
   }
   return at::cat(parts);
 }

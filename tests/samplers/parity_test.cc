@@ -1,8 +1,10 @@
 // Parity with the constants that the unit tests of Hugging Face diffusers assert for its schedulers
 // (METHODS section 5): a deterministic dummy model, elementwise, in float64. Variance-preserving
 // (VP) cases run in EDM coordinates: x_vp = alpha x, alpha = 1 / sqrt(1 + sigma^2).
-// Not here: thresholding, PNDM, LCM, SA-Solver (no features of ours), and DDIM's final level equal
+// Not here: thresholding, PNDM, LCM (no features of ours), and DDIM's final level equal
 // to its last one (no step in sigma).
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -26,12 +28,12 @@ double sum_magnitude(const at::Tensor& x) { return x.abs().sum().item<double>();
 
 enum class Predicts { kNoise, kVelocity };
 
-// The sigmas of 1000 VP timesteps with betas rising linearly from beta_first to beta_last.
-std::vector<double> vp_sigmas(double beta_first = 1e-4, double beta_last = 0.02) {
+// The sigmas of VP timesteps with betas rising linearly from beta_first to .02.
+std::vector<double> vp_sigmas(double beta_first = 1e-4, int count = 1000) {
   std::vector<double> sigmas;
   double product = 1;
-  for (int t = 0; t < 1000; ++t) {
-    product *= 1 - (beta_first + (beta_last - beta_first) * t / 999);
+  for (int t = 0; t < count; ++t) {
+    product *= 1 - (beta_first + (0.02 - beta_first) * t / (count - 1));
     sigmas.push_back(std::sqrt((1 - product) / product));
   }
   return sigmas;
@@ -58,11 +60,11 @@ struct VpChain {
   VpModel model;
 };
 
-VpChain dpm_chain(Predicts predicts) {
-  const auto levels = vp_sigmas();
+VpChain dpm_chain(Predicts predicts, int count = 1000) {
+  const auto levels = vp_sigmas(1e-4, count);
   VpChain chain{.model = {.predicts = predicts}};
   for (int i = 10; i >= 1; --i) {
-    const double t = std::nearbyint(999.0 * i / 10);
+    const double t = std::nearbyint((count - 1.0) * i / 10);
     chain.sigmas.push_back(levels[static_cast<size_t>(t)]);
     chain.model.times[chain.sigmas.back()] = t;
   }
@@ -86,14 +88,14 @@ VpChain dpm_karras_chain(Predicts predicts) {
   return chain;
 }
 
-at::Tensor run_vp(Solver solve, const VpChain& chain, const at::Tensor& x_vp, size_t first = 0) {
+at::Tensor run_vp(OdeSolver solve, const VpChain& chain, const at::Tensor& x_vp, size_t first = 0) {
   const auto tail = std::span(chain.sigmas).subspan(first);
   const at::Tensor x = solve(std::cref(chain.model), x_vp / alpha(tail.front()), tail);
   return x * alpha(tail.back());
 }
 
 // Entered at a step: the sample with that level's noise, and the rest of the chain.
-at::Tensor enter_vp(Solver solve, const VpChain& chain, size_t first) {
+at::Tensor enter_vp(OdeSolver solve, const VpChain& chain, size_t first) {
   const double sigma = chain.sigmas[first];
   return run_vp(solve, chain, (sample() + reversed() * sigma) * alpha(sigma), first);
 }
@@ -236,4 +238,28 @@ TEST_CASE("Parity, DDIM: entered at step 8 of 10") {
   const at::Tensor x = run_ddim(chain, noisy, 8);
   CHECK(std::abs(sum_magnitude(x) - 354.5418) < 1e-2);
   CHECK(std::abs(mean_magnitude(x) - 0.4616) < 1e-4);
+}
+
+// 1100 timesteps; tau is 1 at timesteps 200 to 800 and 0 elsewhere; the noise is LibTorch's.
+at::Tensor run_sa(Predicts predicts) {
+  const auto levels = vp_sigmas(1e-4, 1100);
+  const VpChain chain = dpm_chain(predicts, 1100);
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(0);
+  std::vector<at::Tensor> draws;  // one a step, used or not
+  for (int i = 0; i < 10; ++i) {  // the reference's sample is permuted, its noise is not
+    const at::Tensor noise = at::randn({4, 3, 8, 8}, generator, at::kFloat);
+    draws.push_back(noise.permute({1, 2, 3, 0}).reshape(768).to(at::kDouble));
+  }
+  const auto draw = [&draws](int64_t n) { return draws[static_cast<size_t>(n - 1)]; };
+  const SaOptions options = {.low = levels[200], .high = levels[800], .leading_term = true};
+  const double first = chain.sigmas.front(), last = chain.sigmas.back();
+  return sa_solver(std::cref(chain.model), sample() / alpha(first), chain.sigmas, {.draw = draw},
+                   options) * alpha(last);
+}
+
+TEST_CASE("Parity, VP: SA-Solver with noise and velocity prediction") {
+  const at::Tensor x = run_sa(Predicts::kNoise);
+  CHECK(std::abs(sum_magnitude(x) - 337.3943) < 1e-2);
+  CHECK(std::abs(mean_magnitude(x) - 0.4393) < 1e-4);
+  CHECK(std::abs(sum_magnitude(run_sa(Predicts::kVelocity)) - 193.1468) < 1e-2);
 }

@@ -38,6 +38,50 @@ TEST_CASE("Karras: short and degenerate lists") {
   CHECK_THROWS(karras(4, {.sigma_min = 0}));
 }
 
+TEST_CASE("Spacings: each is even in its own coordinate and ends where it should") {
+  const auto differences_are_even = [](Spacing spacing, auto coordinate) {
+    const auto sigmas = levels(9, {.sigma_min = 0.02, .sigma_max = 80, .spacing = spacing});
+    REQUIRE(sigmas.size() == 10);
+    CHECK(sigmas.front() == 80);
+    CHECK(sigmas[8] == 0.02);
+    CHECK(sigmas.back() == 0);
+    const double step = (coordinate(0.02) - coordinate(80)) / 8;
+    for (size_t i = 0; i < 8; ++i) {
+      CHECK(coordinate(sigmas[i + 1]) - coordinate(sigmas[i]) == doctest::Approx(step));
+    }
+  };
+  differences_are_even(Spacing::kKarras, [](double s) { return std::pow(s, 1 / 7.0); });
+  differences_are_even(Spacing::kLog, [](double s) { return std::log(s); });
+  differences_are_even(Spacing::kCosine, [](double s) { return std::atan(s); });
+  // Of the variance-preserving SDE the paper gives sigma of t: solved for t by bisection.
+  differences_are_even(Spacing::kVp, [](double s) {
+    double low = 0, high = 2;
+    for (int i = 0; i < 80; ++i) {
+      const double t = (low + high) / 2;
+      (std::sqrt(std::exp(19.9 * t * t / 2 + 0.1 * t) - 1) < s ? low : high) = t;
+    }
+    return low;
+  });
+}
+
+TEST_CASE("Enter: listed sigmas are run as they are, wrong lists refused in a sentence") {
+  const ScheduleOptions range = {.sigma_min = 0.02, .sigma_max = 80};
+  const auto entry = enter(3, {.sigmas = {5, 1, 0.02}}, range, nullptr);
+  REQUIRE(entry);
+  CHECK(entry->sigma == 5);
+  CHECK((entry->sigmas == std::vector<double>{5, 1, 0.02, 0}));
+  std::string error;
+  CHECK_FALSE(enter(2, {.sigmas = {5, 1, 0.1}}, range, &error));
+  CHECK(error == "3 sigmas for 2 steps");
+  CHECK_FALSE(enter(2, {.sigmas = {1, 5}}, range, &error));
+  CHECK(error.find("descend") != std::string::npos);
+  CHECK_FALSE(enter(2, {.sigmas = {90, 5}}, range, &error));
+  CHECK(error.find("90") != std::string::npos);
+  CHECK_FALSE(enter(2, {.sigmas = {5, std::nan("")}}, range, &error));
+  CHECK_FALSE(enter(2, {.entry_sigma = 5, .sigmas = {5, 1}}, range, &error));
+  CHECK(error.find("choose one") != std::string::npos);
+}
+
 TEST_CASE("Enter: no wish is a cold start from sigma_max") {
   const auto entry = enter(10, {}, {.sigma_max = 50}, nullptr);
   REQUIRE(entry);

@@ -74,6 +74,21 @@ TEST_CASE("Request: numbers out of range are usage errors") {
   CHECK(not_refused(city().forecast({"--steps", "-2"}), 2, {"-2"}) == "");
   CHECK(not_refused(city().forecast({"--entry-sigma", "5", "--skip-frac", "0.5"}), 2, {}) == "");
   CHECK(not_refused(city().forecast({"--threads", "-1"}), 2, {"--threads"}) == "");
+  CHECK(not_refused(city().forecast({"--sigmas", "1,5"}), 2, {"descend"}) == "");
+  CHECK(not_refused(city().forecast({"--noise-amount", "1"}), 2, {"dpmpp_2m", "no noise"}) == "");
+  CHECK(not_refused(city().forecast({"--solver", "sa_2", "--noise-amount", "9"}), 2, {"tau"}) ==
+        "");
+  CHECK(not_refused(city().forecast({"--rho", "0"}), 2, {"rho"}) == "");
+}
+
+TEST_CASE("Request: a preset is known by its name and stands alone") {
+  CHECK(not_refused(city().forecast({"--preset", "edm-18"}), 2, {"edm-18", "edm-35"}) == "");
+  CHECK(not_refused(city().forecast({"--preset", "edm-35", "--steps", "4"}), 2, {"--steps"}) == "");
+  CHECK(not_refused(city().forecast({"--preset", "edm-35", "--policy", "p"}), 2, {"--policy"}) ==
+        "");
+  const auto made = city().forecast({"--preset", "gencast-39", "--members", "2", "--json"});
+  CHECK(made.exit_code == 0);
+  CHECK(made.out.find("\"nfe\": 39") != std::string::npos);
 }
 
 TEST_CASE("Request: unknown words are answered with the words there are") {
@@ -82,6 +97,7 @@ TEST_CASE("Request: unknown words are answered with the words there are") {
   CHECK(not_refused(city().forecast({"--key", "latent"}), 2, {"latent", "context"}) == "");
   CHECK(not_refused(city().forecast({"--alignment", "x"}), 2, {"x", "offset"}) == "");
   CHECK(not_refused(city().forecast({"--archive", "old"}), 2, {"old", "frozen"}) == "");
+  CHECK(not_refused(city().forecast({"--spacing", "even"}), 2, {"even", "karras"}) == "");
 }
 
 TEST_CASE("Request: times before, after and between the states") {
