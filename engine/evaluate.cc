@@ -213,6 +213,13 @@ bool any_observed(const Dataset& dataset, int64_t origin) {
 
 }  // namespace
 
+Result<Part> part_from(std::string_view word) {
+  for (const Part part : {Part::kTrain, Part::kValidation, Part::kTest}) {
+    if (part_word(part) == word) return part;
+  }
+  return usage(fmt::format("no part is called '{}'; there are train, validation, test", word));
+}
+
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max) {
   const Dataset& dataset = forecaster.dataset();
   const Task& task = dataset.task();

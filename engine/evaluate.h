@@ -66,6 +66,9 @@ struct Evaluation {
   std::vector<CandidateScores> rows;
 };
 
+// "train", "validation", "test"; kUsage lists them.
+Result<Part> part_from(std::string_view word);
+
 // The origins `evaluate` scores: the part's origins, every evaluate_stride-th, thinned evenly to
 // windows_max. Those without an observation in context or future are left out.
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max);

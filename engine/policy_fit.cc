@@ -9,6 +9,8 @@ namespace skipcast::engine {
 namespace {
 
 constexpr double kTolerance = 0.005;   // a cheaper setting this close to the best is preferred
+constexpr double kCalibrationPrice = 0.01;  // of score, for a spread-skill ratio in range
+constexpr double kSpreadMin = 0.9, kSpreadMax = 1.1;
 constexpr double kGainMin = 0.002;     // of bins over the single setting, on the other half
 constexpr int64_t kBlock = 4;          // consecutive queries that fall into the same half
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -34,16 +36,33 @@ struct Sum {
   double mean() const { return weight > 0 ? sum / weight : kInfinity; }
 };
 
-Sum crps_on(const Trial& trial, const Distances& distances, const Subset& subset) {
+Sum score_on(const Trial& trial, const Distances& distances, const Subset& subset) {
   Sum total;
-  for (size_t i = 0; i < trial.crps_by_query.size(); ++i) {
-    const Contribution& query = trial.crps_by_query[i];
+  for (size_t i = 0; i < trial.score_by_query.size(); ++i) {
+    const Contribution& query = trial.score_by_query[i];
     const auto at = distances.find(query.origin);
     const double distance = at == distances.end() ? 0 : at->second;
     if (!holds(subset, static_cast<int64_t>(i), distance)) continue;
     total.add({query.sum, query.weight});
   }
   return total;
+}
+
+bool is_calibrated(const Trial& trial) {
+  return trial.spread_skill >= kSpreadMin && trial.spread_skill <= kSpreadMax;
+}
+
+// The best score; a calibrated trial instead when it is nearly as good.
+const Trial* best_calibrated(const std::vector<const Trial*>& trials) {
+  const Trial *best = nullptr, *calibrated = nullptr;
+  for (const Trial* trial : trials) {
+    if (best == nullptr || trial->score < best->score) best = trial;
+    if (!is_calibrated(*trial)) continue;
+    if (calibrated == nullptr || trial->score < calibrated->score) calibrated = trial;
+  }
+  const bool affordable =
+      calibrated != nullptr && calibrated->score <= best->score * (1 + kCalibrationPrice);
+  return affordable ? calibrated : best;
 }
 
 bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
@@ -56,7 +75,7 @@ const Trial& cold_beside(std::span<const Trial> trials, double nfe) {
     if (!is_cold(trial)) continue;
     if (cheapest == nullptr || trial.nfe < cheapest->nfe) cheapest = &trial;
     if (trial.nfe > std::max(nfe, 1.0)) continue;
-    if (best == nullptr || trial.crps < best->crps) best = &trial;
+    if (best == nullptr || trial.score < best->score) best = &trial;
   }
   SKIPCAST_CHECK(cheapest != nullptr);
   return best != nullptr ? *best : *cheapest;
@@ -65,8 +84,8 @@ const Trial& cold_beside(std::span<const Trial> trials, double nfe) {
 // Lower CRPS on each half of the queries that has any: what one half shows, the other confirms.
 bool beats_on_both(const Trial& trial, const Trial& cold) {
   for (const int half : {0, 1}) {
-    const double here = crps_on(trial, {}, {half}).mean();
-    if (std::isfinite(here) && here >= crps_on(cold, {}, {half}).mean()) return false;
+    const double here = score_on(trial, {}, {half}).mean();
+    if (std::isfinite(here) && here >= score_on(cold, {}, {half}).mean()) return false;
   }
   return true;
 }
@@ -74,13 +93,13 @@ bool beats_on_both(const Trial& trial, const Trial& cold) {
 const Trial& best_on(std::span<const Trial> trials, const Distances& distances,
                      const Subset& subset, double cost_max, int64_t members) {
   const Trial* best = nullptr;
-  double best_crps = kInfinity;
+  double best_score = kInfinity;
   for (const Trial& trial : trials) {
     if (cost(trial, members) > cost_max + 1e-9) continue;
-    const double crps = crps_on(trial, distances, subset).mean();
-    if (best == nullptr || crps < best_crps) {
+    const double score = score_on(trial, distances, subset).mean();
+    if (best == nullptr || score < best_score) {
       best = &trial;
-      best_crps = crps;
+      best_score = score;
     }
   }
   SKIPCAST_CHECK(best != nullptr);
@@ -114,7 +133,7 @@ Choice choose_bins(std::span<const Trial> trials, const Distances& distances, in
   for (const double edge : edges(distances, count)) {
     const Trial& best = best_on(trials, distances, {0, above, edge}, cost_max, members);
     choice.bins.push_back({edge, best.options});
-    confirmed.add(crps_on(best, distances, {1, above, edge}));
+    confirmed.add(score_on(best, distances, {1, above, edge}));
     above = edge;
   }
   choice.confirmed = confirmed.mean();
@@ -131,21 +150,20 @@ void mark_front(std::span<Trial> trials, int64_t members) {
   for (Trial& trial : trials) {
     trial.on_front = std::none_of(trials.begin(), trials.end(), [&](const Trial& other) {
       const double here = cost(trial, members), there = cost(other, members);
-      return there <= here && other.crps <= trial.crps &&
-             (there < here || other.crps < trial.crps);
+      return there <= here && other.score <= trial.score &&
+             (there < here || other.score < trial.score);
     });
   }
 }
 
 std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
-  std::map<int64_t, const Trial*> best;
+  std::map<int64_t, std::vector<const Trial*>> at_nfe;
   for (const Trial& trial : trials) {
     if (starts == Starts::kCold && !is_cold(trial)) continue;
-    const Trial*& kept = best[static_cast<int64_t>(std::lround(trial.nfe))];
-    if (kept == nullptr || trial.crps < kept->crps) kept = &trial;
+    at_nfe[static_cast<int64_t>(std::lround(trial.nfe))].push_back(&trial);
   }
   std::vector<Trial> out;
-  for (const auto& [nfe, trial] : best) out.push_back(*trial);
+  for (const auto& [nfe, those] : at_nfe) out.push_back(*best_calibrated(those));
   return out;
 }
 
@@ -154,16 +172,21 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
   double best = kInfinity;
   for (const Trial& trial : trials) {
     if (!is_cold(trial) && !beats_on_both(trial, cold_beside(trials, trial.nfe))) continue;
-    Sum all = crps_on(trial, {}, {0});
-    all.add(crps_on(trial, {}, {1}));
+    Sum all = score_on(trial, {}, {0});
+    all.add(score_on(trial, {}, {1}));
     worthy.emplace_back(&trial, all.mean());
     best = std::min(best, all.mean());
   }
-  const Trial* chosen = nullptr;
-  for (const auto& [trial, crps] : worthy) {
-    if (crps > best * (1 + kTolerance)) continue;
-    if (chosen == nullptr || cost(*trial, members) < cost(*chosen, members)) chosen = trial;
-  }
+  const auto cheapest = [&](double price, bool calibrated) {
+    const Trial* found = nullptr;
+    for (const auto& [trial, score] : worthy) {
+      if (score > best * (1 + price) || (calibrated && !is_calibrated(*trial))) continue;
+      if (found == nullptr || cost(*trial, members) < cost(*found, members)) found = trial;
+    }
+    return found;
+  };
+  const Trial* chosen = cheapest(kCalibrationPrice, true);
+  if (chosen == nullptr) chosen = cheapest(kTolerance, false);
   SKIPCAST_CHECK(chosen != nullptr);
   return *chosen;
 }
@@ -172,7 +195,7 @@ std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& 
                                 int64_t members) {
   const Trial& single = single_choice(trials, members);
   Choice accepted = {{{kInfinity, single.options}},
-                     crps_on(single, distances, Subset{1}).mean()};
+                     score_on(single, distances, Subset{1}).mean()};
   if (is_cold(single) || distances.empty()) return accepted.bins;
   const double wanted = accepted.confirmed * (1 - kGainMin);
   for (const int64_t count : {3, 2}) {
@@ -187,6 +210,28 @@ std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& 
   accepted.bins.back().distance_max = farthest;
   accepted.bins.push_back({kInfinity, cold_beside(trials, kInfinity).options});
   return accepted.bins;
+}
+
+void validate(std::span<const Trial> trials, const Distances& distances, Policy& policy) {
+  double sum = 0, weight = 0, nfe = 0, energy = 0;
+  int64_t queries = 0;
+  for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
+    const auto at = distances.find(trials.front().crps_by_query[i].origin);
+    const double distance = at == distances.end() ? 0 : at->second;
+    const std::string wanted = describe(choose(policy, distance, {}));
+    const auto trial = std::find_if(trials.begin(), trials.end(), [&](const Trial& each) {
+      return describe(each.options) == wanted;
+    });
+    if (trial == trials.end()) continue;
+    sum += trial->crps_by_query[i].sum;
+    weight += trial->crps_by_query[i].weight;
+    nfe += trial->nfe;
+    energy += trial->energy;
+    ++queries;
+  }
+  policy.validation_crps = sum / weight;
+  policy.validation_energy = energy / static_cast<double>(queries);
+  policy.mean_nfe = nfe / static_cast<double>(queries);
 }
 
 }  // namespace skipcast::engine

@@ -16,7 +16,8 @@ double cost(const Trial& trial, int64_t members);
 // Marks trials that no other one beats in score at no more cost.
 void mark_front(std::span<Trial> trials, int64_t members);
 
-// The best trial at each NFE, ascending; only cold starts, or any.
+// The best trial at each NFE, ascending; only cold starts, or any. Of trials within one percent of
+// the best one whose spread-skill ratio lies in .9 .. 1.1 is taken, if there is any.
 enum class Starts { kAny, kCold };
 std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 
@@ -25,13 +26,18 @@ using Distances = std::map<int64_t, double>;
 
 // The bins of a policy. First one setting for all: of the cold starts and whatever beats the cold
 // start at the same NFE on both halves of the queries (alternate blocks of four), the cheapest
-// within half a percent of the best. Then two or three bins by quantiles of distance, each with its
-// best setting of no more cost on one half, accepted only if the other half confirms a gain over
-// the single setting. Queries farther than any seen get the best cold start. REQUIRES one.
+// within half a percent of the best, or within one percent with a spread-skill ratio of .9 .. 1.1.
+// Then two or three bins by quantiles of distance, each with its best setting of no more cost on
+// one half, accepted only if the other half confirms a gain over the single setting. Queries
+// farther than any seen get the best cold start. REQUIRES one.
 std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
                                 int64_t members);
 
 // The single setting fit_bins starts from.
 const Trial& single_choice(std::span<const Trial> trials, int64_t members);
+
+// Sets the policy's validation scores and mean NFE: those of the queries when each takes its bin's
+// trial. Queries whose setting was not tried are left out.
+void validate(std::span<const Trial> trials, const Distances& distances, Policy& policy);
 
 }  // namespace skipcast::engine

@@ -86,8 +86,25 @@ std::pair<int64_t, int64_t> variables_of(const ScoreRow& row, int64_t variable) 
   return {0, row.shape.variables};
 }
 
+// The query's own variogram score, as Scores::variogram of a table of this row alone.
+Contribution variogram_contribution(const ScoreRow& row) {
+  double places = 0, lead_times = 0, place_pairs = 0, lead_pairs = 0;
+  for (const LeadSums& lead : row.leads) {
+    places += lead.variogram;
+    place_pairs += static_cast<double>(lead.pairs);
+  }
+  for (const JointSums& joint : row.joint) {
+    lead_times += joint.variogram;
+    lead_pairs += static_cast<double>(joint.pairs);
+  }
+  const double score = variogram_of(ratio(places, place_pairs), ratio(lead_times, lead_pairs));
+  if (std::isnan(score)) return {.origin = row.origin};
+  return {.origin = row.origin, .sum = score, .weight = 1};
+}
+
 // One query's share of a metric.
 Contribution contribution(const ScoreRow& row, Metric metric) {
+  if (metric == Metric::kVariogram) return variogram_contribution(row);
   Contribution share{.origin = row.origin};
   if (metric == Metric::kEnergyFair || metric == Metric::kEnergy) {
     for (const JointSums& joint : row.joint) {
@@ -116,6 +133,7 @@ std::string_view metric_name(Metric metric) {
     case Metric::kCrps: return "crps";
     case Metric::kEnergyFair: return "energy_fair";
     case Metric::kEnergy: return "energy";
+    case Metric::kVariogram: return "variogram";
     case Metric::kSquaredError: return "mse";
     case Metric::kAbsoluteError: return "mae";
   }

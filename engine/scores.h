@@ -85,7 +85,10 @@ struct Scores {
 };
 
 // A score that is a mean of per-query contributions: what paired differences can be made of.
-enum class Metric { kCrpsFair, kCrps, kEnergyFair, kEnergy, kSquaredError, kAbsoluteError };
+// kVariogram: a query's own variogram score counts once, however many pairs it has.
+enum class Metric {
+  kCrpsFair, kCrps, kEnergyFair, kEnergy, kVariogram, kSquaredError, kAbsoluteError
+};
 std::string_view metric_name(Metric metric);  // "crps_fair", "energy_fair", "mse", ...
 
 // A query's share of a mean: the mean over queries is sum(sum) / sum(weight).

@@ -17,27 +17,43 @@ using nlohmann::json;
 constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kLogBytesMax = int64_t{1} << 30;
 
-json result_json(const Trial& trial) {
-  json origins = json::array(), sums = json::array(), weights = json::array();
-  for (const Contribution& each : trial.crps_by_query) {
-    origins.push_back(each.origin);
+json contributions_json(const std::vector<Contribution>& contributions) {
+  json sums = json::array(), weights = json::array();
+  for (const Contribution& each : contributions) {
     sums.push_back(each.sum);
     weights.push_back(each.weight);
   }
+  return {{"sums", std::move(sums)}, {"weights", std::move(weights)}};
+}
+
+json result_json(const Trial& trial) {
+  json origins = json::array();
+  for (const Contribution& each : trial.crps_by_query) origins.push_back(each.origin);
   return {{"crps", trial.crps},
           {"energy", trial.energy},
           {"variogram", trial.variogram},
           {"spread_skill", trial.spread_skill},
+          {"score", trial.score},
           {"nfe", trial.nfe},
           {"nfe_shared", trial.nfe_shared},
           {"seconds_per_query", trial.seconds_per_query},
           {"origins", std::move(origins)},
-          {"crps_sums", std::move(sums)},
-          {"crps_weights", std::move(weights)}};
+          {"crps_by_query", contributions_json(trial.crps_by_query)},
+          {"score_by_query", contributions_json(trial.score_by_query)}};
 }
 
 double number(const json& value) {
   return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+std::vector<Contribution> contributions_from(const json& origins, const json& object) {
+  std::vector<Contribution> contributions;
+  const json &sums = object.at("sums"), &weights = object.at("weights");
+  for (size_t i = 0; i < origins.size(); ++i) {
+    contributions.push_back({origins.at(i).get<int64_t>(), number(sums.at(i)),
+                             number(weights.at(i))});
+  }
+  return contributions;
 }
 
 Trial trial_from(const json& line, const ForecastOptions& options) {
@@ -48,15 +64,12 @@ Trial trial_from(const json& line, const ForecastOptions& options) {
   trial.energy = number(result.at("energy"));
   trial.variogram = number(result.at("variogram"));
   trial.spread_skill = number(result.at("spread_skill"));
+  trial.score = number(result.at("score"));
   trial.nfe = number(result.at("nfe"));
   trial.nfe_shared = number(result.at("nfe_shared"));
   trial.seconds_per_query = number(result.at("seconds_per_query"));
-  const json &origins = result.at("origins"), &sums = result.at("crps_sums");
-  const json& weights = result.at("crps_weights");
-  for (size_t i = 0; i < origins.size(); ++i) {
-    trial.crps_by_query.push_back({origins.at(i).get<int64_t>(), number(sums.at(i)),
-                                   number(weights.at(i))});
-  }
+  trial.crps_by_query = contributions_from(result.at("origins"), result.at("crps_by_query"));
+  trial.score_by_query = contributions_from(result.at("origins"), result.at("score_by_query"));
   return trial;
 }
 
@@ -105,6 +118,7 @@ std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows
                         {"members", context_.members},
                         {"seed", fmt::format("{}", context_.seed)},
                         {"archive_mode", word(context_.archive)},
+                        {"objective", context_.objective},
                         {"archive_id", context_.archive_id},
                         {"model_fingerprint", context_.model_fingerprint}};
   return setting.dump();

@@ -20,6 +20,7 @@ struct TrialContext {
   int64_t members = 0;
   uint64_t seed = 0;
   ArchiveMode archive = ArchiveMode::kGrowing;
+  std::string objective = "crps";
 };
 
 class TrialLog {

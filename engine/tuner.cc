@@ -10,21 +10,37 @@
 
 #include "engine/policy_fit.h"
 #include "engine/trial_log.h"
+#include "engine/trial_text.h"
 #include "engine/tuner_plan.h"
+#include "engine/tuner_vary.h"
 #include "storage/file_io.h"
 
 namespace skipcast::engine {
 namespace {
 
-constexpr double kCoarseShare = 0.5;     // of the budget
+// Shares of the budget that may be spent by the end of each stage; refinement has the rest.
+constexpr double kCoarseShare = 0.35, kVaryShare = 0.65, kBendShare = 0.8;
+constexpr int kRounds = 2;               // of variation about the best setting so far
+constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
+constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
 constexpr int64_t kCoarseWindowsMin = 16;
 constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
+constexpr size_t kFinals = 3, kColdFinals = 2;  // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
 constexpr int64_t kDistanceAnalogs = 8;
 
 // Analogs closer than this share most of their futures: one of them says it all.
 int64_t separation_of(const storage::WindowSpec& spec) {
   return std::max<int64_t>(1, spec.future_states / 4);
+}
+
+double mean_of(const std::vector<Contribution>& contributions) {
+  double sum = 0, weight = 0;
+  for (const Contribution& each : contributions) {
+    sum += each.sum;
+    weight += each.weight;
+  }
+  return sum / weight;
 }
 
 class Tuner {
@@ -42,18 +58,23 @@ class Tuner {
   enum class Budget { kLimited, kUnlimited };
 
   Status coarse();
+  Status vary();
+  Status bend();
   Status refine();
   Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
   Result<Trial> tried(const ForecastOptions& options, int64_t windows);
   bool out_of_budget() const { return spent_s_ >= allowed_s_; }
   bool is_there(const ForecastOptions& options, int64_t windows) const;
   std::vector<Trial> coarse_at(int64_t nfe) const;
+  std::vector<Trial> best_coarse(int64_t nfe, bool cold, size_t count) const;
   std::vector<Trial> full() const;
   std::vector<Trial> free() const;
   RefineBasis basis(int64_t nfe) const;
+  std::vector<ForecastOptions> finals(int64_t nfe) const;
   Policy unbinned() const;
   Status add_policy(TuneReport& report);
-  Status add_nfe_policies(TuneReport& report) const;
+  Result<std::vector<std::string>> fixed_policies(const std::vector<Trial>& trials,
+                                                  const char* word) const;
   Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
@@ -90,16 +111,18 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
                                    }};
   SKIPCAST_TRY(const Evaluation evaluation, evaluate(forecaster_, request));
   const CandidateScores& row = evaluation.rows.front();
-  const Trial trial = {.options = options,
-                       .windows = windows,
-                       .crps = row.normalised.crps_fair,
-                       .energy = row.normalised.energy_fair,
-                       .variogram = row.normalised.variogram,
-                       .spread_skill = row.normalised.spread_skill,
-                       .nfe = row.nfe,
-                       .nfe_shared = row.nfe_shared,
-                       .seconds_per_query = row.seconds_per_query,
-                       .crps_by_query = row.normalised_rows.contributions(Metric::kCrpsFair)};
+  Trial trial = {.options = options,
+                 .windows = windows,
+                 .crps = row.normalised.crps_fair,
+                 .energy = row.normalised.energy_fair,
+                 .variogram = row.normalised.variogram,
+                 .spread_skill = row.normalised.spread_skill,
+                 .nfe = row.nfe,
+                 .nfe_shared = row.nfe_shared,
+                 .seconds_per_query = row.seconds_per_query,
+                 .crps_by_query = row.normalised_rows.contributions(Metric::kCrpsFair)};
+  trial.score_by_query = contributions_of(row.normalised_rows, request_.objective);
+  trial.score = mean_of(trial.score_by_query);
   SKIPCAST_TRY_OK(log_.add(trial));
   spent_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return trial;
@@ -130,9 +153,20 @@ bool Tuner::is_there(const ForecastOptions& options, int64_t windows) const {
 std::vector<Trial> Tuner::coarse_at(int64_t nfe) const {
   std::vector<Trial> out;
   for (const Trial& trial : trials_) {
-    if (trial.windows == coarse_windows() && trial.options.steps == nfe) out.push_back(trial);
+    if (trial.windows == coarse_windows() && std::lround(trial.nfe) == nfe) out.push_back(trial);
   }
   return out;
+}
+
+bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
+
+std::vector<Trial> Tuner::best_coarse(int64_t nfe, bool cold, size_t count) const {
+  std::vector<Trial> found = coarse_at(nfe);
+  std::erase_if(found, [cold](const Trial& trial) { return is_cold(trial) != cold; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Trial& a, const Trial& b) { return a.score < b.score; });
+  found.resize(std::min(found.size(), count));
+  return found;
 }
 
 std::vector<Trial> Tuner::full() const {
@@ -152,8 +186,7 @@ std::vector<Trial> Tuner::free() const {
 
 RefineBasis Tuner::basis(int64_t nfe) const {
   RefineBasis basis = {.coarse = coarse_at(nfe), .free = free()};
-  const auto cold = [](const Trial& t) { return t.options.start.kind == StartKind::kCold; };
-  if (std::all_of(basis.coarse.begin(), basis.coarse.end(), cold)) {
+  if (std::all_of(basis.coarse.begin(), basis.coarse.end(), is_cold)) {
     basis.coarse = coarse_at(std::min(kWideNfe, request_.nfe_max));
   }
   return basis;
@@ -174,6 +207,49 @@ Status Tuner::coarse() {
   return {};
 }
 
+// One knob after the other about the best setting of each NFE; cold starts get the same help.
+Status Tuner::vary() {
+  allowed_s_ = kVaryShare * request_.budget_minutes * 60;
+  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
+    for (const bool cold : {false, true}) {
+      for (int round = 0; round < kRounds; ++round) {
+        for (const Trial& best : best_coarse(nfe, cold, 1)) {
+          SKIPCAST_TRY_OK(run(variations(best.options, nfe, request_.members), coarse_windows(),
+                              Budget::kLimited));
+        }
+      }
+    }
+  }
+  return {};
+}
+
+// Optimised schedules: coordinate descent on the levels of the best setting of each NFE, cold too.
+Status Tuner::bend() {
+  allowed_s_ = kBendShare * request_.budget_minutes * 60;
+  for (const int64_t nfe : nfe_order(std::min(request_.nfe_max, kBentNfeMax))) {
+    for (const bool cold : {false, true}) {
+      for (const double factor : kBends) {
+        for (const Trial& best : best_coarse(nfe, cold, 1)) {
+          SKIPCAST_TRY_OK(run(moved_levels(best.options, space_.schedule, factor),
+                              coarse_windows(), Budget::kLimited));
+        }
+      }
+    }
+  }
+  return {};
+}
+
+// The best coarse settings of an NFE as they are.
+std::vector<ForecastOptions> Tuner::finals(int64_t nfe) const {
+  std::vector<ForecastOptions> plan;
+  for (const bool cold : {false, true}) {
+    for (const Trial& trial : best_coarse(nfe, cold, cold ? kColdFinals : kFinals)) {
+      plan.push_back(trial.options);
+    }
+  }
+  return plan;
+}
+
 // The best of each NFE on all windows, cold beside them; the first NFE whatever the budget. Starts
 // without a chain cost next to nothing: all of them.
 Status Tuner::refine() {
@@ -187,6 +263,9 @@ Status Tuner::refine() {
     SKIPCAST_TRY_OK(run(first_plan(basis(nfe), nfe), request_.windows, budget));
     budget = Budget::kLimited;
   }
+  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
+    SKIPCAST_TRY_OK(run(finals(nfe), request_.windows, budget));
+  }
   for (const int64_t nfe : order) {
     SKIPCAST_TRY_OK(run(refine_plan(space_, basis(nfe), nfe), request_.windows, budget));
   }
@@ -196,6 +275,8 @@ Status Tuner::refine() {
 
 Status Tuner::sweep() {
   SKIPCAST_TRY_OK(coarse());
+  SKIPCAST_TRY_OK(vary());
+  SKIPCAST_TRY_OK(bend());
   return refine();
 }
 
@@ -208,29 +289,6 @@ Result<Distances> Tuner::distances(const Policy& policy) {
     SKIPCAST_TRY(found[axis.time_at(origin)], forecaster_.retrieval_distance(origin, options));
   }
   return found;
-}
-
-// CRPS (or NFE) of the queries when each takes its bin's trial.
-void validate(const std::vector<Trial>& trials, const Distances& distances, Policy& policy) {
-  double sum = 0, weight = 0, nfe = 0, energy = 0;
-  int64_t queries = 0;
-  for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
-    const auto at = distances.find(trials.front().crps_by_query[i].origin);
-    const double distance = at == distances.end() ? 0 : at->second;
-    const std::string wanted = describe(choose(policy, distance, {}));
-    const auto trial = std::find_if(trials.begin(), trials.end(), [&](const Trial& each) {
-      return describe(each.options) == wanted;
-    });
-    if (trial == trials.end()) continue;
-    sum += trial->crps_by_query[i].sum;
-    weight += trial->crps_by_query[i].weight;
-    nfe += trial->nfe;
-    energy += trial->energy;
-    ++queries;
-  }
-  policy.validation_crps = sum / weight;
-  policy.validation_energy = energy / static_cast<double>(queries);
-  policy.mean_nfe = nfe / static_cast<double>(queries);
 }
 
 Policy Tuner::unbinned() const {
@@ -257,43 +315,22 @@ Status Tuner::add_policy(TuneReport& report) {
   return save(policy, report.policy_path);
 }
 
-Status Tuner::add_nfe_policies(TuneReport& report) const {
-  const std::filesystem::path folder = std::filesystem::path(report.policy_path).parent_path();
-  for (const Trial& trial : report.best_per_nfe) {
+// Fixed policies "<name>-<word>3", ... of these trials; their names.
+Result<std::vector<std::string>> Tuner::fixed_policies(const std::vector<Trial>& trials,
+                                                       const char* word) const {
+  const auto folder = std::filesystem::path(forecaster_.store().path()) / "policies";
+  std::vector<std::string> names;
+  for (const Trial& trial : trials) {
     Policy policy = unbinned();
-    policy.name += fmt::format("-nfe{:g}", trial.nfe);
+    policy.name += fmt::format("-{}{:g}", word, trial.nfe);
     policy.validation_crps = trial.crps;
     policy.validation_energy = trial.energy;
     policy.mean_nfe = trial.nfe;
     policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
     SKIPCAST_TRY_OK(save(policy, (folder / (policy.name + ".json")).string()));
-    report.nfe_policies.push_back(policy.name);
+    names.push_back(policy.name);
   }
-  return {};
-}
-
-std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
-  std::string text =
-      "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
-      "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front\n";
-  for (const Trial& trial : trials) {
-    const ForecastOptions& options = trial.options;
-    const StartOptions& start = options.start;
-    const bool analog = start.kind == StartKind::kAnalog;
-    const bool past = analog || start.kind == StartKind::kRandom;
-    text += fmt::format(
-        "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{},{},{}\n",
-        trial.nfe,
-        trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps, trial.energy,
-        trial.variogram, trial.spread_skill, word(start.kind),
-        analog ? word(start.key) : "",
-        analog && start.key == KeyKind::kMixed ? fmt::format("{:g}", start.key_mix) : "",
-        analog ? fmt::format("{}", start.separation) : "",
-        past ? word(start.alignment) : "", past ? fmt::format("{:g}", start.decay_tau) : "",
-        options.depth.entry_sigma ? fmt::format("{:.6g}", *options.depth.entry_sigma) : "",
-        options.solver, trial.windows, trial.on_front ? 1 : 0);
-  }
-  return text;
+  return names;
 }
 
 Result<TuneReport> Tuner::report() && {
@@ -307,13 +344,14 @@ Result<TuneReport> Tuner::report() && {
   std::vector<Trial> complete = full();
   mark_front(complete, request_.members);
   std::stable_sort(complete.begin(), complete.end(), [](const Trial& a, const Trial& b) {
-    return a.nfe != b.nfe ? a.nfe < b.nfe : a.crps < b.crps;
+    return a.nfe != b.nfe ? a.nfe < b.nfe : a.score < b.score;
   });
   SKIPCAST_TRY_OK(storage::write_file_durably(report.front_csv_path,
                                               front_csv(complete, request_.members)));
   report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
-  SKIPCAST_TRY_OK(add_nfe_policies(report));
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
+  SKIPCAST_TRY(report.nfe_policies, fixed_policies(report.best_per_nfe, "nfe"));
+  SKIPCAST_TRY(report.cold_policies, fixed_policies(report.cold_per_nfe, "cold"));
   report.trials_reused = reused_;
   report.budget_spent = left_out_;
   for (Trial& trial : trials_) {
@@ -324,26 +362,6 @@ Result<TuneReport> Tuner::report() && {
 }
 
 }  // namespace
-
-std::string describe(const ForecastOptions& options) {
-  const StartOptions& start = options.start;
-  std::string text = word(start.kind);
-  if (start.kind == StartKind::kAnalog) {
-    text += fmt::format(" key={}", word(start.key));
-    if (start.key == KeyKind::kMixed) text += fmt::format(" mix={:g}", start.key_mix);
-    if (start.separation > 1) text += fmt::format(" apart={}", start.separation);
-  }
-  if (start.kind == StartKind::kAnalog || start.kind == StartKind::kRandom) {
-    text += fmt::format(" align={}", word(start.alignment));
-    const bool decays =
-        start.alignment == Alignment::kOffset || start.alignment == Alignment::kHalf;
-    if (decays && std::isfinite(start.decay_tau)) text += fmt::format(" tau={:g}", start.decay_tau);
-  }
-  if (options.depth.entry_sigma) text += fmt::format(" sigma={:.3g}", *options.depth.entry_sigma);
-  if (options.depth.skip_fraction) text += fmt::format(" skip={:g}", *options.depth.skip_fraction);
-  if (options.depth.skip_steps) text += fmt::format(" skip={}", *options.depth.skip_steps);
-  return text + fmt::format(" steps={} {}", options.steps, options.solver);
-}
 
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   if (request.windows < 1 || request.members < 1 || request.nfe_max < 1) {
@@ -364,7 +382,8 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
                                 .model_fingerprint = forecaster.model().fingerprint(),
                                 .members = named.members,
                                 .seed = named.seed,
-                                .archive = named.archive};
+                                .archive = named.archive,
+                                .objective = word(named.objective)};
   SKIPCAST_TRY(const std::unique_ptr<TrialLog> log,
                TrialLog::open((folder / (named.name + ".trials.jsonl")).string(), context));
   Tuner tuner(forecaster, named, *log);

@@ -1,21 +1,32 @@
 // Tuning the skip depth on validation windows: start x key x alignment x entry sigma x NFE,
 // resumable, to a Pareto front (score against NFE and wall time) and a policy.
 //
-// Two stages: a coarse one on a quarter of the windows, then the best settings of each NFE on all
-// of them. Cold starts are among the trials at every NFE. Never sees test data: a test replaces the
-// whole test part and gets the same trials. Every trial is one flushed JSON line in
-// policies/<name>.trials.jsonl; a second run reuses lines whose settings and fingerprints match,
-// so an interrupted sweep continues. Not thread-safe: one tuner a policy name.
+// On a quarter of the windows: every start, key, alignment and entry sigma at one NFE, what was
+// good there at the others; then, about the best setting of each NFE, one knob after the other
+// (solver and its noise, spread, pool, spacing) and single levels of its schedule. Then the best
+// settings of each NFE on all windows. Cold starts are among the trials at every NFE and get the
+// same help. Never sees test data: a test replaces the whole test part and gets the same trials.
+// Every trial is one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses lines
+// whose settings and fingerprints match, so an interrupted sweep continues. Not thread-safe: one
+// tuner a policy name.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/evaluate.h"
 #include "engine/policy.h"
 
 namespace skipcast::engine {
+
+// What is minimised. kMix: CRPS and energy score, half each, every query counting the same.
+enum class Objective { kCrps, kEnergy, kVariogram, kMix };
+Result<Objective> objective_from(std::string_view word);  // kUsage lists the words
+const char* word(Objective objective);
+// A query's share of it, from scores in normalised units.
+std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective objective);
 
 struct TuneRequest {
   std::string name;               // policy name; default: the task's
@@ -25,6 +36,7 @@ struct TuneRequest {
   int64_t nfe_max = 10;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
+  Objective objective = Objective::kCrps;
   Progress progress;              // "tune", detail: the trial
 };
 
@@ -35,6 +47,8 @@ struct Trial {
   double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
   bool on_front = false;          // no trial on all windows is better at no more NFE
   std::vector<Contribution> crps_by_query;
+  double score = 0;                          // of the objective: what is compared
+  std::vector<Contribution> score_by_query;
 };
 
 struct TuneReport {
@@ -45,7 +59,8 @@ struct TuneReport {
   bool budget_spent = false;       // some trials of the plan were left out
   Policy policy;
   std::string policy_path, front_csv_path, trials_path;
-  std::vector<std::string> nfe_policies;  // "<name>-nfe3", ...: best_per_nfe as policies
+  std::vector<std::string> nfe_policies;   // "<name>-nfe3", ...: best_per_nfe as policies
+  std::vector<std::string> cold_policies;  // "<name>-cold3", ...: cold_per_nfe
 };
 
 // kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says

@@ -88,7 +88,7 @@ std::vector<const Trial*> best_of_each_start(std::span<const Trial> trials) {
     if (trial.options.start.kind != StartKind::kCold) sorted.push_back(&trial);
   }
   std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Trial* a, const Trial* b) { return a->crps < b->crps; });
+                   [](const Trial* a, const Trial* b) { return a->score < b->score; });
   for (const Trial* trial : sorted) {
     const bool seen = std::any_of(best.begin(), best.end(), [&](const Trial* other) {
       return same_start(other->options.start, trial->options.start);

@@ -39,6 +39,7 @@ void add_archive_commands(CLI::App& program, Invocation& invocation);
 void add_train(CLI::App& program, Invocation& invocation);
 void add_forecast(CLI::App& program, Invocation& invocation);
 void add_evaluate(CLI::App& program, Invocation& invocation);
+void add_compare(CLI::App& program, Invocation& invocation);
 void add_tune(CLI::App& program, Invocation& invocation);
 void add_doctor(CLI::App& program, Invocation& invocation);
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "engine/evaluate.h"
+#include "engine/presets.h"
 #include "tools/cli.h"
 #include "tools/forecast_flags.h"
 #include "tools/progress_bar.h"
@@ -20,7 +21,7 @@ constexpr int64_t kHeunReferenceSteps = 18;  // 35 evaluations
 struct EvaluateArguments {
   std::string archive, task, split = "test", save, json_file;
   std::vector<std::string> starts = {"cold", "analog", "mean", "random", "persist"};
-  std::vector<std::string> keys = {"context"}, policies;
+  std::vector<std::string> keys = {"context"}, policies, presets;
   std::vector<int64_t> steps = {4};
   std::vector<double> sigmas = {5};
   std::vector<double> cold_sigmas = {0};  // 0: the model's sigma_max
@@ -28,13 +29,6 @@ struct EvaluateArguments {
   int64_t windows = 0, threads = 0, memory_bytes = storage::kMemoryBytesDefault;
   ForecastFlags flags;
 };
-
-Result<engine::Part> part_from(const std::string& word) {
-  if (word == "train") return engine::Part::kTrain;
-  if (word == "validation") return engine::Part::kValidation;
-  if (word == "test") return engine::Part::kTest;
-  return usage(fmt::format("--split {}: train, validation or test is expected", word));
-}
 
 engine::Candidate reference(const ForecastFlags& flags) {
   engine::Candidate candidate{.name = "cold heun 35"};
@@ -48,7 +42,7 @@ engine::Candidate reference(const ForecastFlags& flags) {
 // "analog/forecast/residual s3 x3": start, key and alignment, entry sigma, solver steps.
 std::string name_of(const engine::ForecastOptions& options) {
   std::string name = word(options.start.kind);
-  if (options.start.kind == engine::StartKind::kAnalog) {
+  if (engine::is_retrieved(options.start.kind)) {
     const bool mixed = options.start.key == engine::KeyKind::kMixed;
     name += fmt::format("/{}", word(options.start.key));
     if (mixed) name += fmt::format(" {:g}", options.start.key_mix);
@@ -57,14 +51,20 @@ std::string name_of(const engine::ForecastOptions& options) {
   if (options.steps == 0) return name + ", no chain";
   if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
   name += fmt::format(" x{}", options.steps);
-  return options.solver == "dpmpp_2m" ? name : name + " " + options.solver;
+  if (options.solver != "dpmpp_2m") name += " " + options.solver;
+  return options.noise_amount ? name + fmt::format(" noise {:g}", *options.noise_amount) : name;
 }
 
-// Every start at every depth; keys matter for analogs only.
+// Starts that search for analogs, by a key.
+bool has_keys(const std::string& start) {
+  return start == "analog" || start == "dress" || start == "shuffled";
+}
+
+// Every start at every depth.
 Status add_chains(const EvaluateArguments& arguments, const std::string& start,
                   std::vector<engine::Candidate>& candidates) {
   const std::vector<std::string> keys =
-      start == "analog" ? arguments.keys : std::vector<std::string>{arguments.keys.front()};
+      has_keys(start) ? arguments.keys : std::vector<std::string>{arguments.keys.front()};
   const std::vector<double> sigmas = start == "cold" ? arguments.cold_sigmas : arguments.sigmas;
   for (const std::string& key : keys) {
     for (const double sigma : sigmas) {
@@ -78,6 +78,16 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
         candidates.push_back({.name = name_of(options), .options = options});
       }
     }
+  }
+  return {};
+}
+
+Status add_presets(const EvaluateArguments& arguments,
+                   std::vector<engine::Candidate>& candidates) {
+  for (const std::string& name : arguments.presets) {
+    SKIPCAST_TRY(engine::ForecastOptions base, forecast_options(arguments.flags));
+    SKIPCAST_TRY(engine::ForecastOptions options, engine::preset_options(name, base));
+    candidates.push_back({.name = "cold " + name, .options = options});
   }
   return {};
 }
@@ -121,6 +131,7 @@ Result<std::vector<engine::Candidate>> candidates_of(const engine::Forecaster& f
   for (const std::string& start : arguments.starts) {
     SKIPCAST_TRY_OK(add_chains(arguments, start, candidates));
   }
+  SKIPCAST_TRY_OK(add_presets(arguments, candidates));
   SKIPCAST_TRY_OK(add_policies(forecaster, arguments, candidates));
   if (arguments.baselines) SKIPCAST_TRY_OK(add_baselines(arguments, candidates));
   return candidates;
@@ -131,7 +142,7 @@ Status check(const EvaluateArguments& arguments) {
   if (arguments.keys.empty() || arguments.steps.empty() || arguments.sigmas.empty()) {
     return usage("--keys, --nfe and --entry-sigma need at least one value each");
   }
-  return part_from(arguments.split).status();
+  return engine::part_from(arguments.split).status();
 }
 
 Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invocation) {
@@ -142,7 +153,7 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
                                                  arguments.memory_bytes));
   engine::EvaluateRequest request;
-  SKIPCAST_TRY(request.part, part_from(arguments.split));
+  SKIPCAST_TRY(request.part, engine::part_from(arguments.split));
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
   SKIPCAST_TRY(request.candidates, candidates_of(*forecaster, arguments));
   request.windows_max = arguments.windows;
@@ -164,29 +175,23 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
 }
 
 void add_lists(CLI::App& command, EvaluateArguments& arguments) {
-  const auto list = [&command](const char* name, auto& values, const char* help) {
+  const auto list = [&command](const char* name, auto& values, const std::string& help) {
     command.add_option(name, values, help)->delimiter(',')->allow_extra_args(false)
         ->capture_default_str();
   };
-  list("--starts", arguments.starts, "starts to compare: cold,analog,mean,random,persist");
+  list("--starts", arguments.starts,
+       "starts to compare: cold,analog,dress,mean,random,shuffled,persist");
   list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed");
   list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
   list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");
   list("--cold-sigma", arguments.cold_sigmas, "entry sigmas of cold starts; 0 = sigma_max");
+  list("--presets", arguments.presets, "samplers by name: " + engine::preset_names());
   list("--policy,--policies", arguments.policies, "tuned policies to compare: a,b");
 }
 
 void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
-  command.add_option("--alignment", flags.alignment, "none, offset, residual, half")
-      ->capture_default_str();
-  command.add_option("--decay", flags.decay, "lead times after which the offset fades; inf = never")
-      ->capture_default_str();
-  command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
-      ->capture_default_str();
-  command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
-      ->capture_default_str();
-  command.add_option("--solver", flags.solver, "of the starts: " + engine::solver_names())
-      ->capture_default_str();
+  add_alignment_flags(command, flags);
+  add_solver_flags(command, flags);
   command.add_option("--archive", flags.archive, "analogs from: growing or frozen")
       ->capture_default_str();
   command.add_option("--members", flags.members, "members of every ensemble")

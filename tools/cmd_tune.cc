@@ -18,7 +18,7 @@ namespace skipcast::tools {
 namespace {
 
 struct TuneArguments {
-  std::string archive, task, mode = "growing";
+  std::string archive, task, mode = "growing", objective = "crps";
   engine::TuneRequest request;
   int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
 };
@@ -58,6 +58,7 @@ void print_table(const engine::TuneReport& report) {
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
   fmt::print("fixed     {}: the best at each NFE\n", fmt::join(report.nfe_policies, ", "));
+  fmt::print("cold      {}: the best cold start at each\n", fmt::join(report.cold_policies, ", "));
   fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
              report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
@@ -80,7 +81,8 @@ nlohmann::json report_json(const engine::TuneReport& report, const std::string& 
                           {"front_png", picture}, {"trials_file", report.trials_path},
                           {"trials", report.trials.size()}, {"reused", report.trials_reused},
                           {"budget_spent", report.budget_spent},
-                          {"policies_per_nfe", report.nfe_policies}};
+                          {"policies_per_nfe", report.nfe_policies},
+                          {"cold_policies_per_nfe", report.cold_policies}};
   for (const auto& trial : report.best_per_nfe) value["best_per_nfe"].push_back(trial_json(trial));
   for (const auto& trial : report.cold_per_nfe) value["cold_per_nfe"].push_back(trial_json(trial));
   return value;
@@ -90,6 +92,7 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
   engine::TuneRequest request = arguments.request;
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.mode));
+  SKIPCAST_TRY(request.objective, engine::objective_from(arguments.objective));
   if (request.name.find('/') != std::string::npos) {
     return usage(fmt::format("--name {}: a name without slashes is expected", request.name));
   }
@@ -129,6 +132,9 @@ void add_tune(CLI::App& program, Invocation& invocation) {
   command->add_option("--task", arguments->task, "name of the task")->required();
   command->add_option("--name", request.name, "name of the policy; default: the task's");
   command->add_option("--budget-minutes,--minutes", request.budget_minutes, "time for new trials")
+      ->capture_default_str();
+  command->add_option("--objective", arguments->objective,
+                      "what is minimised: crps, energy, variogram or mix (crps and energy)")
       ->capture_default_str();
   command->add_option("--windows", request.windows, "validation windows a trial")
       ->capture_default_str();

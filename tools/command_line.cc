@@ -28,6 +28,7 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_train(program, invocation);
   add_forecast(program, invocation);
   add_evaluate(program, invocation);
+  add_compare(program, invocation);
   add_tune(program, invocation);
   add_doctor(program, invocation);
 }

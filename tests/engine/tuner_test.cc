@@ -97,12 +97,12 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
   const engine::TuneSpace space = {{.sigma_min = 0.02, .sigma_max = 80}, 6};
   engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
                                 .key_mix = 0.1, .separation = 6};
-  Trial good = {.options = {.start = start, .steps = 3}, .crps = 0.3};
+  Trial good = {.options = {.start = start, .steps = 3}, .score = 0.3};
   good.options.depth.entry_sigma = 2;
   start.key = engine::KeyKind::kContext;
-  Trial worse = {.options = {.start = start, .steps = 3}, .crps = 0.4};
+  Trial worse = {.options = {.start = start, .steps = 3}, .score = 0.4};
   worse.options.depth.entry_sigma = 5;
-  Trial free = {.options = {.start = start, .steps = 0}, .crps = 0.2};
+  Trial free = {.options = {.start = start, .steps = 0}, .score = 0.2};
   free.options.start.alignment = engine::Alignment::kNone;
   std::set<std::string> plan;
   const engine::RefineBasis basis = {{worse, good}, {free}};
@@ -135,9 +135,9 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
 TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neighbours") {
   engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
                                 .key_mix = 0.1, .separation = 6};
-  const Trial best = {.options = {.start = start, .steps = 0}, .crps = 0.2};
+  const Trial best = {.options = {.start = start, .steps = 0}, .score = 0.2};
   start.key_mix = 0.05;
-  const Trial other = {.options = {.start = start, .steps = 0}, .crps = 0.3};
+  const Trial other = {.options = {.start = start, .steps = 0}, .score = 0.3};
   std::set<std::string> plan;
   for (const ForecastOptions& options : engine::near_free_plan({{other, best}})) {
     plan.insert(engine::describe(options));

@@ -1,0 +1,146 @@
+#include "engine/tuner_vary.h"
+
+#include <optional>
+#include <string_view>
+
+#include "samplers/schedule.h"
+#include "samplers/solvers.h"
+
+namespace skipcast::engine {
+namespace {
+
+// Solvers of one evaluation a step, with the amounts of noise worth trying.
+struct Tried {
+  std::string_view solver;
+  std::vector<double> amounts;  // none: a solver of the ODE
+  int64_t steps_min;            // below, it is another solver of the list
+};
+
+const std::vector<Tried>& tried_solvers() {
+  static const std::vector<Tried> kTried = {
+      {"dpmpp_2m", {}, 1},           {"euler", {}, 3},
+      {"unipc_2", {}, 3},            {"dpmpp_3m", {}, 4},
+      {"ddim", {0.3, 0.6, 1}, 2},    {"dpmpp_2m_sde", {0.3, 0.6, 1}, 2},
+      {"sa_2", {0.3, 0.6, 1}, 3}};
+  return kTried;
+}
+
+void turn_solver(const ForecastOptions& base, int64_t nfe, std::vector<ForecastOptions>& out) {
+  if (!base.depth.sigmas.empty() && base.steps != nfe) return;  // two evaluations a listed level
+  const auto add = [&](std::string_view solver, int64_t steps, std::optional<double> amount) {
+    ForecastOptions turned = base;
+    turned.solver = solver;
+    turned.steps = steps;
+    turned.noise_amount = amount;
+    turned.noise_scale.reset();
+    out.push_back(std::move(turned));
+  };
+  for (const Tried& each : tried_solvers()) {
+    if (nfe < each.steps_min) continue;
+    if (each.amounts.empty()) add(each.solver, nfe, {});
+    for (const double amount : each.amounts) add(each.solver, nfe, amount);
+  }
+  if (!base.depth.sigmas.empty()) return;  // as many levels as listed
+  if (nfe >= 3) add("restart_2m", nfe - 1, 1);
+  if (nfe >= 3 && nfe % 2 == 1) {  // two evaluations a step, one on the last
+    add("heun", (nfe + 1) / 2, {});
+    add("dpmpp_2s", (nfe + 1) / 2, {});
+  }
+}
+
+void turn_spacing(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+  if (base.steps < 3 || !base.depth.sigmas.empty()) return;  // two levels are the range's ends
+  for (const double rho : {3.0, 5.0, 12.0}) {
+    out.push_back(base);
+    out.back().spacing = samplers::Spacing::kKarras;
+    out.back().rho = rho;
+  }
+  for (const auto spacing : {samplers::Spacing::kLog, samplers::Spacing::kCosine}) {
+    out.push_back(base);
+    out.back().spacing = spacing;
+    out.back().rho.reset();
+  }
+}
+
+void turn_pool(const ForecastOptions& base, int64_t members, std::vector<ForecastOptions>& out) {
+  if (base.start.kind != StartKind::kAnalog) return;
+  const auto add = [&](int64_t pool, std::optional<double> temperature) {
+    out.push_back(base);
+    out.back().start.pool = pool;
+    out.back().start.temperature = temperature;
+  };
+  add(0, {});
+  if (members >= 4) add(members / 2, {});
+  for (const double temperature : {0.1, 0.3, 1.0}) add(3 * members, temperature);
+}
+
+void turn_spread(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+  if (base.start.kind == StartKind::kCold) return;
+  for (const double spread : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    out.push_back(base);
+    out.back().start.spread = spread;
+  }
+  if (base.steps == 0) return;
+  for (const double share : {0.0, 0.25, 0.5}) {
+    out.push_back(base);
+    out.back().start.cold_share = share;
+  }
+}
+
+void turn_alignment(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+  const Alignment alignment = base.start.alignment;
+  const bool decays = alignment == Alignment::kOffset || alignment == Alignment::kHalf;
+  if (!has_analogs(base.start.kind) || !decays) return;
+  for (const double tau : {1.0, 3.0, 12.0}) {
+    out.push_back(base);
+    out.back().start.decay_tau = tau;
+  }
+}
+
+}  // namespace
+
+std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
+                                        int64_t members) {
+  std::vector<ForecastOptions> out;
+  if (nfe > 0) turn_solver(base, nfe, out);
+  turn_spread(base, out);
+  turn_pool(base, members, out);
+  turn_spacing(base, out);
+  turn_alignment(base, out);
+  return out;
+}
+
+std::vector<double> levels_of(const ForecastOptions& options,
+                              const samplers::ScheduleOptions& schedule) {
+  samplers::ScheduleOptions spaced = schedule;
+  spaced.spacing = options.spacing;
+  spaced.rho = options.rho.value_or(schedule.rho);
+  const auto entry = samplers::enter(options.steps, options.depth, spaced, nullptr);
+  if (!entry || entry->sigmas.empty()) return {};
+  return {entry->sigmas.begin(), entry->sigmas.end() - 1};
+}
+
+std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
+                                          const samplers::ScheduleOptions& schedule,
+                                          double factor) {
+  const std::vector<double> levels = levels_of(base, schedule);
+  std::vector<ForecastOptions> out;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    for (const double by : {factor, 1 / factor}) {
+      std::vector<double> moved = levels;
+      moved[i] *= by;
+      const bool below = i == 0 || moved[i] < moved[i - 1];
+      const bool above = i + 1 == levels.size() || moved[i] > moved[i + 1];
+      const bool inside = moved[i] >= schedule.sigma_min && moved[i] <= schedule.sigma_max;
+      if (!below || !above || !inside) continue;
+      out.push_back(base);
+      out.back().depth = {.sigmas = std::move(moved)};
+      out.back().steps = static_cast<int64_t>(levels.size());
+      out.back().spacing = samplers::Spacing::kKarras;
+      out.back().rho.reset();
+    }
+  }
+  return out;
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,28 @@
+// Coordinate search around a setting that is good already: one knob turned at a time, at the same
+// number of evaluations. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/tuner_plan.h"
+
+namespace skipcast::engine {
+
+// The setting with each knob turned in turn: solver and the amount of its noise, spacing of the
+// levels, and of starts with analogs the pool, its weights, cold members and added spread.
+// `nfe` is what the setting costs a member; the pool is dealt to `members`.
+std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
+                                        int64_t members);
+
+// The levels a setting runs, without the 0 at the end; empty without a chain.
+std::vector<double> levels_of(const ForecastOptions& options,
+                              const samplers::ScheduleOptions& schedule);
+
+// The setting with listed levels: each of its levels in turn multiplied and divided by `factor`,
+// where it stays between its neighbours and inside the schedule's range.
+std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
+                                          const samplers::ScheduleOptions& schedule,
+                                          double factor);
+
+}  // namespace skipcast::engine

@@ -1,0 +1,106 @@
+// labels: unit
+#include "engine/tuner_vary.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "engine/chain.h"
+#include "tests/support/gaussian_city.h"
+
+namespace skipcast::tests {
+namespace {
+
+using engine::ForecastOptions;
+using engine::StartKind;
+
+ForecastOptions analog(int64_t steps) {
+  ForecastOptions options = {.steps = steps};
+  if (steps > 0) options.depth.entry_sigma = 3;
+  return options;
+}
+
+int64_t nfe_of(const ForecastOptions& options) {
+  const auto chain = engine::chain_for(ar1_task(), options);
+  REQUIRE_MESSAGE(chain.ok(), chain.status().message());
+  return engine::evaluations(*chain);
+}
+
+TEST_CASE("Variations: every one runs, at the same evaluations, and no two are the same") {
+  for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold, StartKind::kMean}) {
+    for (const int64_t nfe : {1, 2, 3, 4, 5, 10}) {
+      ForecastOptions base = analog(nfe);
+      base.start.kind = kind;
+      std::set<std::string> seen;
+      const auto turned = engine::variations(base, nfe, 16);
+      for (const ForecastOptions& options : turned) {
+        CHECK(nfe_of(options) == nfe);
+        seen.insert(engine::describe(options));
+      }
+      // Some knobs are turned back to where they are: those are the base itself.
+      const auto unchanged = std::count_if(turned.begin(), turned.end(), [&](const auto& each) {
+        return engine::describe(each) == engine::describe(base);
+      });
+      CHECK(seen.size() + static_cast<size_t>(unchanged) - 1 == turned.size());
+    }
+  }
+}
+
+TEST_CASE("Variations: a setting of two evaluations a step is varied at what it costs") {
+  ForecastOptions base = analog(2);
+  base.solver = "heun";
+  for (const ForecastOptions& options : engine::variations(base, 3, 16)) {
+    CHECK(nfe_of(options) == 3);
+  }
+  base.depth = {.sigmas = {4, 1}};
+  for (const ForecastOptions& options : engine::variations(base, 3, 16)) {
+    CHECK(options.solver == "heun");
+  }
+}
+
+TEST_CASE("Variations: knobs that a start does not have are left alone") {
+  ForecastOptions cold = analog(3);
+  cold.start.kind = StartKind::kCold;
+  for (const ForecastOptions& options : engine::variations(cold, 3, 16)) {
+    CHECK(options.start.pool == 0);
+    CHECK(options.start.spread == 0);
+    CHECK(options.start.cold_share == 0);
+  }
+  bool spread = false, pool = false;
+  for (const ForecastOptions& options : engine::variations(analog(0), 0, 16)) {
+    CHECK(options.start.cold_share == 0);  // members without a chain cannot start cold
+    CHECK(options.solver == "dpmpp_2m");
+    spread = spread || options.start.spread > 0;
+    pool = pool || options.start.pool > 0;
+  }
+  CHECK(spread);
+  CHECK(pool);
+}
+
+TEST_CASE("Levels: what a setting runs, each moved alone and kept between its neighbours") {
+  const samplers::ScheduleOptions schedule = {.sigma_min = 0.02, .sigma_max = 80};
+  CHECK(engine::levels_of(analog(0), schedule).empty());
+  const auto levels = engine::levels_of(analog(3), schedule);
+  REQUIRE(levels.size() == 3);
+  CHECK(levels.front() == 3);
+  CHECK(levels.back() == 0.02);
+  const auto moved = engine::moved_levels(analog(3), schedule, 1.5);
+  CHECK(moved.size() == 5);  // the last one cannot go below sigma_min
+  for (const ForecastOptions& options : moved) {
+    const std::vector<double>& now = options.depth.sigmas;
+    REQUIRE(now.size() == 3);
+    CHECK_FALSE(options.depth.entry_sigma);
+    int64_t changed = 0;
+    for (size_t i = 0; i < 3; ++i) changed += now[i] != levels[i];
+    CHECK(changed == 1);
+    CHECK(nfe_of(options) == 3);
+  }
+  ForecastOptions tight = analog(2);
+  tight.depth = {.sigmas = {1, 0.9}};
+  CHECK(engine::moved_levels(tight, schedule, 1.5).size() == 2);  // apart, not across each other
+}
+
+}  // namespace
+}  // namespace skipcast::tests
