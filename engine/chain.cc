@@ -12,7 +12,7 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kMembersMax = 65536;
+constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64;
 constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kSpreadMax = 10;
 
 Status check_start(const StartOptions& start) {
@@ -28,6 +28,10 @@ Status check_start(const StartOptions& start) {
   }
   if (!(start.cold_share >= 0 && start.cold_share <= 1)) {
     return usage("the cold share must lie in 0..1");
+  }
+  if (start.redi_neighbours < 1 || start.redi_neighbours > kRediNeighboursMax) {
+    return usage(fmt::format("ReDi combines 1..{} neighbours, not {}", kRediNeighboursMax,
+                             start.redi_neighbours));
   }
   if (!(start.spread >= 0 && start.spread <= kSpreadMax)) {
     return usage(fmt::format("the start's spread must lie in 0..{:g}", kSpreadMax));
@@ -93,6 +97,7 @@ class Run {
   at::Tensor noise_size(const at::Tensor& spread) const;
   at::Tensor solve(std::span<const int64_t> members, const at::Tensor& target,
                    const at::Tensor& size) const;
+  at::Tensor solve_from(std::span<const int64_t> members, const at::Tensor& states) const;
   at::Tensor solve_cold(std::span<const int64_t> members) const;
   at::Tensor in_batches(std::span<const int64_t> members,
                         const std::function<at::Tensor(std::span<const int64_t>)>& one) const;
@@ -152,6 +157,14 @@ at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target
   return chain_.solver.solve(query_.denoise, x, chain_.entry.sigmas, noising);
 }
 
+// From states that have their noise already.
+at::Tensor Run::solve_from(std::span<const int64_t> members, const at::Tensor& states) const {
+  const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size()));
+  const samplers::Noising noising = noising_of(members);
+  return chain_.solver.solve(query_.denoise, states.index_select(0, rows), chain_.entry.sigmas,
+                             noising);
+}
+
 at::Tensor Run::solve_cold(std::span<const int64_t> members) const {
   const samplers::Noising noising = noising_of(members);
   const at::Tensor x = noising.draw(0) * chain_.cold.front();
@@ -167,7 +180,8 @@ at::Tensor Run::ensemble(const EntryState& entry) const {
   std::vector<at::Tensor> parts;
   if (!order.empty()) {
     parts.push_back(in_batches(order, [&](std::span<const int64_t> members) {
-      return solve(members, target, size);
+      return entry.state.defined() ? solve_from(members, entry.state)
+                                   : solve(members, target, size);
     }));
   }
   if (!cold.empty()) {
@@ -180,6 +194,25 @@ at::Tensor Run::ensemble(const EntryState& entry) const {
   at::Tensor all = at::empty(full_shape(options_.members));
   all.index_copy_(0, at::tensor(order), at::cat(parts));
   return model_.from_target(all, query_.last);
+}
+
+// ReDi's levels: the whole list up to the entry, cut at the key.
+Status add_redi(const samplers::ScheduleOptions& schedule, const ForecastOptions& options,
+                Chain& chain) {
+  const samplers::Depth& depth = options.depth;
+  if (!depth.skip_steps && !depth.skip_fraction) {
+    return usage("ReDi enters a list of steps at its value step: say --skip-steps or --skip-frac");
+  }
+  const auto left = static_cast<int64_t>(chain.entry.sigmas.size()) - 1;
+  const int64_t key = options.start.redi_key_step, value = options.steps - left;
+  if (!(key >= 1 && key < value)) {
+    return usage(fmt::format("ReDi's key step must lie in 1..{}, before its value step {}, not {}",
+                             value - 1, value, key));
+  }
+  const std::vector<double> all = samplers::levels(options.steps, schedule);
+  chain.redi.to_key.assign(all.begin(), all.begin() + key + 1);
+  chain.redi.to_value.assign(all.begin() + key, all.begin() + value + 1);
+  return {};
 }
 
 }  // namespace
@@ -218,12 +251,19 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   if (!entry) return usage(error);
   SKIPCAST_TRY(samplers::Noising noising,
                noising_for(*solver, task.schedule.sigma_max, options));
-  Chain chain = {*solver, std::move(noising), *entry, {}};
+  Chain chain = {*solver, std::move(noising), *entry, {}, {}};
   if (options.start.cold_share > 0) {
     const auto steps = static_cast<int64_t>(chain.entry.sigmas.size()) - 1;
     chain.cold = samplers::levels(steps, schedule_for(task, options));
   }
+  if (options.start.kind == StartKind::kRedi) {
+    SKIPCAST_TRY_OK(add_redi(schedule_for(task, options), options, chain));
+  }
   return chain;
+}
+
+int64_t shared_evaluations(const Chain& chain) {
+  return samplers::evaluations(chain.solver, chain.redi.to_key, chain.noising);
 }
 
 int64_t evaluations(const Chain& chain) {

@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "engine/ensemble_start.h"
 #include "engine/forecaster.h"
 #include "samplers/schedule.h"
@@ -16,6 +19,9 @@ struct Chain {
   samplers::Noising noising;      // without a source of noise
   samplers::Entry entry;
   std::vector<double> cold;       // as many levels from sigma_max, for members that start cold
+  struct {
+    std::vector<double> to_key, to_value;  // levels of ReDi's trajectories, up to the entry
+  } redi;
 };
 
 // kUsage in a sentence for whatever the task's schedule, a solver or a start does not allow.
@@ -23,13 +29,15 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options);
 // The part of it that needs no chain: members, batch and start.
 Status check_members(const ForecastOptions& options);
 
-// NFE a member.
+// NFE a member, and those of the start that all members share (ReDi's key).
 int64_t evaluations(const Chain& chain);
+int64_t shared_evaluations(const Chain& chain);
 
 // What members are entered from, in normalised units.
 struct EntryState {
   at::Tensor clean;   // [M, T_out, V, P], or [T_out, V, P] for all members; undefined: cold
   at::Tensor spread;  // [T_out, V, P], standard deviation added to the entry's noise; undefined: 0
+  at::Tensor state;   // [M, T_out, V, P] in target space, noise and all, in place of both
 };
 
 // [M, T_out, V, P] in normalised units. Its noise is keyed by options.seed, the query's time and

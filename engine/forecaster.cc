@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <numeric>
+#include <map>
+#include <mutex>
 #include <optional>
 
 #include "engine/analog_keys.h"
 #include "engine/chain.h"
 #include "engine/ensemble_start.h"
+#include "engine/redi.h"
 #include "samplers/solvers.h"
 #include "samplers/starts.h"
 
@@ -39,7 +41,9 @@ class ArchiveForecaster : public Forecaster {
       : store_(store),
         model_(std::move(model)),
         dataset_(std::move(dataset)),
-        keys_(model_, *dataset_, progress, memory_bytes) {}
+        keys_(model_, *dataset_, progress, memory_bytes) {
+    progress_ = progress;
+  }
 
   Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
   Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
@@ -70,7 +74,14 @@ class ArchiveForecaster : public Forecaster {
     return storage::format_time(store_.schema().axis.time_at(state));
   }
 
+  Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
+                                                    const ForecastOptions& options);
+
+  // By what its trajectories depend on. Guarded by redi_mutex_; entries are never replaced.
+  std::mutex redi_mutex_;
+  std::map<std::string, std::shared_ptr<const RediBase>> redi_;
   // Constant after construction (keys_ synchronises itself).
+  Progress progress_;
   const storage::SeriesStore& store_;
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Dataset> dataset_;
@@ -91,7 +102,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
   SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
   if (needs_mean(options.start)) evaluate_mean(query);
-  forecast.nfe_shared = query.mean.defined() ? 1 : 0;
+  forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
   forecast.timing.encode_s = watch.lap();
 
   // Search: one analog a member, under the leakage guard.
@@ -100,6 +111,12 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
 
   // Fetch futures and align them to the query.
   SKIPCAST_TRY(EntryState entry, clean_start(query, found, options));
+  if (options.start.kind == StartKind::kRedi) {
+    SKIPCAST_TRY(const std::shared_ptr<const RediBase> base, redi_base(chain, options));
+    entry.state = base->states(query.denoise, options.members, options.start.redi_neighbours);
+    forecast.notes.push_back(fmt::format("ReDi's knowledge base: {} trajectories, {:.1f} MiB",
+                                         base->rows(), double(base->bytes()) / (1 << 20)));
+  }
   forecast.timing.start_s = watch.lap();
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
@@ -111,7 +128,8 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
 
   forecast.entry_sigma = chain.entry.sigma;
   forecast.nfe = evaluations(chain);
-  forecast.notes = remarks(chain, options);
+  const std::vector<std::string> remarked = remarks(chain, options);
+  forecast.notes.insert(forecast.notes.end(), remarked.begin(), remarked.end());
   forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());
   forecast.analogs = std::move(found.analogs);
   forecast.plan = found.plan;
@@ -198,7 +216,7 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
     SKIPCAST_TRY(entry.spread, keys_.residual_spread());
     entry.spread = entry.spread * start.spread;
   }
-  if (start.kind == StartKind::kCold) return entry;
+  if (start.kind == StartKind::kCold || start.kind == StartKind::kRedi) return entry;
   if (start.kind == StartKind::kMean) {
     entry.clean = query.mean;
   } else if (start.kind == StartKind::kPersist) {
@@ -252,9 +270,29 @@ Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
   return distance(query, options);
 }
 
+Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
+    const Chain& chain, const ForecastOptions& options) {
+  std::string name = fmt::format("{} {} {}", options.solver, chain.noising.amount.value_or(-1),
+                                 chain.noising.scale.value_or(-1));
+  for (const auto& levels : {chain.redi.to_key, chain.redi.to_value}) {
+    for (const double sigma : levels) name += fmt::format(" {}", sigma);
+    name += ";";
+  }
+  const std::lock_guard lock(redi_mutex_);
+  std::shared_ptr<const RediBase>& base = redi_[name];
+  if (base == nullptr) {
+    SKIPCAST_TRY(base, RediBase::build(model_, *dataset_, chain, progress_));
+  }
+  return base;
+}
+
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (is_retrieved(options.start.kind)) SKIPCAST_TRY_OK(keys_.index(options.start).status());
   if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
+  if (options.start.kind == StartKind::kRedi) {
+    SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
+    SKIPCAST_TRY_OK(redi_base(chain, options).status());
+  }
   if (needs_mean(options.start)) return keys_.means().status();
   return {};
 }

@@ -25,7 +25,8 @@
 namespace skipcast::engine {
 
 // kShuffled is blind as kRandom is: the analogs of another, past situation.
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled };
+// kRedi is the published method (engine/redi.h), for comparison.
+enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi };
 enum class KeyKind { kContext, kForecast, kMixed };
 // How an analog's future is moved to the query: not at all, offset to the last observation with
 // decay, residual about the mean forecasts, or the mean of offset and residual.
@@ -47,6 +48,9 @@ struct StartOptions {
   // Standard deviation added to the entry's noise, in units of the mean forecast's own error on the
   // training part, per lead time, variable and place (METHODS section 2, row D).
   double spread = 0;
+  // kRedi: the key is the state after so many of all `steps`; the depth's skipped steps end at the
+  // value. Each member combines so many stored trajectories.
+  int64_t redi_key_step = 1, redi_neighbours = 1;
 };
 
 struct ForecastOptions {

@@ -37,6 +37,10 @@ json options_json(const ForecastOptions& options) {
   if (start.temperature) object["temperature"] = *start.temperature;
   if (start.cold_share > 0) object["cold_share"] = start.cold_share;
   if (start.spread > 0) object["spread"] = start.spread;
+  if (start.kind == StartKind::kRedi) {
+    object["redi_key_step"] = start.redi_key_step;
+    object["redi_neighbours"] = start.redi_neighbours;
+  }
   if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
   if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
   if (options.rho) object["rho"] = *options.rho;
@@ -63,6 +67,8 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("pool")) object["pool"].get_to(start.pool);
   if (object.contains("temperature")) start.temperature = object["temperature"].get<double>();
   if (object.contains("cold_share")) object["cold_share"].get_to(start.cold_share);
+  if (object.contains("redi_key_step")) object["redi_key_step"].get_to(start.redi_key_step);
+  if (object.contains("redi_neighbours")) object["redi_neighbours"].get_to(start.redi_neighbours);
   if (object.contains("spread")) object["spread"].get_to(start.spread);
   if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
   if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();

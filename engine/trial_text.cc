@@ -41,6 +41,9 @@ std::string describe(const ForecastOptions& options) {
     if (start.pool > 0) text += fmt::format(" pool={}", start.pool);
     if (start.temperature) text += fmt::format(" temperature={:g}", *start.temperature);
   }
+  if (start.kind == StartKind::kRedi) {
+    text += fmt::format(" key_step={} neighbours={}", start.redi_key_step, start.redi_neighbours);
+  }
   if (start.cold_share > 0) text += fmt::format(" cold={:g}", start.cold_share);
   if (start.spread > 0) text += fmt::format(" spread={:g}", start.spread);
   if (has_analogs(start.kind)) {

@@ -6,6 +6,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
 
@@ -42,6 +43,13 @@ at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& ana
 at::Tensor persist(const at::Tensor& query_last, int64_t lead_times) {
   TORCH_CHECK(query_last.dim() == 2, "persist takes [V, P]");
   return query_last.unsqueeze(0).repeat({lead_times, 1, 1});
+}
+
+at::Tensor redi_weights(const at::Tensor& keys, const at::Tensor& query) {
+  TORCH_CHECK(keys.dim() == 2 && query.dim() == 1 && keys.size(1) == query.size(0),
+              "redi_weights takes [H, D] and [D]");
+  const at::Tensor columns = keys.to(at::kDouble).t(), wanted = query.to(at::kDouble);
+  return at::linalg_pinv(columns).matmul(wanted).to(keys.scalar_type());
 }
 
 at::Tensor enter_at(const at::Tensor& clean, const at::Tensor& eps, double sigma) {

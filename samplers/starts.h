@@ -22,6 +22,10 @@ at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& ana
 // The last observation held for all lead times: [T, V, P] from query_last [V, P].
 at::Tensor persist(const at::Tensor& query_last, int64_t lead_times);
 
+// ReDi, Zhang et al. 2023 (METHODS 1.1): the weights [H] whose sum of keys [H, D] is nearest to
+// query [D], by unconstrained least squares: neither a convex combination nor one that sums to 1.
+at::Tensor redi_weights(const at::Tensor& keys, const at::Tensor& query);
+
 // x = clean + sigma * eps: the state at which the chain is entered. eps like clean (broadcasts
 // over members when clean has no member dimension of its own, i.e. clean [T, V, P]).
 at::Tensor enter_at(const at::Tensor& clean, const at::Tensor& eps, double sigma);

@@ -50,6 +50,7 @@ std::string name_of(const engine::ForecastOptions& options) {
   }
   if (options.steps == 0) return name + ", no chain";
   if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
+  if (options.depth.skip_steps) name += fmt::format(" after {} of", *options.depth.skip_steps);
   name += fmt::format(" x{}", options.steps);
   if (options.solver != "dpmpp_2m") name += " " + options.solver;
   return options.noise_amount ? name + fmt::format(" noise {:g}", *options.noise_amount) : name;
@@ -65,7 +66,8 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
                   std::vector<engine::Candidate>& candidates) {
   const std::vector<std::string> keys =
       has_keys(start) ? arguments.keys : std::vector<std::string>{arguments.keys.front()};
-  const std::vector<double> sigmas = start == "cold" ? arguments.cold_sigmas : arguments.sigmas;
+  std::vector<double> sigmas = start == "cold" ? arguments.cold_sigmas : arguments.sigmas;
+  if (start == "redi") sigmas.resize(1);  // entered at a step, not at a sigma
   for (const std::string& key : keys) {
     for (const double sigma : sigmas) {
       for (const int64_t steps : arguments.steps) {
@@ -73,7 +75,12 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
         flags.start = start;
         flags.key = key;
         flags.steps = steps;
-        if (start != "cold" || sigma > 0) flags.entry_sigma = sigma;
+        if (start == "redi") {  // the published setting: half of twice as many steps
+          flags.steps = 2 * steps;
+          flags.skip_steps = steps;
+        } else if (start != "cold" || sigma > 0) {
+          flags.entry_sigma = sigma;
+        }
         SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
         candidates.push_back({.name = name_of(options), .options = options});
       }
@@ -180,7 +187,7 @@ void add_lists(CLI::App& command, EvaluateArguments& arguments) {
         ->capture_default_str();
   };
   list("--starts", arguments.starts,
-       "starts to compare: cold,analog,dress,mean,random,shuffled,persist");
+       "starts to compare: cold,analog,dress,mean,redi,random,shuffled,persist");
   list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed");
   list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
   list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kPolicyDecides[] = {"--start", "--key", "--mix", "--alignment", "--decay",
                                           "--pool", "--temperature", "--cold-share",
-                                          "--start-spread",
+                                          "--start-spread", "--redi-key-step", "--redi-neighbours",
                                           "--entry-sigma", "--skip-frac", "--skip-steps",
                                           "--sigmas", "--steps", "--solver", "--noise-amount",
                                           "--noise-scale", "--spacing", "--rho"};
@@ -19,7 +19,8 @@ constexpr const char* kPolicyDecides[] = {"--start", "--key", "--mix", "--alignm
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
                      "what the chain starts from: cold, analog, dress (analog, residual "
-                     "alignment), mean, or the blind controls random, shuffled and persist")
+                     "alignment), mean, redi (the published method), or the blind controls "
+                     "random, shuffled and persist")
       ->capture_default_str();
   command.add_option("--key", flags.key,
                      "how analogs are found: by the context, by the network's mean forecast of it, "
@@ -70,6 +71,12 @@ void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
                      "distance)); default: each in turn");
   command.add_option("--cold-share", flags.cold_share, "share of the members that start cold")
       ->capture_default_str();
+  command.add_option("--redi-key-step", flags.redi_key_step,
+                     "of --start redi: the key is the state after so many of all steps")
+      ->capture_default_str();
+  command.add_option("--redi-neighbours", flags.redi_neighbours,
+                     "of --start redi: stored trajectories that a member combines")
+      ->capture_default_str();
   command.add_option("--start-spread", flags.spread,
                      "widens the start by so many standard deviations of the mean forecast's error")
       ->capture_default_str();
@@ -110,6 +117,8 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.start.temperature = flags.temperature;
   options.start.cold_share = flags.cold_share;
   options.start.spread = flags.spread;
+  options.start.redi_key_step = flags.redi_key_step;
+  options.start.redi_neighbours = flags.redi_neighbours;
   options.depth = {.entry_sigma = flags.entry_sigma, .skip_fraction = flags.skip_frac,
                    .skip_steps = flags.skip_steps, .sigmas = flags.sigmas};
   options.steps = flags.sigmas.empty() ? flags.steps : static_cast<int64_t>(flags.sigmas.size());

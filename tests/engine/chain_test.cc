@@ -66,6 +66,42 @@ TEST_CASE("Chain: the mean widened by its own error is the exact forecast, at no
   CHECK((after / exact - 1).abs().max().item<double>() < 0.08);
 }
 
+TEST_CASE("Chain: ReDi's members follow stored trajectories, which here are all one") {
+  const MemoryStore store = ar1_store(600);
+  const auto model = gaussian_model(store, kSplit);
+  auto forecaster = Forecaster::with_model(store, model);
+  REQUIRE(forecaster.ok());
+  ForecastOptions options = {.start = {.kind = StartKind::kRedi, .redi_key_step = 2},
+                             .depth = {.skip_steps = 6}, .steps = 10, .solver = "heun",
+                             .members = 15};
+  REQUIRE((*forecaster)->prepare(options).ok());
+  const int64_t windows = 360 - 6;  // of 4 and 3 states in the training part
+  CHECK(model->evaluations == windows * 6 * 2);
+  model->evaluations = 0;
+  const Forecast made = forecast(**forecaster, options);
+  CHECK(made.nfe == 7);         // Heun on the last four of ten steps
+  CHECK(made.nfe_shared == 4);  // and on the first two
+  CHECK(model->evaluations == 7 * 15 + 4);
+  CHECK(made.normalised.std(0).max().item<double>() < 1e-5);  // METHODS 1.5: one seed, no spread
+  CHECK(made.notes.front().find("354 trajectories") != std::string::npos);
+  options.member_batch = 4;
+  CHECK(at::equal(forecast(**forecaster, options).members, made.members));
+
+  const auto refused = [&](const ForecastOptions& bad) {
+    const auto again = (*forecaster)->forecast(kGaussianQuery, bad);
+    return again.status().code() == Code::kUsage ? again.status().message() : "";
+  };
+  ForecastOptions bad = options;
+  bad.start.redi_key_step = 6;
+  CHECK(refused(bad).find("key step must lie in 1..5") != std::string::npos);
+  bad = options;
+  bad.depth = {.entry_sigma = 2};
+  CHECK(refused(bad).find("--skip-steps") != std::string::npos);
+  bad = options;
+  bad.start.redi_neighbours = 0;
+  CHECK(refused(bad).find("neighbours") != std::string::npos);
+}
+
 TEST_CASE("Chain: levels are spaced as asked, listed ones run as they are") {
   const engine::Task task = ar1_task();
   ForecastOptions options = analog();

@@ -73,3 +73,16 @@ TEST_CASE("Starts: shapes that do not belong together are refused") {
   CHECK_THROWS(persist(counting({2}), 3));
   CHECK_THROWS(enter_at(future, future, -1));
 }
+
+TEST_CASE("ReDi: least squares over keys, one key is a rescaling, more span the query") {
+  const at::Tensor keys = at::tensor({1.0, 0.0, 2.0, 0.0, 3.0, 1.0}, at::kDouble).view({2, 3});
+  const at::Tensor query = at::tensor({2.0, -6.0, 2.0}, at::kDouble);  // 2 a - 2 b
+  const at::Tensor both = redi_weights(keys, query);
+  CHECK(at::allclose(both, at::tensor({2.0, -2.0}, at::kDouble), 1e-12, 1e-12));
+  const at::Tensor one = redi_weights(keys.narrow(0, 0, 1), query);
+  CHECK(one.item<double>() == doctest::Approx((2.0 + 4.0) / 5));  // <key, query> / <key, key>
+  // The same key twice: half the weight each, no blow-up.
+  const at::Tensor twice = redi_weights(at::stack({keys[0], keys[0]}), keys[0]);
+  CHECK(at::allclose(twice, at::tensor({0.5, 0.5}, at::kDouble), 1e-12, 1e-12));
+  CHECK_THROWS(redi_weights(keys, keys));
+}
