@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <functional>
 
+#include "samplers/early_exit.h"
 #include "samplers/noise.h"
 #include "samplers/starts.h"
 
@@ -87,7 +89,8 @@ class Run {
         options_(options),
         shape_{model.task().spec.future_states, query.last.size(0), query.last.size(1)} {}
 
-  at::Tensor ensemble(const EntryState& entry) const;
+  at::Tensor ensemble(const EntryState& entry);
+  int64_t evaluations() const { return evaluations_; }  // of all members
 
  private:
   std::vector<int64_t> full_shape(int64_t members) const {
@@ -96,9 +99,11 @@ class Run {
   at::Tensor target_of(const at::Tensor& clean) const;
   at::Tensor noise_size(const at::Tensor& spread) const;
   at::Tensor solve(std::span<const int64_t> members, const at::Tensor& target,
-                   const at::Tensor& size) const;
-  at::Tensor solve_from(std::span<const int64_t> members, const at::Tensor& states) const;
-  at::Tensor solve_cold(std::span<const int64_t> members) const;
+                   const at::Tensor& size);
+  at::Tensor solve_from(std::span<const int64_t> members, const at::Tensor& states);
+  at::Tensor solve_cold(std::span<const int64_t> members);
+  at::Tensor run(const at::Tensor& x, const std::vector<double>& sigmas,
+                 const samplers::Noising& noising);
   at::Tensor in_batches(std::span<const int64_t> members,
                         const std::function<at::Tensor(std::span<const int64_t>)>& one) const;
   samplers::Noising noising_of(std::span<const int64_t> members) const;
@@ -108,6 +113,7 @@ class Run {
   const Query& query_;
   const ForecastOptions& options_;
   std::vector<int64_t> shape_;
+  int64_t evaluations_ = 0;
 };
 
 at::Tensor Run::target_of(const at::Tensor& clean) const {
@@ -143,8 +149,20 @@ at::Tensor Run::in_batches(
   return solved.size() == 1 ? solved[0] : at::cat(solved);
 }
 
+at::Tensor Run::run(const at::Tensor& x, const std::vector<double>& sigmas,
+                    const samplers::Noising& noising) {
+  if (options_.exit_tolerance <= 0) {
+    evaluations_ += x.size(0) * samplers::evaluations(chain_.solver, sigmas, noising);
+    return chain_.solver.solve(query_.denoise, x, sigmas, noising);
+  }
+  samplers::EarlyExit exit(query_.denoise, options_.exit_tolerance);
+  const at::Tensor solved = chain_.solver.solve(std::ref(exit), x, sigmas, noising);
+  evaluations_ += exit.evaluations();
+  return solved;
+}
+
 at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target,
-                      const at::Tensor& size) const {
+                      const at::Tensor& size) {
   const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size()));
   const at::Tensor clean = target.index_select(0, rows);
   const samplers::Noising noising = noising_of(members);
@@ -154,24 +172,23 @@ at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target
   const at::Tensor x =
       size.defined() ? clean + eps * size : samplers::enter_at(clean, eps, sigma);
   if (chain_.entry.sigmas.empty()) return x;
-  return chain_.solver.solve(query_.denoise, x, chain_.entry.sigmas, noising);
+  return run(x, chain_.entry.sigmas, noising);
 }
 
 // From states that have their noise already.
-at::Tensor Run::solve_from(std::span<const int64_t> members, const at::Tensor& states) const {
+at::Tensor Run::solve_from(std::span<const int64_t> members, const at::Tensor& states) {
   const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size()));
   const samplers::Noising noising = noising_of(members);
-  return chain_.solver.solve(query_.denoise, states.index_select(0, rows), chain_.entry.sigmas,
-                             noising);
+  return run(states.index_select(0, rows), chain_.entry.sigmas, noising);
 }
 
-at::Tensor Run::solve_cold(std::span<const int64_t> members) const {
+at::Tensor Run::solve_cold(std::span<const int64_t> members) {
   const samplers::Noising noising = noising_of(members);
   const at::Tensor x = noising.draw(0) * chain_.cold.front();
-  return chain_.solver.solve(query_.denoise, x, chain_.cold, noising);
+  return run(x, chain_.cold, noising);
 }
 
-at::Tensor Run::ensemble(const EntryState& entry) const {
+at::Tensor Run::ensemble(const EntryState& entry) {
   std::vector<int64_t> order, cold;  // members from the start, then cold ones
   for (int64_t member = 0; member < options_.members; ++member) {
     (is_cold(member, options_.start.cold_share) ? cold : order).push_back(member);
@@ -245,6 +262,7 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   if (options.rho && !(*options.rho >= 1 && *options.rho <= kRhoMax)) {
     return usage(fmt::format("rho must lie in 1..{:g}, not {:g}", kRhoMax, *options.rho));
   }
+  if (!(options.exit_tolerance >= 0)) return usage("the exit tolerance must not be negative");
   std::string error;
   const auto entry =
       samplers::enter(options.steps, options.depth, schedule_for(task, options), &error);
@@ -270,9 +288,12 @@ int64_t evaluations(const Chain& chain) {
   return samplers::evaluations(chain.solver, chain.entry.sigmas, chain.noising);
 }
 
-at::Tensor run_chain(const Chain& chain, const Model& model, const Query& query,
-                     const EntryState& entry, const ForecastOptions& options) {
-  return Run(chain, model, query, options).ensemble(entry);
+Solved run_chain(const Chain& chain, const Model& model, const Query& query,
+                 const EntryState& entry, const ForecastOptions& options) {
+  Run run(chain, model, query, options);
+  at::Tensor ensemble = run.ensemble(entry);
+  const auto members = static_cast<double>(options.members);
+  return {std::move(ensemble), static_cast<double>(run.evaluations()) / members};
 }
 
 }  // namespace skipcast::engine

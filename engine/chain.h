@@ -40,9 +40,14 @@ struct EntryState {
   at::Tensor state;   // [M, T_out, V, P] in target space, noise and all, in place of both
 };
 
-// [M, T_out, V, P] in normalised units. Its noise is keyed by options.seed, the query's time and
+struct Solved {
+  at::Tensor ensemble;      // [M, T_out, V, P] in normalised units
+  double evaluations = 0;   // a member, on average
+};
+
+// Its noise is keyed by options.seed, the query's time and
 // the member: the same bits for any member_batch. Without levels the entry state itself.
-at::Tensor run_chain(const Chain& chain, const Model& model, const Query& query,
-                     const EntryState& entry, const ForecastOptions& options);
+Solved run_chain(const Chain& chain, const Model& model, const Query& query,
+                 const EntryState& entry, const ForecastOptions& options);
 
 }  // namespace skipcast::engine

@@ -143,7 +143,7 @@ Status Sweep::score(const Candidate& candidate, const Forecast& forecast, Tally&
   }
   if (file_) file_->add(forecast, truth.physical);
   tally.members = sizes[0];
-  tally.nfe += static_cast<double>(forecast.nfe);
+  tally.nfe += forecast.nfe_mean;
   tally.nfe_shared += forecast.nfe_shared;
   ++tally.queries;
   return {};

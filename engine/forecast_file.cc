@@ -139,9 +139,11 @@ void define_run(NetcdfWriter& file, const Forecast& forecast, const ForecastOpti
   file.text(global, "solver", options.solver);
   if (options.noise_amount) file.number(global, "noise_amount", *options.noise_amount);
   if (options.noise_scale) file.number(global, "noise_scale", *options.noise_scale);
+  if (options.exit_tolerance > 0) file.number(global, "exit_tolerance", options.exit_tolerance);
   file.integer(global, "steps", static_cast<int32_t>(options.steps));
   file.text(global, "spacing", options.depth.sigmas.empty() ? word(options.spacing) : "listed");
   file.integer(global, "nfe", static_cast<int32_t>(forecast.nfe));
+  file.number(global, "nfe_mean", forecast.nfe_mean);
   file.number(global, "nfe_shared", forecast.nfe_shared);
   file.text(global, "seed", fmt::format("{}", options.seed));
   file.text(global, "archive_mode", word(options.archive));

@@ -120,7 +120,8 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.start_s = watch.lap();
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
-  forecast.normalised = run_chain(chain, *model_, query, entry, options);
+  const Solved solved = run_chain(chain, *model_, query, entry, options);
+  forecast.normalised = solved.ensemble;
   forecast.timing.solve_s = watch.lap();
 
   // De-normalise.
@@ -128,6 +129,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
 
   forecast.entry_sigma = chain.entry.sigma;
   forecast.nfe = evaluations(chain);
+  forecast.nfe_mean = solved.evaluations;
   const std::vector<std::string> remarked = remarks(chain, options);
   forecast.notes.insert(forecast.notes.end(), remarked.begin(), remarked.end());
   forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());

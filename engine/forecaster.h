@@ -62,6 +62,9 @@ struct ForecastOptions {
   std::optional<double> noise_scale;  // of a stochastic solver: S_noise
   samplers::Spacing spacing = samplers::Spacing::kKarras;  // of the levels
   std::optional<double> rho;          // of Karras' levels; none: the task's
+  // Anytime: a member is done when its last two estimates differ by no more than this, root mean
+  // square in target space (where the future has deviation sigma_data); 0 = never.
+  double exit_tolerance = 0;
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
@@ -86,7 +89,8 @@ struct Forecast {
   retrieval::SearchPlan plan;
   std::string encoder_fingerprint;    // of the key the analogs were found by; else empty
   double entry_sigma = 0;             // 0 when no chain was run
-  int64_t nfe = 0;                    // evaluations a member, without shared ones
+  int64_t nfe = 0;                    // evaluations a member, without shared ones, at most
+  double nfe_mean = 0;                // the same on average: less when members exit early
   double nfe_shared = 0;              // shared evaluations (mean forecasts) per query
   Timing timing;
   std::vector<std::string> notes;     // "12 analogs for 32 members: reused in turn"

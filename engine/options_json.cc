@@ -43,6 +43,7 @@ json options_json(const ForecastOptions& options) {
   }
   if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
   if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
+  if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
   if (options.rho) object["rho"] = *options.rho;
   if (options.spacing != samplers::Spacing::kKarras) object["spacing"] = word(options.spacing);
   if (!options.depth.sigmas.empty()) object["sigmas"] = options.depth.sigmas;
@@ -72,6 +73,7 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("spread")) object["spread"].get_to(start.spread);
   if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
   if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();
+  if (object.contains("exit_tolerance")) object["exit_tolerance"].get_to(options.exit_tolerance);
   if (object.contains("rho")) options.rho = object["rho"].get<double>();
   if (object.contains("sigmas")) object["sigmas"].get_to(options.depth.sigmas);
   if (object.contains("spacing")) {

@@ -52,17 +52,27 @@ bool is_calibrated(const Trial& trial) {
   return trial.spread_skill >= kSpreadMin && trial.spread_skill <= kSpreadMax;
 }
 
-// The best score; a calibrated trial instead when it is nearly as good.
-const Trial* best_calibrated(const std::vector<const Trial*>& trials) {
-  const Trial *best = nullptr, *calibrated = nullptr;
+const Trial* lowest_score(const std::vector<const Trial*>& trials) {
+  return *std::min_element(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
+    return a->score < b->score;
+  });
+}
+
+// Of trials that cost the same: calibrated ones if any is nearly as good as the best, and of those
+// that scores can hardly tell apart the one with the best texture.
+const Trial* recommended(std::vector<const Trial*> trials) {
+  const double best = lowest_score(trials)->score;
+  std::vector<const Trial*> calibrated;
   for (const Trial* trial : trials) {
-    if (best == nullptr || trial->score < best->score) best = trial;
-    if (!is_calibrated(*trial)) continue;
-    if (calibrated == nullptr || trial->score < calibrated->score) calibrated = trial;
+    const bool affordable = trial->score <= best * (1 + kCalibrationPrice);
+    if (affordable && is_calibrated(*trial)) calibrated.push_back(trial);
   }
-  const bool affordable =
-      calibrated != nullptr && calibrated->score <= best->score * (1 + kCalibrationPrice);
-  return affordable ? calibrated : best;
+  if (!calibrated.empty()) trials = calibrated;
+  const double bar = lowest_score(trials)->score * (1 + kTolerance);
+  std::erase_if(trials, [bar](const Trial* trial) { return !(trial->score <= bar); });
+  return *std::min_element(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
+    return a->variogram != b->variogram ? a->variogram < b->variogram : a->score < b->score;
+  });
 }
 
 bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
@@ -142,6 +152,11 @@ Choice choose_bins(std::span<const Trial> trials, const Distances& distances, in
 
 }  // namespace
 
+int64_t nfe_class(const Trial& trial) {
+  constexpr double kRounding = 1e-9;
+  return static_cast<int64_t>(std::ceil(trial.nfe - kRounding));
+}
+
 double cost(const Trial& trial, int64_t members) {
   return trial.nfe + trial.nfe_shared / static_cast<double>(members);
 }
@@ -160,10 +175,10 @@ std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
   std::map<int64_t, std::vector<const Trial*>> at_nfe;
   for (const Trial& trial : trials) {
     if (starts == Starts::kCold && !is_cold(trial)) continue;
-    at_nfe[static_cast<int64_t>(std::lround(trial.nfe))].push_back(&trial);
+    at_nfe[nfe_class(trial)].push_back(&trial);
   }
   std::vector<Trial> out;
-  for (const auto& [nfe, those] : at_nfe) out.push_back(*best_calibrated(those));
+  for (const auto& [nfe, those] : at_nfe) out.push_back(*recommended(those));
   return out;
 }
 

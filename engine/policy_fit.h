@@ -16,8 +16,12 @@ double cost(const Trial& trial, int64_t members);
 // Marks trials that no other one beats in score at no more cost.
 void mark_front(std::span<Trial> trials, int64_t members);
 
-// The best trial at each NFE, ascending; only cold starts, or any. Of trials within one percent of
-// the best one whose spread-skill ratio lies in .9 .. 1.1 is taken, if there is any.
+// The evaluations a member that a trial may be said to cost: its mean, rounded up.
+int64_t nfe_class(const Trial& trial);
+
+// The best trial at each NFE, ascending; only cold starts, or any. Trials with a spread-skill ratio
+// of .9 .. 1.1 come first where one of them is within one percent of the best score; of those within
+// half a percent of the best that are left, the one with the lowest variogram score.
 enum class Starts { kAny, kCold };
 std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 

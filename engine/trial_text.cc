@@ -64,6 +64,7 @@ std::string describe(const ForecastOptions& options) {
   if (options.spacing != samplers::Spacing::kKarras) {
     text += fmt::format(" {}", word(options.spacing));
   }
+  if (options.exit_tolerance > 0) text += fmt::format(" exit={:g}", options.exit_tolerance);
   if (options.rho) text += fmt::format(" rho={:g}", *options.rho);
   return text;
 }

@@ -153,7 +153,7 @@ bool Tuner::is_there(const ForecastOptions& options, int64_t windows) const {
 std::vector<Trial> Tuner::coarse_at(int64_t nfe) const {
   std::vector<Trial> out;
   for (const Trial& trial : trials_) {
-    if (trial.windows == coarse_windows() && std::lround(trial.nfe) == nfe) out.push_back(trial);
+    if (trial.windows == coarse_windows() && nfe_class(trial) == nfe) out.push_back(trial);
   }
   return out;
 }
@@ -216,6 +216,9 @@ Status Tuner::vary() {
         for (const Trial& best : best_coarse(nfe, cold, 1)) {
           SKIPCAST_TRY_OK(run(variations(best.options, nfe, request_.members), coarse_windows(),
                               Budget::kLimited));
+          if (round > 0) {
+            SKIPCAST_TRY_OK(run(anytime(best.options), coarse_windows(), Budget::kLimited));
+          }
         }
       }
     }
@@ -322,7 +325,7 @@ Result<std::vector<std::string>> Tuner::fixed_policies(const std::vector<Trial>&
   std::vector<std::string> names;
   for (const Trial& trial : trials) {
     Policy policy = unbinned();
-    policy.name += fmt::format("-{}{:g}", word, trial.nfe);
+    policy.name += fmt::format("-{}{}", word, nfe_class(trial));
     policy.validation_crps = trial.crps;
     policy.validation_energy = trial.energy;
     policy.mean_nfe = trial.nfe;

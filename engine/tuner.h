@@ -53,7 +53,7 @@ struct Trial {
 
 struct TuneReport {
   std::vector<Trial> trials;       // all
-  std::vector<Trial> best_per_nfe; // the best at each NFE, any start (trials on all windows)
+  std::vector<Trial> best_per_nfe; // at each NFE, any start (policy_fit.h; trials on all windows)
   std::vector<Trial> cold_per_nfe;
   int64_t trials_reused = 0;
   bool budget_spent = false;       // some trials of the plan were left out

@@ -110,6 +110,19 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
   return out;
 }
 
+std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
+  std::vector<ForecastOptions> out;
+  if (base.steps < 2 || !base.depth.sigmas.empty()) return out;  // nothing to compare, or listed
+  for (const int64_t more : {1, 2}) {
+    for (const double tolerance : {0.03, 0.1, 0.3}) {
+      out.push_back(base);
+      out.back().steps += more;
+      out.back().exit_tolerance = tolerance;
+    }
+  }
+  return out;
+}
+
 std::vector<double> levels_of(const ForecastOptions& options,
                               const samplers::ScheduleOptions& schedule) {
   samplers::ScheduleOptions spaced = schedule;

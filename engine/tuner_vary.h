@@ -15,6 +15,9 @@ namespace skipcast::engine {
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
                                         int64_t members);
 
+// The setting with one or two steps more, from which members exit early.
+std::vector<ForecastOptions> anytime(const ForecastOptions& base);
+
 // The levels a setting runs, without the 0 at the end; empty without a chain.
 std::vector<double> levels_of(const ForecastOptions& options,
                               const samplers::ScheduleOptions& schedule);

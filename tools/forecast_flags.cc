@@ -14,7 +14,7 @@ constexpr const char* kPolicyDecides[] = {"--start", "--key", "--mix", "--alignm
                                           "--start-spread", "--redi-key-step", "--redi-neighbours",
                                           "--entry-sigma", "--skip-frac", "--skip-steps",
                                           "--sigmas", "--steps", "--solver", "--noise-amount",
-                                          "--noise-scale", "--spacing", "--rho"};
+                                          "--noise-scale", "--exit-tolerance", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
@@ -85,6 +85,9 @@ void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
 void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
       ->capture_default_str();
+  command.add_option("--exit-tolerance", flags.exit_tolerance,
+                     "a member is done when its last two estimates differ by no more than this "
+                     "(root mean square, target units); 0 = never")->capture_default_str();
   command.add_option("--noise-amount", flags.noise_amount,
                      "of a stochastic solver: eta (ddim, dpmpp_2m_sde), S_churn (*_churn), tau "
                      "(sa_*), repeats (restart_*)");
@@ -127,6 +130,7 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.noise_scale = flags.noise_scale;
   SKIPCAST_TRY(options.spacing, engine::spacing_from(flags.spacing));
   options.rho = flags.rho;
+  options.exit_tolerance = flags.exit_tolerance;
   options.members = flags.members;
   options.member_batch = flags.member_batch;
   options.seed = flags.seed;

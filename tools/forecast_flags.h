@@ -24,6 +24,7 @@ struct ForecastFlags {
   int64_t separation = 1, pool = 0, steps = 4, members = 32, member_batch = 0;
   std::optional<double> temperature;
   double cold_share = 0, spread = 0;
+  double exit_tolerance = 0;
   int64_t redi_key_step = 1, redi_neighbours = 1;
   uint64_t seed = 1;
   std::optional<double> entry_sigma, skip_frac, noise_amount, noise_scale, rho;

@@ -102,6 +102,29 @@ TEST_CASE("Chain: ReDi's members follow stored trajectories, which here are all 
   CHECK(refused(bad).find("neighbours") != std::string::npos);
 }
 
+TEST_CASE("Chain: members that exit early cost less on average, for any batch the same bits") {
+  const MemoryStore store = ar1_store(600);
+  const auto model = gaussian_model(store, kSplit);
+  auto forecaster = Forecaster::with_model(store, model);
+  REQUIRE(forecaster.ok());
+  ForecastOptions options = analog();
+  options.steps = 8;
+  const Forecast whole = forecast(**forecaster, options);
+  CHECK(whole.nfe_mean == 8);
+  options.exit_tolerance = 0.05;
+  model->evaluations = 0;
+  const Forecast early = forecast(**forecaster, options);
+  CHECK(early.nfe == 8);
+  CHECK(early.nfe_mean < 8);
+  CHECK(early.nfe_mean > 2);
+  CHECK(early.nfe_mean * 15 == doctest::Approx(double(model->evaluations)));
+  CHECK((early.normalised - whole.normalised).abs().max().item<double>() < 0.3);
+  options.member_batch = 4;
+  CHECK(at::equal(forecast(**forecaster, options).members, early.members));
+  options.exit_tolerance = -1;
+  CHECK((*forecaster)->forecast(kGaussianQuery, options).status().code() == Code::kUsage);
+}
+
 TEST_CASE("Chain: levels are spaced as asked, listed ones run as they are") {
   const engine::Task task = ar1_task();
   ForecastOptions options = analog();

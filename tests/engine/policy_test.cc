@@ -219,6 +219,22 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
   CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
 }
 
+TEST_CASE("PolicyFit: calibration is worth one percent of score, texture half a percent") {
+  const auto made = [](double score, double spread_skill, double variogram) {
+    Trial each = trial(analog(1, 3), score, score);
+    each.spread_skill = spread_skill;
+    each.variogram = variogram;
+    return each;
+  };
+  const auto chosen = [](const std::vector<Trial>& trials) {
+    return engine::best_per_nfe(trials, engine::Starts::kAny).at(0).score;
+  };
+  CHECK(chosen({made(1, 0.8, 2), made(1.009, 0.95, 9)}) == 1.009);
+  CHECK(chosen({made(1, 0.8, 2), made(1.011, 0.95, 1)}) == 1);
+  CHECK(chosen({made(1, 1, 2), made(1.004, 1, 1), made(1.006, 1, 0.5)}) == 1.004);
+  CHECK(chosen({made(1, 0.7, 2), made(1.004, 0.7, 1)}) == 1.004);
+}
+
 TEST_CASE("PolicyFit: the cheapest within half a percent of the best is chosen, cold if as good") {
   const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(cold(6), 0.95, 0.95),
                                      trial(analog(1, 6), 0.9, 0.9),
