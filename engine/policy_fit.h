@@ -20,8 +20,8 @@ void mark_front(std::span<Trial> trials, int64_t members);
 int64_t nfe_class(const Trial& trial);
 
 // The best trial at each NFE, ascending; only cold starts, or any. Trials with a spread-skill ratio
-// of .9 .. 1.1 come first where one of them is within one percent of the best score; of those within
-// half a percent of the best that are left, the one with the lowest variogram score.
+// of .9 .. 1.1 come first where one of them is within one percent of the best score; of those left
+// within half a percent of the best, the one with the lowest variogram score is taken.
 enum class Starts { kAny, kCold };
 std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 

@@ -59,6 +59,7 @@ class Tuner {
 
   Status coarse();
   Status vary();
+  Status vary_at(int64_t nfe, bool cold);
   Status bend();
   Status refine();
   Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
@@ -212,16 +213,18 @@ Status Tuner::vary() {
   allowed_s_ = kVaryShare * request_.budget_minutes * 60;
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
     for (const bool cold : {false, true}) {
-      for (int round = 0; round < kRounds; ++round) {
-        for (const Trial& best : best_coarse(nfe, cold, 1)) {
-          SKIPCAST_TRY_OK(run(variations(best.options, nfe, request_.members), coarse_windows(),
-                              Budget::kLimited));
-          if (round > 0) {
-            SKIPCAST_TRY_OK(run(anytime(best.options), coarse_windows(), Budget::kLimited));
-          }
-        }
-      }
+      for (int round = 0; round < kRounds; ++round) SKIPCAST_TRY_OK(vary_at(nfe, cold));
     }
+  }
+  return {};
+}
+
+// Every knob about the best coarse setting there is now.
+Status Tuner::vary_at(int64_t nfe, bool cold) {
+  for (const Trial& best : best_coarse(nfe, cold, 1)) {
+    std::vector<ForecastOptions> plan = variations(best.options, nfe, request_.members);
+    for (ForecastOptions& options : anytime(best.options)) plan.push_back(std::move(options));
+    SKIPCAST_TRY_OK(run(plan, coarse_windows(), Budget::kLimited));
   }
   return {};
 }

@@ -61,6 +61,16 @@ bool has_keys(const std::string& start) {
   return start == "analog" || start == "dress" || start == "shuffled";
 }
 
+void set_depth(double sigma, int64_t steps, ForecastFlags& flags) {
+  flags.steps = steps;
+  if (flags.start == "redi") {  // the published setting: half of twice as many steps
+    flags.steps = 2 * steps;
+    flags.skip_steps = steps;
+  } else if (flags.start != "cold" || sigma > 0) {
+    flags.entry_sigma = sigma;
+  }
+}
+
 // Every start at every depth.
 Status add_chains(const EvaluateArguments& arguments, const std::string& start,
                   std::vector<engine::Candidate>& candidates) {
@@ -74,13 +84,7 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
         ForecastFlags flags = arguments.flags;
         flags.start = start;
         flags.key = key;
-        flags.steps = steps;
-        if (start == "redi") {  // the published setting: half of twice as many steps
-          flags.steps = 2 * steps;
-          flags.skip_steps = steps;
-        } else if (start != "cold" || sigma > 0) {
-          flags.entry_sigma = sigma;
-        }
+        set_depth(sigma, steps, flags);
         SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
         candidates.push_back({.name = name_of(options), .options = options});
       }

@@ -9,12 +9,11 @@
 namespace skipcast::tools {
 namespace {
 
-constexpr const char* kPolicyDecides[] = {"--start", "--key", "--mix", "--alignment", "--decay",
-                                          "--pool", "--temperature", "--cold-share",
-                                          "--start-spread", "--redi-key-step", "--redi-neighbours",
-                                          "--entry-sigma", "--skip-frac", "--skip-steps",
-                                          "--sigmas", "--steps", "--solver", "--noise-amount",
-                                          "--noise-scale", "--exit-tolerance", "--spacing", "--rho"};
+constexpr const char* kPolicyDecides[] = {
+    "--start", "--key", "--mix", "--alignment", "--decay", "--pool", "--temperature",
+    "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--entry-sigma",
+    "--skip-frac", "--skip-steps", "--sigmas", "--steps", "--solver", "--noise-amount",
+    "--noise-scale", "--exit-tolerance", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,

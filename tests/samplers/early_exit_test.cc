@@ -1,4 +1,4 @@
-// Members that settle early: what they end with, what they cost, and that they do not see each other.
+// Members that settle early: what they end with, what they cost, and that none sees another.
 #include "samplers/early_exit.h"
 
 #include <functional>
