@@ -3,6 +3,7 @@
 //   forecast_bench [--out FILE.json] [--repetitions 31] [--archive FOLDER --task NAME]
 // ours = Forecaster::forecast() for 32 members; raw = the network alone: the context encoded once,
 // NFE calls of the denoiser on 32 members, and the evaluation that all members share, if any.
+// And every solver on ten levels, its noise included, beside as many bare calls of the denoiser.
 // Without --archive a small archive is simulated and its network trained for a few steps: bits of
 // the weights do not change its speed. The members must be noise: on zeros the network is a tenth
 // faster.
@@ -18,6 +19,8 @@
 #include "engine/forecaster.h"
 #include "engine/trainer.h"
 #include "samplers/noise.h"
+#include "samplers/schedule.h"
+#include "samplers/solvers.h"
 #include "storage/series_store.h"
 
 namespace {
@@ -29,7 +32,8 @@ using engine::KeyKind;
 using engine::StartKind;
 
 constexpr int64_t kStates = 12000, kPlaces = 12, kMembers = 32;
-constexpr double kTarget = 1.05;
+constexpr double kTarget = 1.05, kSolverTarget = 1.02;
+constexpr int64_t kLevels = 10;
 
 constexpr const char* kTasks = R"([{"name": "bench", "variables": ["x"], "context_states": 24,
   "future_states": 24, "network": {"kind": "graph", "width": 128}}])";
@@ -88,16 +92,51 @@ std::vector<Case> cases() {
           {"forecast, cold, 10 NFE, 32 members", cold}};
 }
 
+// Standard normal states of the members, as the network sees them.
+struct Scene {
+  samplers::Denoiser denoise;
+  std::vector<int64_t> members, shape;
+  at::Tensor x;
+
+  explicit Scene(const engine::Forecaster& forecaster) : members(kMembers) {
+    const int64_t origin = forecaster.dataset().states() - 1;
+    const engine::ContextBatch context = forecaster.dataset().contexts({&origin, 1});
+    denoise = forecaster.model().condition(context);
+    std::iota(members.begin(), members.end(), int64_t{0});
+    shape = {forecaster.model().task().spec.future_states, context.last.size(1),
+             context.last.size(2)};
+    x = samplers::gaussian(1, 0, members, 0, shape);
+  }
+};
+
+bench::Pair of_solver(const Scene& scene, const samplers::NamedSolver& solver, int repetitions) {
+  const auto sigmas = samplers::karras(kLevels, {.sigma_min = 0.02, .sigma_max = 20});
+  const samplers::Noising noising = {.draw = [&scene](int64_t draw) {
+    return samplers::gaussian(1, 0, scene.members, draw, scene.shape);
+  }};
+  const int64_t nfe = samplers::evaluations(solver, sigmas, noising);
+  const at::Tensor entry = scene.x * sigmas.front();
+  const auto ours = [&] {
+    return bench::seconds_of([&] { solver.solve(scene.denoise, entry, sigmas, noising); });
+  };
+  const auto raw = [&] {
+    return bench::seconds_of([&] {
+      for (int64_t i = 0; i < nfe; ++i) scene.denoise(scene.x, 1.0);
+    });
+  };
+  for (int i = 0; i < 3; ++i) raw();
+  const bench::Medians medians = bench::interleaved(repetitions, ours, raw);
+  const double ratio = medians.ours_s / medians.raw_s;
+  return {fmt::format("{}, {} levels, {} NFE, 32 members", solver.name, kLevels, nfe),
+          medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
+          fmt::format("<= {}", kSolverTarget), ratio <= kSolverTarget};
+}
+
 bench::Pair measured(engine::Forecaster& forecaster, const Case& each, int repetitions) {
   const engine::Model& model = forecaster.model();
-  const engine::Dataset& dataset = forecaster.dataset();
-  const int64_t origin = dataset.states() - 1;
-  const engine::ContextBatch context = dataset.contexts({&origin, 1});
-  std::vector<int64_t> members(kMembers);
-  std::iota(members.begin(), members.end(), int64_t{0});
-  const std::vector<int64_t> shape = {model.task().spec.future_states, context.last.size(1),
-                                      context.last.size(2)};
-  const at::Tensor x = samplers::gaussian(1, 0, members, 0, shape);
+  const int64_t origin = forecaster.dataset().states() - 1;
+  const engine::ContextBatch context = forecaster.dataset().contexts({&origin, 1});
+  const at::Tensor x = Scene(forecaster).x;
   const auto ours = [&] {
     return bench::seconds_of([&] { require(forecaster.forecast(origin, each.options)); });
   };
@@ -145,6 +184,10 @@ int main(int argc, char** argv) {
       return 1;
     }
     pairs.push_back(measured(*forecaster, each, repetitions));
+  }
+  const Scene scene(*forecaster);
+  for (const samplers::NamedSolver& solver : samplers::solvers()) {
+    pairs.push_back(of_solver(scene, solver, repetitions));
   }
   const int status = bench::report(pairs, bench::out_file(argc, argv));
   if (!folder.empty()) std::filesystem::remove_all(folder);
