@@ -14,7 +14,7 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64;
+constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64, kRollsMax = 1000;
 constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kSpreadMax = 10;
 
 Status check_start(const StartOptions& start) {
@@ -30,6 +30,10 @@ Status check_start(const StartOptions& start) {
   }
   if (!(start.cold_share >= 0 && start.cold_share <= 1)) {
     return usage("the cold share must lie in 0..1");
+  }
+  if (start.cycle < 1 || start.rolls < 1 || start.rolls > kRollsMax) {
+    return usage(fmt::format("cycles are 1 state or more apart, and 1..{} of them are rolled",
+                             kRollsMax));
   }
   if (start.redi_neighbours < 1 || start.redi_neighbours > kRediNeighboursMax) {
     return usage(fmt::format("ReDi combines 1..{} neighbours, not {}", kRediNeighboursMax,
@@ -273,6 +277,11 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   if (options.start.cold_share > 0) {
     const auto steps = static_cast<int64_t>(chain.entry.sigmas.size()) - 1;
     chain.cold = samplers::levels(steps, schedule_for(task, options));
+  }
+  if (options.start.kind == StartKind::kPrevious &&
+      options.start.cycle > task.spec.future_states) {
+    return usage(fmt::format("a forecast of {} lead times has nothing left after {} states",
+                             task.spec.future_states, options.start.cycle));
   }
   if (options.start.kind == StartKind::kRedi) {
     SKIPCAST_TRY_OK(add_redi(schedule_for(task, options), options, chain));

@@ -74,6 +74,7 @@ class ArchiveForecaster : public Forecaster {
     return storage::format_time(store_.schema().axis.time_at(state));
   }
 
+  Result<at::Tensor> earlier_cycle(int64_t origin, const ForecastOptions& options);
   Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
                                                     const ForecastOptions& options);
 
@@ -219,6 +220,11 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
     entry.spread = entry.spread * start.spread;
   }
   if (start.kind == StartKind::kCold || start.kind == StartKind::kRedi) return entry;
+  if (start.kind == StartKind::kPrevious) {
+    SKIPCAST_TRY(const at::Tensor earlier, earlier_cycle(query.origin, options));
+    entry.clean = samplers::shift_cycle(earlier, start.cycle, query.last, start.decay_tau);
+    return entry;
+  }
   if (start.kind == StartKind::kMean) {
     entry.clean = query.mean;
   } else if (start.kind == StartKind::kPersist) {
@@ -272,6 +278,21 @@ Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
   return distance(query, options);
 }
 
+// The cycle before, normalised: rolled from further back where that is possible, the first cycle
+// from analogs.
+Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
+                                                    const ForecastOptions& options) {
+  const int64_t before = origin - options.start.cycle;
+  ForecastOptions earlier = options;
+  earlier.start.rolls = options.start.rolls - 1;
+  const bool goes_on =
+      earlier.start.rolls > 0 && check_origin(before - options.start.cycle).ok();
+  if (!goes_on) earlier.start.kind = StartKind::kAnalog;
+  if (!goes_on) earlier.start.rolls = 1;
+  SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
+  return made.normalised;
+}
+
 Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
     const Chain& chain, const ForecastOptions& options) {
   std::string name = fmt::format("{} {} {}", options.solver, chain.noising.amount.value_or(-1),
@@ -289,7 +310,10 @@ Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
 }
 
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
-  if (is_retrieved(options.start.kind)) SKIPCAST_TRY_OK(keys_.index(options.start).status());
+  const bool rolled = options.start.kind == StartKind::kPrevious;  // its first cycle: analogs
+  if (rolled || is_retrieved(options.start.kind)) {
+    SKIPCAST_TRY_OK(keys_.index(options.start).status());
+  }
   if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
   if (options.start.kind == StartKind::kRedi) {
     SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));

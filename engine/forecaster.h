@@ -25,8 +25,10 @@
 namespace skipcast::engine {
 
 // kShuffled is blind as kRandom is: the analogs of another, past situation.
-// kRedi is the published method (engine/redi.h), for comparison.
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi };
+// kRedi is the published method (engine/redi.h), for comparison. kPrevious: the same members of the
+// cycle before, shifted; they are made again here, from up to `rolls` cycles back, where the first
+// one starts from analogs.
+enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi, kPrevious };
 enum class KeyKind { kContext, kForecast, kMixed };
 // How an analog's future is moved to the query: not at all, offset to the last observation with
 // decay, residual about the mean forecasts, or the mean of offset and residual.
@@ -51,6 +53,7 @@ struct StartOptions {
   // kRedi: the key is the state after so many of all `steps`; the depth's skipped steps end at the
   // value. Each member combines so many stored trajectories.
   int64_t redi_key_step = 1, redi_neighbours = 1;
+  int64_t cycle = 1, rolls = 3;       // kPrevious: states between cycles, earlier cycles made
 };
 
 struct ForecastOptions {

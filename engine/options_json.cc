@@ -41,6 +41,10 @@ json options_json(const ForecastOptions& options) {
     object["redi_key_step"] = start.redi_key_step;
     object["redi_neighbours"] = start.redi_neighbours;
   }
+  if (start.kind == StartKind::kPrevious) {
+    object["cycle"] = start.cycle;
+    object["rolls"] = start.rolls;
+  }
   if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
   if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
   if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
@@ -70,6 +74,8 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("cold_share")) object["cold_share"].get_to(start.cold_share);
   if (object.contains("redi_key_step")) object["redi_key_step"].get_to(start.redi_key_step);
   if (object.contains("redi_neighbours")) object["redi_neighbours"].get_to(start.redi_neighbours);
+  if (object.contains("cycle")) object["cycle"].get_to(start.cycle);
+  if (object.contains("rolls")) object["rolls"].get_to(start.rolls);
   if (object.contains("spread")) object["spread"].get_to(start.spread);
   if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
   if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();

@@ -13,13 +13,14 @@ namespace {
 template <typename Kind, size_t n>
 using Words = std::array<std::pair<const char*, Kind>, n>;
 
-constexpr Words<StartKind, 7> kStarts = {{{"cold", StartKind::kCold},
+constexpr Words<StartKind, 8> kStarts = {{{"cold", StartKind::kCold},
                                           {"analog", StartKind::kAnalog},
                                           {"mean", StartKind::kMean},
                                           {"random", StartKind::kRandom},
                                           {"persist", StartKind::kPersist},
                                           {"shuffled", StartKind::kShuffled},
-                                          {"redi", StartKind::kRedi}}};
+                                          {"redi", StartKind::kRedi},
+                                          {"previous", StartKind::kPrevious}}};
 constexpr Words<KeyKind, 3> kKeys = {{{"context", KeyKind::kContext},
                                       {"forecast", KeyKind::kForecast},
                                       {"mixed", KeyKind::kMixed}}};

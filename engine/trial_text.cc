@@ -44,6 +44,9 @@ std::string describe(const ForecastOptions& options) {
   if (start.kind == StartKind::kRedi) {
     text += fmt::format(" key_step={} neighbours={}", start.redi_key_step, start.redi_neighbours);
   }
+  if (start.kind == StartKind::kPrevious) {
+    text += fmt::format(" cycle={} rolls={}", start.cycle, start.rolls);
+  }
   if (start.cold_share > 0) text += fmt::format(" cold={:g}", start.cold_share);
   if (start.spread > 0) text += fmt::format(" spread={:g}", start.spread);
   if (has_analogs(start.kind)) {

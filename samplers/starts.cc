@@ -6,6 +6,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
@@ -43,6 +44,16 @@ at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& ana
 at::Tensor persist(const at::Tensor& query_last, int64_t lead_times) {
   TORCH_CHECK(query_last.dim() == 2, "persist takes [V, P]");
   return query_last.unsqueeze(0).repeat({lead_times, 1, 1});
+}
+
+at::Tensor shift_cycle(const at::Tensor& earlier, int64_t cycle, const at::Tensor& query_last,
+                       double tau) {
+  TORCH_CHECK(earlier.dim() == 4, "shift_cycle takes [M, T, V, P]");
+  const int64_t leads = earlier.size(1);
+  TORCH_CHECK(cycle >= 1 && cycle <= leads, "cycle is ", cycle, ", must lie in 1..", leads);
+  const at::Tensor still = earlier.narrow(1, leads - 1, 1).expand({-1, cycle, -1, -1});
+  const at::Tensor shifted = at::cat({earlier.narrow(1, cycle, leads - cycle), still}, 1);
+  return align_offset(shifted, earlier.select(1, cycle - 1), query_last, tau);
 }
 
 at::Tensor redi_weights(const at::Tensor& keys, const at::Tensor& query) {

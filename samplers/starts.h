@@ -22,6 +22,13 @@ at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& ana
 // The last observation held for all lead times: [T, V, P] from query_last [V, P].
 at::Tensor persist(const at::Tensor& query_last, int64_t lead_times);
 
+// An earlier ensemble [M, T, V, P], issued `cycle` states before the query, as forecasts from now:
+// lead l is its lead l + cycle; the last `cycle` leads hold its last. Moved to the query's last
+// observation [V, P] as align_offset does, by the error it made at lead `cycle`.
+// REQUIRES 1 <= cycle <= T.
+at::Tensor shift_cycle(const at::Tensor& earlier, int64_t cycle, const at::Tensor& query_last,
+                       double tau);
+
 // ReDi, Zhang et al. 2023 (METHODS 1.1): the weights [H] whose sum of keys [H, D] is nearest to
 // query [D], by unconstrained least squares: neither a convex combination nor one that sums to 1.
 at::Tensor redi_weights(const at::Tensor& keys, const at::Tensor& query);

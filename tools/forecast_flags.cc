@@ -11,15 +11,16 @@ namespace {
 
 constexpr const char* kPolicyDecides[] = {
     "--start", "--key", "--mix", "--alignment", "--decay", "--pool", "--temperature",
-    "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--entry-sigma",
+    "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--cycle", "--rolls",
+    "--entry-sigma",
     "--skip-frac", "--skip-steps", "--sigmas", "--steps", "--solver", "--noise-amount",
     "--noise-scale", "--exit-tolerance", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
                      "what the chain starts from: cold, analog, dress (analog, residual "
-                     "alignment), mean, redi (the published method), or the blind controls "
-                     "random, shuffled and persist")
+                     "alignment), mean, redi (the published method), previous (the cycle "
+                     "before), or the blind controls random, shuffled and persist")
       ->capture_default_str();
   command.add_option("--key", flags.key,
                      "how analogs are found: by the context, by the network's mean forecast of it, "
@@ -70,6 +71,12 @@ void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
                      "distance)); default: each in turn");
   command.add_option("--cold-share", flags.cold_share, "share of the members that start cold")
       ->capture_default_str();
+  command.add_option("--cycle", flags.cycle,
+                     "of --start previous: states between one forecast and the next")
+      ->capture_default_str();
+  command.add_option("--rolls", flags.rolls,
+                     "of --start previous: earlier cycles made, the first one from analogs")
+      ->capture_default_str();
   command.add_option("--redi-key-step", flags.redi_key_step,
                      "of --start redi: the key is the state after so many of all steps")
       ->capture_default_str();
@@ -119,6 +126,8 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.start.temperature = flags.temperature;
   options.start.cold_share = flags.cold_share;
   options.start.spread = flags.spread;
+  options.start.cycle = flags.cycle;
+  options.start.rolls = flags.rolls;
   options.start.redi_key_step = flags.redi_key_step;
   options.start.redi_neighbours = flags.redi_neighbours;
   options.depth = {.entry_sigma = flags.entry_sigma, .skip_fraction = flags.skip_frac,

@@ -102,6 +102,37 @@ TEST_CASE("Chain: ReDi's members follow stored trajectories, which here are all 
   CHECK(refused(bad).find("neighbours") != std::string::npos);
 }
 
+TEST_CASE("Chain: a rolled forecast is the cycle before it, shifted, and sees nothing later") {
+  MemoryStore store = ar1_store(600);
+  ForecastOptions options = analog();
+  options.start.kind = StartKind::kPrevious;
+  options.start.cycle = 2;
+  options.start.rolls = 1;
+  options.start.decay_tau = 0;
+  options.steps = 0;
+  options.depth = {};
+  const auto forecaster = forecaster_on(store);
+  const Forecast rolled = forecast(*forecaster, options);
+  ForecastOptions first = options;
+  first.start.kind = StartKind::kAnalog;
+  const Forecast before = forecast(*forecaster, first, kGaussianQuery - 2);
+  CHECK(at::allclose(rolled.normalised.select(1, 0), before.normalised.select(1, 2)));
+  CHECK(at::allclose(rolled.normalised.select(1, 2), before.normalised.select(1, 2)));
+  // With a chain and more cycles: the same bits for any batch, other bits for other rolls.
+  options = analog();
+  options.start.kind = StartKind::kPrevious;
+  const Forecast whole = forecast(*forecaster, options);
+  options.member_batch = 4;
+  CHECK(at::equal(forecast(*forecaster, options).members, whole.members));
+  options.start.rolls = 1;
+  CHECK_FALSE(at::equal(forecast(*forecaster, options).members, whole.members));
+  // At the archive's beginning there are fewer cycles, then none.
+  CHECK(forecaster->forecast(8, options).ok());
+  CHECK(forecaster->forecast(3, options).status().code() == Code::kNotFound);
+  options.start.cycle = 4;
+  CHECK(forecaster->forecast(kGaussianQuery, options).status().code() == Code::kUsage);
+}
+
 TEST_CASE("Chain: members that exit early cost less on average, for any batch the same bits") {
   const MemoryStore store = ar1_store(600);
   const auto model = gaussian_model(store, kSplit);

@@ -86,3 +86,17 @@ TEST_CASE("ReDi: least squares over keys, one key is a rescaling, more span the 
   CHECK(at::allclose(twice, at::tensor({0.5, 0.5}, at::kDouble), 1e-12, 1e-12));
   CHECK_THROWS(redi_weights(keys, keys));
 }
+
+TEST_CASE("Previous: leads move up by the cycle, the error at the first known one is taken off") {
+  const at::Tensor earlier = at::arange(1, 9, at::kDouble).view({2, 4, 1, 1});  // 1..4 and 5..8
+  const at::Tensor last = at::full({1, 1}, 10.0, at::kDouble);
+  const double everlasting = std::numeric_limits<double>::infinity();
+  const at::Tensor one = shift_cycle(earlier, 1, last, everlasting);
+  // Member 0 said 1 for now: 9 too little, at every lead.
+  CHECK(at::equal(one[0].flatten(), at::tensor({11.0, 12.0, 13.0, 13.0}, at::kDouble)));
+  CHECK(at::equal(one[1].flatten(), at::tensor({11.0, 12.0, 13.0, 13.0}, at::kDouble)));
+  const at::Tensor three = shift_cycle(earlier, 3, last, 0);  // not moved
+  CHECK(at::equal(three[1].flatten(), at::tensor({8.0, 8.0, 8.0, 8.0}, at::kDouble)));
+  CHECK_THROWS(shift_cycle(earlier, 5, last, 0));
+  CHECK_THROWS(shift_cycle(earlier, 0, last, 0));
+}
