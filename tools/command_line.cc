@@ -29,6 +29,7 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_forecast(program, invocation);
   add_evaluate(program, invocation);
   add_tune(program, invocation);
+  add_report(program, invocation);
   add_doctor(program, invocation);
 }
 

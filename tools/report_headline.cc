@@ -1,0 +1,84 @@
+// The figures everybody asks for first.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tools/html.h"
+#include "tools/report_sections.h"
+
+namespace skipcast::tools {
+namespace {
+
+struct Tile {
+  std::string figure, name, note;  // HTML, text, HTML
+};
+
+std::string tiles(const std::vector<Tile>& each) {
+  std::string text = "<div class=\"tiles\">\n";
+  for (const Tile& tile : each) {
+    text += fmt::format("<div class=\"tile\"><b>{}</b><span>{}</span><small>{}</small></div>\n",
+                        tile.figure, escaped(tile.name), tile.note);
+  }
+  return text + "</div>\n";
+}
+
+std::string percent_html(const engine::Difference& difference) {
+  return difference.queries == 0 ? "–" : signed_html(difference.percent()) + " %";
+}
+
+std::string interval_html(const engine::Difference& difference) {
+  if (difference.queries == 0) return "too few windows for an interval";
+  return fmt::format("95 %: {} to {} %", signed_html(difference.percent_low()),
+                     signed_html(difference.percent_high()));
+}
+
+std::string sentence(const engine::ScoreFacts& scores) {
+  const engine::ScoredSystem& shown = scores.systems[scores.shown];
+  const engine::ScoredSystem& reference = scores.systems.front();
+  if (shown.cold < 0) return "";
+  const engine::ScoredSystem& cold = scores.systems[static_cast<size_t>(shown.cold)];
+  return fmt::format(
+      "With {:.3g} network evaluations a member, {} {} a cold start with {:.3g}, and {} a cold "
+      "start with {:.3g}, by fair CRPS on {} windows of the {} part.",
+      shown.scores.nfe, shown.scores.name, verdict(shown.against_cold), cold.scores.nfe,
+      verdict(shown.scores.crps_difference), reference.scores.nfe, scores.windows, scores.part);
+}
+
+std::string unit_of(const ReportInput& input) {
+  const engine::Task& task = input.data.forecaster->model().task();
+  const storage::Schema& schema = input.store.schema();
+  return schema.variables[static_cast<size_t>(schema.variable_index(task.variables[0]))].units;
+}
+
+}  // namespace
+
+std::string headline(const ReportInput& input) {
+  const engine::ScoreFacts& scores = input.data.scores;
+  if (scores.systems.empty()) return "";
+  const engine::ScoredSystem& shown = scores.systems[scores.shown];
+  const engine::ScoredSystem& reference = scores.systems.front();
+  const std::string unit = escaped(unit_of(input));
+  std::vector<Tile> each = {
+      {fmt::format("{} <em>{}</em>", number_html(shown.scores.physical.crps_fair), unit),
+       "fair CRPS", shown.crps.queries == 0
+                        ? std::string()
+                        : fmt::format("95 %: {} to {}", number_html(shown.crps.low),
+                                      number_html(shown.crps.high))},
+      {percent_html(shown.scores.crps_difference), "CRPS against a cold start with 35 NFE",
+       interval_html(shown.scores.crps_difference)}};
+  if (shown.cold >= 0) {
+    const engine::ScoredSystem& cold = scores.systems[static_cast<size_t>(shown.cold)];
+    each.push_back({percent_html(shown.against_cold),
+                    fmt::format("CRPS against a cold start with {:.3g} NFE", cold.scores.nfe),
+                    interval_html(shown.against_cold)});
+  }
+  each.push_back({fmt::format("{:.3g} <em>ms</em>", 1e3 * shown.scores.seconds_per_query),
+                  fmt::format("a query of {} members, retrieval included", scores.members),
+                  fmt::format("cold start with 35 NFE: {:.3g} ms",
+                              1e3 * reference.scores.seconds_per_query)});
+  each.push_back({fmt::format("{:.2f}", shown.scores.normalised.spread_skill), "spread / skill",
+                  "1 is calibrated, less is too sure"});
+  return "<p class=\"lead\">" + escaped(sentence(scores)) + "</p>\n" + tiles(each);
+}
+
+}  // namespace skipcast::tools
