@@ -57,7 +57,7 @@ std::string start_text(const Row& row) {
     const std::string value = row.text(column);
     if (!value.empty()) text += fmt::format(" {}={}", word, value);
   }
-  return text + " " + row.text("solver");
+  return row.text("nfe") == "0" ? text + ", no chain" : text + " " + row.text("solver");
 }
 
 FrontTrial trial_of(Row& row) {

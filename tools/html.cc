@@ -47,11 +47,11 @@ std::string control(const std::string& group, const std::string& label, Control 
                     const std::vector<Choice>& each) {
   const std::string name = escaped(label);
   if (kind == Control::kSelect) {
-    return fmt::format("<label class=\"control\"><span>{}</span> <select data-choose=\"{}\">{}"
+    return fmt::format("<label class=\"chooser\"><span>{}</span> <select data-choose=\"{}\">{}"
                        "</select></label>",
                        name, group, options(each));
   }
-  return fmt::format("<label class=\"control\"><span>{}</span> <input type=\"range\" min=\"0\" "
+  return fmt::format("<label class=\"chooser\"><span>{}</span> <input type=\"range\" min=\"0\" "
                      "max=\"{}\" value=\"0\" data-choose=\"{}\"> <output>{}</output></label>",
                      name, each.size() - 1, group, escaped(each.front().name));
 }
@@ -150,7 +150,7 @@ std::string notice(std::string_view text) {
 }
 
 std::string table(const Table& table) {
-  std::string text = "<div class=\"scroll\"><table>\n<thead><tr>";
+  std::string text = fmt::format("<div class=\"scroll {}\"><table>\n<thead><tr>", table.css);
   for (const std::string& cell : table.head) text += "<th scope=\"col\">" + cell + "</th>";
   text += "</tr></thead>\n<tbody>\n";
   for (size_t i = 0; i < table.rows.size(); ++i) {

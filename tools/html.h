@@ -50,6 +50,7 @@ struct Table {
   std::vector<std::string> head;
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> row_css;  // one a row, or empty
+  std::string css = {};              // of the whole: "words" for text, "facts" for keys and values
 };
 std::string table(const Table& table);
 

@@ -29,6 +29,8 @@ std::vector<Stage> stages_of(const engine::ChainFacts& chain) {
   std::vector<Stage> stages;
   if (chain.start.defined()) {
     stages.push_back({.name = "start", .note = "before noise", .state = chain.start});
+  } else {
+    stages.push_back({.name = "start", .note = "none: noise alone", .state = {}});
   }
   const size_t steps = chain.steps.size(), shown = std::min(steps, kStepsMax);
   for (size_t i = 0; i < shown; ++i) {
@@ -53,8 +55,7 @@ class Strip {
     std::string text = "<div class=\"strip\">\n";
     for (const Stage& stage : stages_of(chain)) {
       text += fmt::format("<div class=\"stage\"><b>{}</b> <span>{}</span>{}</div>\n",
-                          escaped(stage.name), escaped(stage.note),
-                          grid() ? picture(stage, place) : lines(stage, place));
+                          escaped(stage.name), escaped(stage.note), drawn(stage, place));
     }
     return text + "</div>\n";
   }
@@ -64,6 +65,11 @@ class Strip {
   int64_t lead_shown() const { return view_.ensemble().lead_times() / 2; }
 
  private:
+  std::string drawn(const Stage& stage, int64_t at) const {
+    if (!stage.state.defined()) return "";
+    return grid() ? picture(stage, at) : lines(stage, at);
+  }
+
   std::vector<Point> member_line(const at::Tensor& one, int64_t place) const {
     const at::Tensor values = one.select(1, 0).select(1, place).to(at::kDouble).contiguous();
     std::vector<Point> points;
@@ -84,7 +90,8 @@ class Strip {
       extent.see(view_.observed(lead + 1, place));
     }
     const double more = 0.35 * (extent.high() - extent.low());
-    extent.see(extent.low() - more);
+    const bool positive = extent.low() >= 0;
+    extent.see(positive ? std::max(0.0, extent.low() - more) : extent.low() - more);
     extent.see(extent.high() + more);
     return axis_over(extent, "");
   }
@@ -166,6 +173,18 @@ std::string words(const engine::QueryFacts& query) {
                      word(query.chain.options.start.kind), query.chain.forecast.entry_sigma);
 }
 
+std::string keys(const Strip& strip) {
+  if (strip.grid()) return strip.range_legend();
+  return legend({{"line member", "state of each member"},
+                 {"line estimate", "the network's estimate, mean over members"},
+                 {"line observed", "what came"}});
+}
+
+std::string what_is_drawn(const Strip& strip) {
+  if (!strip.grid()) return "Lead times from left to right; ";
+  return fmt::format("One member at lead time {}; ", strip.lead_shown() + 1);
+}
+
 }  // namespace
 
 Result<Section> chain_section(const ReportInput& input) {
@@ -176,22 +195,14 @@ Result<Section> chain_section(const ReportInput& input) {
   SKIPCAST_TRY(const WindowView view,
                WindowView::make(*input.data.forecaster, query.chain.forecast, 0));
   const Strip strip(input, view);
-  const std::string keys =
-      strip.grid() ? strip.range_legend()
-                   : legend({{"line member", "state of each member"},
-                             {"line estimate", "the network's estimate, mean over members"},
-                             {"line observed", "what came"}});
-  const std::string shown =
-      strip.grid() ? fmt::format("One member at lead time {}; ", strip.lead_shown() + 1)
-                   : std::string("Lead times from left to right; ");
   section.body = paragraph(words(query));
   section.body += figures({figure(
-      {.title = "From entry to end", .plot = keys + chain_choices(input, strip),
-       .caption = shown + "vertical scale " + view.value_label() +
+      {.title = "From entry to end", .plot = keys(strip) + chain_choices(input, strip),
+       .caption = what_is_drawn(strip) + "vertical scale " + view.value_label() +
                   ", the same in all pictures; noise beyond it is cut off. σ is the noise level in "
-                  "normalised units at which the network was asked. Entered mid-chain, the state "
-                  "is a past future plus noise, so the first estimate already has its detail; cold "
-                  "starts begin with the mean forecast.",
+                  "normalised units at which the network was asked. Good: at the end members lie "
+                  "round what came, as far apart as it turned out to be uncertain; a cold start "
+                  "with few evaluations ends too close together.",
        .wide = true})});
   return section;
 }

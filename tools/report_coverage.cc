@@ -128,10 +128,10 @@ class Strip {
 std::string gap_html(const ReportInput& input, const storage::Gap& gap) {
   if (gap.states == 0) return "none";
   const storage::Schema& schema = input.store.schema();
-  std::string text = fmt::format("{} states from {}", gap.states,
+  std::string text = fmt::format("{} states <small>{}", gap.states,
                                  time_html(schema.axis.time_at(gap.first)));
-  if (gap.place >= 0) text += " at " + escaped(place_name(schema.places, gap.place));
-  return text;
+  if (gap.place >= 0) text += ", " + escaped(place_name(schema.places, gap.place));
+  return text + "</small>";
 }
 
 std::string variable_table(const ReportInput& input) {

@@ -25,7 +25,7 @@ std::vector<int64_t> fan_places(int64_t places) {
 std::string fans(const WindowView& view, const storage::Places& places) {
   std::vector<Choice> each;
   for (const int64_t place : fan_places(places.count())) {
-    each.push_back({place_name(places, place), view.fan(place, 560, 330)});
+    each.push_back({place_name(places, place), view.fan(place, 480, 370)});
   }
   const std::string plot =
       legend({{"line past", "observed before"}, {"line policy", "median"},

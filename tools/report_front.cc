@@ -76,7 +76,10 @@ std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost whi
   }
   std::string caption = "Down and left is better. The lines join what no cheaper trial beats, of "
                         "all trials and of cold starts alone.";
-  if (beyond > 0) caption += fmt::format(" {} worse trials lie above the picture.", beyond);
+  if (beyond > 0) {
+    caption += fmt::format(" {} worse trial{} above the picture.", beyond,
+                           beyond == 1 ? " lies" : "s lie");
+  }
   return figure({.title = which == Cost::kNfe ? "Against evaluations" : "Against time",
                  .plot = legend({{"line policy", "front"}, {"line cold", "cold starts' front"},
                                  {"dot baseline faint", "other trials"}}) + chart.svg(),
@@ -90,7 +93,8 @@ std::string best_table(const std::vector<engine::FrontTrial>& trials) {
     if (known == nullptr || trial.crps < known->crps) known = &trial;
   };
   for (const engine::FrontTrial& trial : trials) keep(trial.cold ? cold : best, trial);
-  Table rows{.head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS", "ms a query"}};
+  Table rows{.head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS", "ms a query"},
+             .css = "words"};
   for (const auto& [nfe, trial] : best) {
     const auto other = cold.find(nfe);
     rows.rows.push_back({fmt::format("{:g}", nfe), escaped(trial->start),

@@ -38,9 +38,10 @@ std::string sentence(const engine::ScoreFacts& scores) {
   if (shown.cold < 0) return "";
   const engine::ScoredSystem& cold = scores.systems[static_cast<size_t>(shown.cold)];
   return fmt::format(
-      "With {:.3g} network evaluations a member, {} {} a cold start with {:.3g}, and {} a cold "
+      "With {:.3g} network evaluations a member{}, {} {} a cold start with {:.3g}, and {} a cold "
       "start with {:.3g}, by fair CRPS on {} windows of the {} part.",
-      shown.scores.nfe, shown.scores.name, verdict(shown.against_cold), cold.scores.nfe,
+      shown.scores.nfe, shown.scores.nfe_shared > 0 ? " and one that all share" : "",
+      shown.scores.name, verdict(shown.against_cold), cold.scores.nfe,
       verdict(shown.scores.crps_difference), reference.scores.nfe, scores.windows, scores.part);
 }
 

@@ -63,8 +63,8 @@ class LeadTimeMap {
     const bool nodes = layout_.rows == 0;
     return fmt::format(
         "<div class=\"leadmap\" data-choose-place=\"{}\"><div class=\"controls js-only\"><label "
-        "class=\"control\"><span>Show</span> <select class=\"field\">{}</select></label> <label "
-        "class=\"control\"><span>Lead time</span> <input class=\"lead\" type=\"range\" min=\"0\" "
+        "class=\"chooser\"><span>Show</span> <select class=\"field\">{}</select></label> <label "
+        "class=\"chooser\"><span>Lead time</span> <input class=\"lead\" type=\"range\" min=\"0\" "
         "max=\"{}\" value=\"{}\"></label></div><p class=\"lead-name\">{}</p>\n{}{}<script "
         "type=\"application/json\">{}</script></div>\n",
         nodes ? group : "", field_options(), last, last, escaped(lead_name(last)),

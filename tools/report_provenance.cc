@@ -15,10 +15,10 @@ class Facts {
   void add(const std::string& key, const std::string& value) {
     table_.rows.push_back({escaped(key), "<code>" + escaped(value) + "</code>"});
   }
-  std::string html() const { return "<div class=\"facts\">" + table(table_) + "</div>\n"; }
+  std::string html() const { return table(table_); }
 
  private:
-  Table table_{.head = {"", ""}};
+  Table table_{.head = {"", ""}, .css = "facts"};
 };
 
 std::string details(const std::string& title, const std::string& text) {

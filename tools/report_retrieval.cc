@@ -51,7 +51,7 @@ class Retrieval {
   Result<std::string> html() const {
     SKIPCAST_TRY(const std::string raw, spaghetti(Moved::kNo));
     SKIPCAST_TRY(const std::string moved, spaghetti(Moved::kYes));
-    return words() + figures({timeline(), raw, moved}) + found_table();
+    return words() + figures({timeline(), found_table(), raw, moved});
   }
 
  private:
@@ -92,7 +92,7 @@ class Retrieval {
                .high = static_cast<double>(coverage.summary.last_time_s),
                .label = "init time of the analog"};
     Chart chart(frame);
-    chart.rule_x(static_cast<double>(view_->origin_s()), "origin");
+    chart.rule_x(static_cast<double>(view_->origin_s()), "origin", "query");
     for (const Found& found : found_) {
       chart.dot({static_cast<double>(found.time_s), found.distance}, 5, "policy", tip(found));
     }
@@ -173,17 +173,18 @@ class Retrieval {
 
   std::string found_table() const {
     const std::string unit = escaped(view_->unit());
-    Table rows{.head = {"", "init time", "distance", "days before", "error as it was, " + unit,
-                        "error moved, " + unit}};
+    Table rows{.head = {"", "init time", "distance", "days before", "error, " + unit,
+                        "moved, " + unit}};
     for (size_t i = 0; i < std::min(found_.size(), kRowsMax); ++i) {
       const Found& found = found_[i];
       rows.rows.push_back({fmt::format("{}", i + 1), time_html(found.time_s),
                            number_html(found.distance), fmt::format("{:.0f}", days_before(found)),
                            number_html(found.error_raw), number_html(found.error_moved)});
     }
-    return table(rows) +
-           paragraph("Error: mean absolute difference between the analog's future and what came of "
-                     "the query, over places and lead times; – where nothing has come yet.");
+    return figure({.title = "The nearest ones", .plot = table(rows),
+                   .caption = "Error: mean absolute difference between the analog's future and "
+                              "what came of the query, over places and lead times, as it was and "
+                              "moved to the query."});
   }
 
   const ReportInput& input_;

@@ -55,7 +55,7 @@ nav a:hover { text-decoration: underline; }
   font-variant-numeric: tabular-nums; }
 .tile em { font-size: 15px; font-style: normal; font-weight: 400; color: var(--soft); }
 .tile span { display: block; font-size: 14px; line-height: 1.35; }
-.tile small { white-space: normal; }
+.tile small { display: block; margin-top: 3px; line-height: 1.35; white-space: normal; }
 section { margin: 52px 0 0; scroll-margin-top: 12px; }
 .notice { padding: 12px 16px; background: var(--warn); border-left: 3px solid var(--warn-edge);
   border-radius: 0 6px 6px 0; }
@@ -74,6 +74,8 @@ thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; white-s
   min-width: 64px; }
 th:first-child { text-align: left; font-weight: 500; }
 tr.policy th { font-weight: 650; }
+th small { display: block; white-space: normal; font-weight: 400; min-width: 130px; }
+.words td, .words thead th { text-align: left; }
 .facts td { text-align: left; white-space: normal; width: 100%; }
 .facts thead { display: none; }
 details { margin: 6px 0; }
@@ -123,10 +125,10 @@ rect.cover { fill: var(--c); }
   vertical-align: middle; }
 .swatch.line.observed { border-top-style: dotted; }
 .swatch.dot { width: 10px; border-radius: 50%; }
-.whisker { width: 120px; height: 14px; vertical-align: middle; }
-.control { display: inline-flex; align-items: center; gap: 8px; margin: 0 16px 6px 0;
+.whisker { width: 110px; height: 14px; vertical-align: middle; }
+.chooser { display: inline-flex; align-items: center; gap: 8px; margin: 0 16px 6px 0;
   font-size: 14px; }
-.control span { color: var(--soft); }
+.chooser span { color: var(--soft); }
 select { font: inherit; padding: 3px 6px; color: var(--ink); background: var(--wash);
   border: 1px solid var(--line); border-radius: 5px; max-width: 100%; }
 input[type=range] { width: 180px; accent-color: var(--policy); }
@@ -135,11 +137,11 @@ input[type=range] { width: 180px; accent-color: var(--policy); }
 .ramp-label { flex-basis: 100%; color: var(--soft); }
 .ramp i { flex: 1; height: 10px; min-width: 120px; border-radius: 2px; }
 .strip { display: flex; gap: 10px; overflow-x: auto; padding-bottom: 6px; }
-.stage { flex: 1 0 150px; max-width: 230px; font-size: 13px; }
+.stage { flex: 0 0 176px; font-size: 13px; }
 .stage span { color: var(--soft); }
 .histograms { display: grid; gap: 14px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); }
-html:not(.js) .control, html:not(.js) .js-only { display: none; }
+html:not(.js) .chooser, html:not(.js) .js-only { display: none; }
 .js .choice:not(.on) { display: none; }
 .js .choice > h4 { display: none; }
 #tip { position: fixed; z-index: 9; max-width: 300px; padding: 7px 10px; pointer-events: none;
@@ -155,13 +157,12 @@ html:not(.js) .control, html:not(.js) .js-only { display: none; }
   .tile { padding: 10px 12px; }
   .tile b { font-size: 21px; }
   svg.chart text { font-size: 14px; }
-  .stage { flex-basis: 160px; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #ccc; --grid: #e4e4e4;
     --wash: #f4f4f4; }
   body { font-size: 11pt; }
-  nav, .control, .js-only { display: none; }
+  nav, .chooser, .js-only { display: none; }
   .js .choice.on > h4 { display: block; }
   figure, tr, .tile { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -24,9 +24,10 @@ Result<Section> worst_section(const ReportInput& input) {
     each.push_back(figure(
         {.title = time_html(view.origin_s()) + ", " + where,
          .plot = view.fan(worst.place, 480, 270),
-         .caption = fmt::format("CRPS of the window {} {}; the cold start with 35 NFE had {}.",
+         .caption = fmt::format("CRPS of the window {} {}; the cold start with 35 NFE had {} "
+                                "{}.",
                                 number_html(worst.crps), view.unit(),
-                                number_html(worst.reference_crps))}));
+                                number_html(worst.reference_crps), view.unit())}));
   }
   section.body += legend({{"line past", "observed before"}, {"line policy", "median"},
                           {"band policy", "50 % of members"}, {"band policy outer", "90 %"},

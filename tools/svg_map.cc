@@ -14,7 +14,7 @@ namespace skipcast::tools {
 namespace {
 
 constexpr double kWidth = 480, kLeft = 46, kRight = 470, kTop = 10, kBelow = 30;
-constexpr double kHeightMin = 150, kHeightMax = 400;  // of the plotting area
+constexpr double kHeightMin = 150, kHeightMax = 330;  // of the plotting area
 constexpr int kColours = 32;
 // Anchors of viridis (CC0, matplotlib).
 constexpr int kAnchors[][3] = {{68, 1, 84},    {72, 40, 120},  {62, 73, 137},  {49, 104, 142},
