@@ -20,9 +20,7 @@ class Calibration {
       : scores_(input.data.scores),
         unit_(lead_unit(input.store.schema().axis)),
         shown_(scores_.systems[scores_.shown]) {
-    const engine::Task& task = input.data.forecaster->model().task();
-    const storage::Schema& schema = input.store.schema();
-    value_unit_ = schema.variables[schema.variable_index(task.variables[0])].units;
+    value_unit_ = target_unit(input);
   }
 
   std::string html() const {
@@ -31,6 +29,7 @@ class Calibration {
 
  private:
   using Leads = std::vector<engine::Scores>;
+  using NamedScore = std::pair<std::string, double engine::Scores::*>;
 
   // The system shown, the cold start at equal NFE, the reference.
   std::vector<const engine::ScoredSystem*> compared() const {
@@ -66,8 +65,8 @@ class Calibration {
     return points;
   }
 
-  void add_columns(Chart& chart, const std::vector<std::pair<std::string, double engine::Scores::*>>&
-                                     shown) const {
+  // Hover texts of these scores, a lead time each.
+  void add_columns(Chart& chart, const std::vector<NamedScore>& shown) const {
     for (size_t lead = 0; lead < shown_.scores.leads.size(); ++lead) {
       std::string tip = lead_text(unit_, static_cast<int64_t>(lead + 1));
       for (const engine::ScoredSystem* system : compared()) {

@@ -70,7 +70,7 @@ class Strip {
   int64_t time_s(int64_t state) const { return input_.store.schema().axis.time_at(state); }
   double px(int64_t state) const {
     return kLeft + (kRight - kLeft) * static_cast<double>(state) /
-                       static_cast<double>(std::max<int64_t>(1, coverage_.summary.states));
+                       static_cast<double>(coverage_.summary.states);
   }
   int64_t bin_first(size_t bin) const {
     return bin < coverage_.bin_first.size() ? coverage_.bin_first[bin] : coverage_.summary.states;
@@ -111,7 +111,7 @@ class Strip {
 
   std::string ticks(double bottom) const {
     std::string text;
-    const int64_t low = time_s(0), high = time_s(std::max<int64_t>(1, coverage_.summary.states) - 1);
+    const int64_t low = time_s(0), high = time_s(coverage_.summary.states - 1);
     for (const Tick& tick : time_ticks(low, high, 10)) {
       const double at = kLeft + (kRight - kLeft) * (tick.at - static_cast<double>(low)) /
                                     std::max(1.0, static_cast<double>(high - low));

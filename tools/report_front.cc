@@ -93,7 +93,8 @@ std::string best_table(const std::vector<engine::FrontTrial>& trials) {
     if (known == nullptr || trial.crps < known->crps) known = &trial;
   };
   for (const engine::FrontTrial& trial : trials) keep(trial.cold ? cold : best, trial);
-  Table rows{.head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS", "ms a query"},
+  Table rows{.head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS",
+                      "ms a query"},
              .css = "words"};
   for (const auto& [nfe, trial] : best) {
     const auto other = cold.find(nfe);

@@ -45,12 +45,6 @@ std::string sentence(const engine::ScoreFacts& scores) {
       verdict(shown.scores.crps_difference), reference.scores.nfe, scores.windows, scores.part);
 }
 
-std::string unit_of(const ReportInput& input) {
-  const engine::Task& task = input.data.forecaster->model().task();
-  const storage::Schema& schema = input.store.schema();
-  return schema.variables[static_cast<size_t>(schema.variable_index(task.variables[0]))].units;
-}
-
 }  // namespace
 
 std::string headline(const ReportInput& input) {
@@ -58,7 +52,7 @@ std::string headline(const ReportInput& input) {
   if (scores.systems.empty()) return "";
   const engine::ScoredSystem& shown = scores.systems[scores.shown];
   const engine::ScoredSystem& reference = scores.systems.front();
-  const std::string unit = escaped(unit_of(input));
+  const std::string unit = escaped(target_unit(input));
   std::vector<Tile> each = {
       {fmt::format("{} <em>{}</em>", number_html(shown.scores.physical.crps_fair), unit),
        "fair CRPS", shown.crps.queries == 0

@@ -77,8 +77,9 @@ Result<Section> provenance_section(const ReportInput& input) {
   facts.add("program", "skipcast " SKIPCAST_VERSION);
   facts.add("written", fmt::format("{} UTC, after {:.0f} s of work", time_html(input.written_at_s),
                                    input.data.seconds));
-  section.body = paragraph("Made with one random seed from what is listed here; the same command on "
-                           "the same archive and type of CPU gives the same numbers, times apart.");
+  section.body = paragraph(
+      "Made with one random seed from what is listed here; the same command on the same archive "
+      "and type of CPU gives the same numbers, times apart.");
   section.body += facts.html();
   if (input.data.forecaster != nullptr) {
     section.body += details("The task", indented(

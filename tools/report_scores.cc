@@ -15,14 +15,8 @@ using Role = engine::ScoredSystem::Role;
 
 // Evaluations a member, its share of those all members share included.
 double cost(const engine::ScoredSystem& system) {
-  return system.scores.nfe +
-         system.scores.nfe_shared / static_cast<double>(std::max<int64_t>(1, system.scores.members));
-}
-
-std::string unit_of(const ReportInput& input) {
-  const engine::Task& task = input.data.forecaster->model().task();
-  const storage::Schema& schema = input.store.schema();
-  return schema.variables[static_cast<size_t>(schema.variable_index(task.variables[0]))].units;
+  const auto members = static_cast<double>(std::max<int64_t>(1, system.scores.members));
+  return system.scores.nfe + system.scores.nfe_shared / members;
 }
 
 std::string nfe_html(const engine::ScoredSystem& system) {
@@ -47,8 +41,8 @@ std::string whisker(const engine::Difference& difference, double percent_max,
   };
   return fmt::format(
       "<svg class=\"whisker\" viewBox=\"0 0 120 14\" aria-hidden=\"true\"><path class=\"axis\" "
-      "d=\"M60 0V14\"/><path class=\"line {0}\" d=\"M{1:.1f} 7H{2:.1f}\"/><circle class=\"dot {0}\" "
-      "cx=\"{3:.1f}\" cy=\"7\" r=\"3\"/></svg>",
+      "d=\"M60 0V14\"/><path class=\"line {0}\" d=\"M{1:.1f} 7H{2:.1f}\"/><circle "
+      "class=\"dot {0}\" cx=\"{3:.1f}\" cy=\"7\" r=\"3\"/></svg>",
       css, px(difference.percent_low()), px(difference.percent_high()), px(difference.percent()));
 }
 
@@ -65,11 +59,12 @@ double whisker_range(const engine::ScoreFacts& scores) {
 
 std::string score_table(const ReportInput& input) {
   const engine::ScoreFacts& scores = input.data.scores;
-  const std::string unit = escaped(unit_of(input));
+  const std::string unit = escaped(target_unit(input));
   const double range = whisker_range(scores);
   Table rows{.head = {"", "NFE", "ms a query", "CRPS, " + unit, "against the first row", "",
                       "against cold at equal NFE", "MAE, " + unit, "RMSE, " + unit,
-                      "spread / skill"}};
+                      "spread / skill"},
+             .css = "scores"};
   for (const engine::ScoredSystem& system : scores.systems) {
     const bool compared = system.role != Role::kReference;
     const engine::Difference& difference = system.scores.crps_difference;
@@ -161,7 +156,7 @@ std::string cost_figure(const ReportInput& input, Cost which) {
     const double at = cost_shown(*system, which);
     const std::string css = role_css(system->role);
     chart.whisker(at, difference.percent_low(), difference.percent_high(), css);
-    chart.dot({at, difference.percent()}, 5, css, system_tip(*system, unit_of(input)));
+    chart.dot({at, difference.percent()}, 5, css, system_tip(*system, target_unit(input)));
   }
   return figure({.title = which == Cost::kNfe ? "Score against evaluations" : "Score against time",
                  .plot = legend({{"dot policy", "tuned start"}, {"dot cold", "cold start"},
@@ -184,6 +179,12 @@ std::string words(const engine::ScoreFacts& scores) {
 }
 
 }  // namespace
+
+std::string target_unit(const ReportInput& input) {
+  const std::string& name = input.data.forecaster->model().task().variables.front();
+  const storage::Schema& schema = input.store.schema();
+  return schema.variables[static_cast<size_t>(schema.variable_index(name))].units;
+}
 
 std::string role_css(Role role) {
   switch (role) {

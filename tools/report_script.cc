@@ -2,9 +2,9 @@
 #include "tools/report_sections.h"
 
 namespace skipcast::tools {
+namespace {
 
-std::string report_script() {
-  return R"js(
+constexpr const char* kScript = R"js(
 (function () {
   'use strict';
   const root = document.documentElement;
@@ -97,6 +97,9 @@ std::string report_script() {
   });
 }());
 )js";
-}
+
+}  // namespace
+
+std::string report_script() { return kScript; }
 
 }  // namespace skipcast::tools

@@ -25,6 +25,9 @@ Result<Section> provenance_section(const ReportInput& input);
 std::string report_style();
 std::string report_script();
 
+// Unit of the task's first target, not escaped. REQUIRES a forecaster.
+std::string target_unit(const ReportInput& input);
+
 // CSS class of a system's colour: "policy", "cold", "reference", "control", "baseline".
 std::string role_css(engine::ScoredSystem::Role role);
 

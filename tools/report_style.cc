@@ -2,9 +2,9 @@
 #include "tools/report_sections.h"
 
 namespace skipcast::tools {
+namespace {
 
-std::string report_style() {
-  return R"css(
+constexpr const char* kStyle = R"css(
 :root {
   --paper: #ffffff; --card: #ffffff; --ink: #17202a; --soft: #5b6673; --line: #dfe3e8;
   --grid: #e9edf1; --wash: #f5f7f9; --policy: #0f62ac; --cold: #c8590b; --reference: #6a7480;
@@ -44,8 +44,9 @@ pre {
   margin: 8px 0; padding: 12px; overflow-x: auto; background: var(--wash); border-radius: 6px;
 }
 a { color: var(--policy); }
-nav ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 10px 0; list-style: none;
-  border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); font-size: 14.5px; }
+nav ul { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 0; padding: 10px 0;
+  list-style: none; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line);
+  font-size: 14.5px; }
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 .lead { margin: 26px 0 18px; font-size: 20px; line-height: 1.45; max-width: 62ch; }
@@ -75,6 +76,7 @@ thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; white-s
 th:first-child { text-align: left; font-weight: 500; }
 tr.policy th { font-weight: 650; }
 th small { display: block; white-space: normal; font-weight: 400; min-width: 130px; }
+.scores small { display: block; }
 .words td, .words thead th { text-align: left; }
 .facts td { text-align: left; white-space: normal; width: 100%; }
 .facts thead { display: none; }
@@ -94,7 +96,8 @@ svg .note { font-size: 11px; }
 .rule.origin { stroke-dasharray: 2 3; }
 .rule.level { stroke: var(--ink); stroke-dasharray: 5 3; }
 .policy { --c: var(--policy); } .cold { --c: var(--cold); } .reference { --c: var(--reference); }
-.control { --c: var(--control); } .baseline { --c: var(--baseline); } .analog { --c: var(--analog); }
+.control { --c: var(--control); } .baseline { --c: var(--baseline); }
+.analog { --c: var(--analog); }
 .past, .observed, .estimate { --c: var(--ink); } .member { --c: var(--policy); }
 .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round;
   stroke-linecap: round; }
@@ -171,6 +174,9 @@ html:not(.js) .chooser, html:not(.js) .js-only { display: none; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 )css";
-}
+
+}  // namespace
+
+std::string report_style() { return kStyle; }
 
 }  // namespace skipcast::tools

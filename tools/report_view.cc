@@ -106,8 +106,9 @@ std::vector<Point> WindowView::quantiles(int64_t place, double Summary::*which) 
 
 std::string WindowView::tip(int64_t lead, int64_t place) const {
   const Summary at = ensemble_.at(lead, target_, place);
+  const std::string ahead = lead_text(lead_unit(*axis_), lead + 1);
   std::string text = fmt::format("{} ({})\nmedian {}\n50 %: {} to {}\n90 %: {} to {}",
-                                 time_html(time_s(lead + 1)), lead_text(lead_unit(*axis_), lead + 1),
+                                 time_html(time_s(lead + 1)), ahead,
                                  number_html(at.q50), number_html(at.q25), number_html(at.q75),
                                  number_html(at.q05), number_html(at.q95));
   const double seen = observed(lead + 1, place);

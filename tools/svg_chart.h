@@ -1,6 +1,6 @@
-// One small chart as inline SVG: axes with ticks, lines, bands, dots, bars, hover texts. Colours and
-// line styles come from the page's CSS by class, so that light, dark and print share one drawing.
-// Coordinates are the data's; what lies outside the axes is clipped. Not thread-safe.
+// One small chart as inline SVG: axes with ticks, lines, bands, dots, bars, hover texts. Colours
+// and line styles come from the page's CSS by class, so that light, dark and print share one
+// drawing. Coordinates are the data's; what lies outside the axes is clipped. Not thread-safe.
 #pragma once
 
 #include <cstdint>

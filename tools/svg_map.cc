@@ -56,12 +56,14 @@ class Projection {
   std::string frame() const {
     std::string text = fmt::format("<rect class=\"sea\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" "
                                    "height=\"{:.1f}\"/>\n", kLeft, kTop, width_, height_);
-    for (const Tick& tick : linear_ticks(west_, east_, static_cast<int>(width_ / 90))) {
+    const int columns = std::max(2, static_cast<int>(width_ / 80));
+    const int rows = std::max(2, static_cast<int>(height_ / 50));
+    for (const Tick& tick : linear_ticks(west_, east_, columns)) {
       text += fmt::format("<text class=\"tick middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}°{}</text>\n",
                           x(tick.at), kTop + height_ + 18, trimmed(tick.text),
                           tick.at < 0 ? "W" : "E");
     }
-    for (const Tick& tick : linear_ticks(south_, north_, static_cast<int>(height_ / 60))) {
+    for (const Tick& tick : linear_ticks(south_, north_, rows)) {
       text += fmt::format("<text class=\"tick end\" x=\"{:.1f}\" y=\"{:.1f}\">{}°{}</text>\n",
                           kLeft - 5, y(tick.at) + 4, trimmed(tick.text), tick.at < 0 ? "S" : "N");
     }

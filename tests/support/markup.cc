@@ -1,7 +1,7 @@
 #include "tests/support/markup.h"
 
 #include <algorithm>
-#include <regex>
+#include <cctype>
 #include <set>
 #include <vector>
 
@@ -32,30 +32,67 @@ class Reader {
 
   void text() {
     const size_t end = std::min(page_.find('<', at_), page_.size());
-    static const std::regex bare("&(?!(#[0-9]+|[a-z]+);)|>");
-    const std::string piece = page_.substr(at_, end - at_);
-    if (std::regex_search(piece, bare)) complain("bare & or >");
+    for (size_t i = at_; i < end; ++i) {
+      if (page_[i] == '>' || (page_[i] == '&' && !entity(i))) {
+        at_ = i;
+        return complain("bare & or >");
+      }
+    }
     at_ = end;
   }
 
-  void tag() {
-    static const std::regex opening(
-        R"(^<([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:="[^"<]*")?)*)\s*(/?)>)");
-    static const std::regex closing(R"(^</([a-zA-Z][a-zA-Z0-9]*)>)");
-    // Tags are short but for paths and hover texts.
-    const std::string rest = page_.substr(at_, page_.find('>', at_) + 1 - at_);
-    std::smatch found;
-    if (rest.starts_with("<!DOCTYPE html>")) {
-      at_ += rest.size();
-    } else if (std::regex_search(rest, found, closing)) {
-      close(found[1].str());
-      at_ += rest.size();
-    } else if (std::regex_search(rest, found, opening)) {
-      at_ += rest.size();
-      open(found[1].str(), found[3].length() > 0);
-    } else {
-      complain("no tag");
+  // "&amp;", "&#39;".
+  bool entity(size_t i) const {
+    const size_t end = page_.find(';', i);
+    if (end == std::string::npos || end - i < 2 || end - i > 8) return false;
+    return std::all_of(page_.begin() + i + 1, page_.begin() + end, [](char c) {
+      return c == '#' || std::isalnum(static_cast<unsigned char>(c));
+    });
+  }
+
+  std::string name_at(size_t i) const {
+    size_t end = i;
+    while (end < page_.size() &&
+           (page_[end] == '-' || std::isalnum(static_cast<unsigned char>(page_[end])))) {
+      ++end;
     }
+    return page_.substr(i, end - i);
+  }
+  size_t after_blanks(size_t i) const {
+    return std::min(page_.find_first_not_of(" \n", i), page_.size());
+  }
+
+  void tag() {
+    const std::string doctype = "<!DOCTYPE html>";
+    if (page_.compare(at_, doctype.size(), doctype) == 0) {
+      at_ += doctype.size();
+      return;
+    }
+    const bool closing = page_[at_ + 1] == '/';
+    const std::string name = name_at(at_ + (closing ? 2 : 1));
+    if (name.empty()) return complain("no tag");
+    size_t end = at_ + (closing ? 2 : 1) + name.size();
+    while (!closing && attribute(end)) {
+    }
+    end = after_blanks(end);
+    const bool empty = page_.compare(end, 2, "/>") == 0;
+    if (!empty && page_.compare(end, 1, ">") != 0) return complain("no end of the tag " + name);
+    if (closing) close(name);
+    at_ = end + (empty ? 2 : 1);
+    if (!closing) open(name, empty);
+  }
+
+  // Moves `end` past one attribute: a name, or a name with a quoted value.
+  bool attribute(size_t& end) {
+    const size_t begin = after_blanks(end);
+    const std::string name = name_at(begin);
+    if (name.empty() || begin == end) return false;
+    end = begin + name.size();
+    if (page_.compare(end, 2, "=\"") != 0) return page_.compare(end, 1, "=") != 0;
+    const size_t quote = page_.find('"', end + 2);
+    if (quote == std::string::npos || page_.find('<', end) < quote) return false;
+    end = quote + 1;
+    return true;
   }
 
   void open(const std::string& name, bool closed) {
@@ -98,8 +135,9 @@ std::string fetched(const std::string& page) {
     const size_t at = page.find(word);
     if (at != std::string::npos) return page.substr(at < 40 ? 0 : at - 40, 120);
   }
-  for (size_t at = page.find("href=\""); at != std::string::npos; at = page.find("href=\"", at + 1)) {
-    if (page[at + 6] != '#') return page.substr(at, 80);
+  const std::string address = "href=\"";
+  for (size_t at = page.find(address); at != std::string::npos; at = page.find(address, at + 1)) {
+    if (page[at + address.size()] != '#') return page.substr(at, 80);
   }
   return "";
 }

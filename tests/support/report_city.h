@@ -1,4 +1,4 @@
-// A small city with coordinates and awkward names, trained and tuned a little, for tests of reports.
+// A small city with coordinates and awkward names, trained and tuned a little.
 #pragma once
 
 #include <doctest/doctest.h>

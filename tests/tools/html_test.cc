@@ -51,8 +51,8 @@ TEST_CASE("Html: elements escape names and close their tags") {
       figure({.title = "a<b", .plot = "<p>x</p>", .caption = "c&d"}) +
       choices("g", "Place \"1\"", Control::kSelect, {{"<1>", "one"}, {"2", "two"}}) +
       choices("h", "Lead", Control::kSlider, {{"1", "one"}, {"2", "two"}}) +
-      table({.head = {"", "x"}, .rows = {{"r", "1"}}, .row_css = {"policy"}}) + notice("run `a<b`") +
-      legend({{"line policy", "<"}});
+      table({.head = {"", "x"}, .rows = {{"r", "1"}}, .row_css = {"policy"}}) +
+      notice("run `a<b`") + legend({{"line policy", "<"}});
   CHECK(malformed(all) == "");
   CHECK(malformed("<p>a<b</p>") != "");
   CHECK(malformed("<p><b></p></b>") != "");
@@ -64,7 +64,7 @@ TEST_CASE("Html: elements escape names and close their tags") {
 
 TEST_CASE("Ticks: round numbers, whole hours and months, powers of ten") {
   CHECK(texts(linear_ticks(0, 10, 5)) == std::vector<std::string>{"0", "2", "4", "6", "8", "10"});
-  CHECK(texts(linear_ticks(-0.1, 0.31, 4)) == std::vector<std::string>{"-0.1", "0", "0.1", "0.2",
+  CHECK(texts(linear_ticks(-0.1, 0.31, 5)) == std::vector<std::string>{"-0.1", "0", "0.1", "0.2",
                                                                        "0.3"});
   CHECK(texts(log_ticks(0.5, 60)) == std::vector<std::string>{"0.5", "1", "2", "5", "10", "20",
                                                               "50"});

@@ -51,7 +51,7 @@ frame.addEventListener('load', function () {
   found.second_place = shown('place')[0].getAttribute('data-name');
   turn(page.querySelector('[data-choose="rank"]'), 1);
   found.rank_shown = shown('rank').length + ' ' + shown('rank')[0].getAttribute('data-name');
-  const mark = page.querySelector('.mark'), lead = page.querySelector('.lead');
+  const mark = page.querySelector('.mark'), lead = page.querySelector('input.lead');
   const before = mark.getAttribute('data-tip') + page.querySelector('.lead-name').textContent;
   turn(lead, 0);
   found.map_moves = before !==
