@@ -100,8 +100,11 @@ std::string why(const ReportRequest& request, const ReportData& data) {
 }  // namespace
 
 ForecastOptions untuned_options(const Forecaster& forecaster, const ReportRequest& request) {
-  const samplers::ScheduleOptions& schedule = forecaster.model().task().schedule;
+  const Task& task = forecaster.model().task();
+  const samplers::ScheduleOptions& schedule = task.schedule;
   ForecastOptions options{.steps = kChainSteps, .members = request.members, .seed = request.seed};
+  // Analogs an hour apart are one situation told twice: as far apart as the tuner keeps them.
+  options.start.separation = std::max<int64_t>(1, task.spec.future_states / 4);
   options.depth.entry_sigma = std::clamp(kUntunedSigma, schedule.sigma_min, schedule.sigma_max);
   return options;
 }

@@ -38,6 +38,12 @@ Candidate cold(int64_t nfe) {
   return candidate;
 }
 
+Candidate tuned(const Policy& policy) {
+  Candidate candidate{.name = "policy " + policy.name, .kind = Kind::kPolicy};
+  candidate.policy = policy;
+  return candidate;
+}
+
 // Evaluations a cold start may have beside this policy: no fewer than its own, at least one.
 int64_t cold_nfe(const Policy& policy) {
   int64_t steps_max = 1;
@@ -70,12 +76,10 @@ std::vector<Entrant> entrants_of(const Forecaster& forecaster, const ReportReque
     entrants.push_back({role, std::move(candidate), nfe});
     colds.emplace(nfe, cold(nfe));
   };
-  for (const Policy& policy : policies) {
-    add(Role::kPolicy, {.name = "policy " + policy.name, .kind = Kind::kPolicy, .policy = policy},
-        cold_nfe(policy));
-  }
+  for (const Policy& policy : policies) add(Role::kPolicy, tuned(policy), cold_nfe(policy));
   if (policies.empty()) {
-    add(Role::kStart, {.name = "analog start, untuned", .options = untuned}, untuned.steps);
+    Candidate start{.name = "untuned analog start", .options = untuned};
+    add(Role::kStart, std::move(start), untuned.steps);
   }
   for (auto& [nfe, candidate] : colds) entrants.push_back({Role::kCold, candidate, nfe});
   add_controls(policies.empty() ? untuned : policies.front().bins.front().options, entrants);

@@ -201,8 +201,7 @@ Result<Section> chain_section(const ReportInput& input) {
        .caption = what_is_drawn(strip) + "vertical scale " + view.value_label() +
                   ", the same in all pictures; noise beyond it is cut off. σ is the noise level in "
                   "normalised units at which the network was asked. Good: at the end members lie "
-                  "round what came, as far apart as it turned out to be uncertain; a cold start "
-                  "with few evaluations ends too close together.",
+                  "round what came, and keep the detail that the start brought.",
        .wide = true})});
   return section;
 }

@@ -118,7 +118,7 @@ svg .note { font-size: 11px; }
 .cover.none { --c: var(--none); }
 rect.cover { fill: var(--c); }
 .sea { fill: var(--wash); stroke: var(--line); }
-.mark.node { stroke: var(--card); stroke-width: 1.5; cursor: pointer; }
+.mark.node { stroke: var(--soft); stroke-width: 1; cursor: pointer; }
 .mark.chosen { stroke: var(--ink); stroke-width: 2.5; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 6px; padding: 0;
   list-style: none; font-size: 13.5px; }
@@ -160,6 +160,10 @@ html:not(.js) .chooser, html:not(.js) .js-only { display: none; }
   .tile { padding: 10px 12px; }
   .tile b { font-size: 21px; }
   svg.chart text { font-size: 14px; }
+  .histograms svg.chart text { font-size: 12px; }
+  table th:first-child { position: sticky; left: 0; background: var(--paper); }
+  figure table th:first-child { background: var(--card); }
+  .scores th:first-child { min-width: 118px; max-width: 128px; white-space: normal; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #ccc; --grid: #e4e4e4;

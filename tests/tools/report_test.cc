@@ -132,7 +132,7 @@ TEST_CASE("Report: without a policy an untuned start is shown, and which command
   untuned.run({"report", "city.skc", "--out", "r.html", "--windows", "3", "--members", "3"});
   const std::string page = untuned.page("r.html");
   CHECK(malformed(page) == "");
-  CHECK(holds(page, "analog start, untuned"));
+  CHECK(holds(page, "untuned analog start"));
   CHECK(holds(page, "skipcast tune city.skc --task tiny-6"));
   CHECK(holds(page, "cold start, 4 NFE"));
 }
