@@ -62,9 +62,13 @@ class Strip {
 
   bool grid() const { return places_.kind == storage::PlacesKind::kGrid; }
   std::string range_legend() const { return map_legend(view_.value_label(), field_range()); }
-  int64_t lead_shown() const { return view_.ensemble().lead_times() / 2; }
+  std::string lead_shown() const {
+    return lead_text(lead_unit(input_.store.schema().axis), lead() + 1);
+  }
 
  private:
+  int64_t lead() const { return view_.ensemble().lead_times() / 2; }
+
   std::string drawn(const Stage& stage, int64_t at) const {
     if (!stage.state.defined()) return "";
     return grid() ? picture(stage, at) : lines(stage, at);
@@ -119,7 +123,7 @@ class Strip {
   Range field_range() const {
     Extent extent;
     for (int64_t place = 0; place < places_.count(); ++place) {
-      const Summary at = view_.ensemble().at(lead_shown(), 0, place);
+      const Summary at = view_.ensemble().at(lead(), 0, place);
       extent.see(at.q05);
       extent.see(at.q95);
     }
@@ -131,7 +135,7 @@ class Strip {
     const MapLayout layout = layout_of(places_, kThumbnailMarks);
     const auto one = [&](const at::Tensor& states) {
       const at::Tensor field =
-          states[member][lead_shown()].select(0, 0).to(at::kDouble).contiguous();
+          states[member][lead()].select(0, 0).to(at::kDouble).contiguous();
       const std::span<const double> values(field.const_data_ptr<double>(),
                                            static_cast<size_t>(field.numel()));
       return map_thumbnail(layout, mark_values(layout, places_, values), field_range());
@@ -167,9 +171,9 @@ std::string words(const engine::QueryFacts& query) {
   if (query.same_chain) {
     return "The chain of the forecast above, beside a cold start with as many evaluations.";
   }
-  return fmt::format("The forecast above runs no chain: its start scored as well on validation. "
-                     "Shown is what a {} start entered at sigma {:.3g} does with the same query, "
-                     "beside a cold start with as many evaluations.",
+  return fmt::format("The forecast above runs no chain from such a start. Shown is another setting "
+                     "on the same query: start \"{}\", entered at sigma {:.3g}, beside a cold "
+                     "start with as many evaluations.",
                      word(query.chain.options.start.kind), query.chain.forecast.entry_sigma);
 }
 
@@ -181,8 +185,8 @@ std::string keys(const Strip& strip) {
 }
 
 std::string what_is_drawn(const Strip& strip) {
-  if (!strip.grid()) return "Lead times from left to right; ";
-  return fmt::format("One member at lead time {}; ", strip.lead_shown() + 1);
+  if (!strip.grid()) return "Lead times from left to right; vertical scale ";
+  return fmt::format("One member at lead time {}; colours ", strip.lead_shown());
 }
 
 }  // namespace
@@ -198,7 +202,7 @@ Result<Section> chain_section(const ReportInput& input) {
   section.body = paragraph(words(query));
   section.body += figures({figure(
       {.title = "From entry to end", .plot = keys(strip) + chain_choices(input, strip),
-       .caption = what_is_drawn(strip) + "vertical scale " + view.value_label() +
+       .caption = what_is_drawn(strip) + view.value_label() +
                   ", the same in all pictures; noise beyond it is cut off. σ is the noise level in "
                   "normalised units at which the network was asked. Good: at the end members lie "
                   "round what came, and keep the detail that the start brought.",

@@ -44,10 +44,13 @@ std::string map_figure(const WindowView& view, const storage::Places& places) {
                                                   "recipe's \"lat\" and \"lon\" would draw a map."),
                    .caption = ""});
   }
+  const bool nodes = places.kind == storage::PlacesKind::kGraph;
   return figure({.title = "Map by lead time", .plot = lead_time_map(view, places, "place"),
-                 .caption = "Move the slider to go through the lead times; choose a dot to see its "
-                            "fan chart. The observed field shares the mean's colours; a mean is "
-                            "smoother than what comes, the spread says where to doubt it."});
+                 .caption = fmt::format(
+                     "Move the slider to go through the lead times{}. The observed field shares "
+                     "the mean's colours; a mean is smoother than what comes, the spread says where "
+                     "to doubt it.",
+                     nodes ? "; choose a dot to see its fan chart" : "")});
 }
 
 std::string depth_words(const engine::QueryFacts& query) {

@@ -67,10 +67,10 @@ std::string headline(const ReportInput& input) {
                     fmt::format("CRPS against a cold start with {:.3g} NFE", cold.scores.nfe),
                     interval_html(shown.against_cold)});
   }
-  each.push_back({fmt::format("{:.3g} <em>ms</em>", 1e3 * shown.scores.seconds_per_query),
+  each.push_back({number_html(1e3 * shown.scores.seconds_per_query) + " <em>ms</em>",
                   fmt::format("a query of {} members, retrieval included", scores.members),
-                  fmt::format("cold start with 35 NFE: {:.3g} ms",
-                              1e3 * reference.scores.seconds_per_query)});
+                  fmt::format("cold start with 35 NFE: {} ms",
+                              number_html(1e3 * reference.scores.seconds_per_query))});
   each.push_back({fmt::format("{:.2f}", shown.scores.normalised.spread_skill), "spread / skill",
                   "1 is calibrated, less is too sure"});
   return "<p class=\"lead\">" + escaped(sentence(scores)) + "</p>\n" + tiles(each);

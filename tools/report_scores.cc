@@ -173,7 +173,7 @@ std::string words(const engine::ScoreFacts& scores) {
       "fair (unbiased for the ensemble's size). Percentages compare the normalised CRPS, paired by "
       "window, with 95 % intervals by block bootstrap; an interval without 0 tells two systems "
       "apart. NFE: network evaluations a member, + those all members share; time includes "
-      "retrieval.",
+      "retrieval, on this machine as busy as it was.",
       scores.windows, scores.part, time_html(scores.first_s), time_html(scores.last_s),
       scores.members, scores.archive_mode));
 }

@@ -118,6 +118,7 @@ svg .note { font-size: 11px; }
 .cover.none { --c: var(--none); }
 rect.cover { fill: var(--c); }
 .sea { fill: var(--wash); stroke: var(--line); }
+.small path, rect.mark { shape-rendering: crispEdges; }
 .mark.node { stroke: var(--soft); stroke-width: 1; cursor: pointer; }
 .mark.chosen { stroke: var(--ink); stroke-width: 2.5; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 6px; padding: 0;
@@ -140,7 +141,7 @@ input[type=range] { width: 180px; accent-color: var(--policy); }
 .ramp-label { flex-basis: 100%; color: var(--soft); }
 .ramp i { flex: 1; height: 10px; min-width: 120px; border-radius: 2px; }
 .strip { display: flex; gap: 10px; overflow-x: auto; padding-bottom: 6px; }
-.stage { flex: 0 0 176px; font-size: 13px; }
+.stage { flex: 1 0 150px; max-width: 176px; font-size: 13px; }
 .stage span { color: var(--soft); }
 .histograms { display: grid; gap: 14px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 250px), 1fr)); }

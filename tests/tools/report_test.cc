@@ -2,12 +2,14 @@
 // `skipcast report`: one page that stands alone, whatever the names hold and whatever is missing.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "tests/storage/netcdf_writer.h"
 #include "tests/support/markup.h"
 #include "tests/support/refusal.h"
 #include "tests/support/report_city.h"
@@ -35,6 +37,46 @@ ProgramRun report(std::vector<std::string> words) {
   const std::vector<std::string> front = {"report", "city.skc"};
   words.insert(words.begin(), front.begin(), front.end());
   return city().tiny.skipcast(words);
+}
+
+constexpr const char* kGridRecipe = R"({"title": "Small grid", "format": "netcdf",
+ "files": ["grid.nc"],
+ "variables": [{"name": "air", "units": "K"}, {"name": "wind", "units": "m s-1"}],
+ "tasks": [{"name": "grid-3", "variables": ["air", "wind"], "context_states": 4,
+   "future_states": 3, "calendar": ["hour_of_day"],
+   "network": {"kind": "grid", "width": 8, "context_blocks": 1, "blocks": 1},
+   "training": {"minutes": 0, "steps_max": 10, "batch": 4, "warmup_steps": 2,
+                "validation_windows": 4, "validations": 1}}]})";
+
+// Two variables every six hours on 4 x 6 cells: waves that travel.
+void write_grid(const std::string& path) {
+  constexpr int kStates = 240, kRows = 4, kColumns = 6;
+  NcWriter file(path);
+  const std::vector<int> dims = {file.dim("time", kStates), file.dim("lat", kRows),
+                                 file.dim("lon", kColumns)};
+  const int time = file.var("time", NC_DOUBLE, {dims[0]});
+  file.text(time, "units", "hours since 2020-01-01 00:00:00");
+  const int lat = file.var("lat", NC_DOUBLE, {dims[1]});
+  file.text(lat, "units", "degrees_north");
+  const int lon = file.var("lon", NC_DOUBLE, {dims[2]});
+  file.text(lon, "units", "degrees_east");
+  const int fields[] = {file.var("air", NC_FLOAT, dims), file.var("wind", NC_FLOAT, dims)};
+  file.text(fields[0], "units", "K");
+  file.text(fields[1], "units", "m s-1");
+  std::vector<double> hours, air, wind;
+  for (int t = 0; t < kStates; ++t) {
+    hours.push_back(6 * t);
+    for (int cell = 0; cell < kRows * kColumns; ++cell) {
+      air.push_back(280 + 5 * std::sin(0.4 * t + cell) + std::cos(0.17 * t * cell));
+      wind.push_back(4 + 2 * std::cos(0.3 * t - cell) + std::sin(0.23 * t * cell));
+    }
+  }
+  file.put(time, hours);
+  file.put(lat, {10, 20, 30, 40});
+  file.put(lon, {200, 210, 220, 230, 240, 250});
+  file.put(fields[0], air);
+  file.put(fields[1], wind);
+  file.close();
 }
 
 }  // namespace
@@ -135,6 +177,27 @@ TEST_CASE("Report: without a policy an untuned start is shown, and which command
   CHECK(holds(page, "untuned analog start"));
   CHECK(holds(page, "skipcast tune city.skc --task tiny-6"));
   CHECK(holds(page, "cold start, 4 NFE"));
+}
+
+TEST_CASE("Report: a grid has maps, and several targets a table of their own") {
+  const TempDir folder;
+  const TinyCity tiny(folder.path());
+  write_grid(folder.file("grid.nc"));
+  write_file(folder.file("grid.json"), kGridRecipe);
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"ingest", "g.skc", "--recipe", "grid.json", "grid.nc"},
+           {"train", "g.skc", "--task", "grid-3", "--threads", "1"},
+           {"report", "g.skc", "--out", "g.html", "--windows", "3", "--members", "3"}}) {
+    const ProgramRun run = tiny.skipcast(words);
+    REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+  }
+  const std::string page = file_text(folder.file("g.html"));
+  CHECK(malformed(page) == "");
+  CHECK(holds(page, "<rect class=\"mark\""));
+  CHECK(holds(page, "fair CRPS by target"));
+  CHECK(holds(page, "wind (m s-1)"));
+  CHECK(holds(page, "One member at lead time +12 h"));
+  CHECK(holds(page, "10° N, 200° E"));
 }
 
 TEST_CASE("Report: what cannot be met is refused in one sentence, and nothing is written") {
