@@ -48,8 +48,8 @@ std::string map_figure(const WindowView& view, const storage::Places& places) {
   return figure({.title = "Map by lead time", .plot = lead_time_map(view, places, "place"),
                  .caption = fmt::format(
                      "Move the slider to go through the lead times{}. The observed field shares "
-                     "the mean's colours; a mean is smoother than what comes, the spread says where "
-                     "to doubt it.",
+                     "the mean's colours; a mean is smoother than what comes, the spread says "
+                     "where to doubt it.",
                      nodes ? "; choose a dot to see its fan chart" : "")});
 }
 

@@ -32,6 +32,12 @@ std::string interval_html(const engine::Difference& difference) {
                      signed_html(difference.percent_high()));
 }
 
+// A query's time: three digits are more than it is worth.
+std::string milliseconds(const engine::ScoredSystem& system) {
+  const double value = 1e3 * system.scores.seconds_per_query;
+  return value < 1000 ? fmt::format("{:.3g}", value) : fmt::format("{:.0f}", value);
+}
+
 std::string sentence(const engine::ScoreFacts& scores) {
   const engine::ScoredSystem& shown = scores.systems[scores.shown];
   const engine::ScoredSystem& reference = scores.systems.front();
@@ -67,10 +73,9 @@ std::string headline(const ReportInput& input) {
                     fmt::format("CRPS against a cold start with {:.3g} NFE", cold.scores.nfe),
                     interval_html(shown.against_cold)});
   }
-  each.push_back({number_html(1e3 * shown.scores.seconds_per_query) + " <em>ms</em>",
+  each.push_back({milliseconds(shown) + " <em>ms</em>",
                   fmt::format("a query of {} members, retrieval included", scores.members),
-                  fmt::format("cold start with 35 NFE: {} ms",
-                              number_html(1e3 * reference.scores.seconds_per_query))});
+                  fmt::format("cold start with 35 NFE: {} ms", milliseconds(reference))});
   each.push_back({fmt::format("{:.2f}", shown.scores.normalised.spread_skill), "spread / skill",
                   "1 is calibrated, less is too sure"});
   return "<p class=\"lead\">" + escaped(sentence(scores)) + "</p>\n" + tiles(each);
