@@ -162,6 +162,7 @@ CandidateScores Sweep::summary(const Candidate& candidate, const Tally& tally) c
   scores.nfe_shared = tally.nfe_shared / queries;
   scores.seconds_per_query = tally.seconds / queries;
   scores.normalised_rows = tally.normalised;
+  scores.physical_rows = tally.physical;
   return scores;
 }
 

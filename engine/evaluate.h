@@ -58,6 +58,7 @@ struct CandidateScores {
   Difference crps_difference;           // normalised fair CRPS minus the reference's
   Difference energy_difference;         // the same of the fair energy score
   ScoreTable normalised_rows;           // per query, for further comparisons
+  ScoreTable physical_rows;             // the same in physical units; empty without them
 };
 
 struct Evaluation {

@@ -41,6 +41,7 @@ void add_forecast(CLI::App& program, Invocation& invocation);
 void add_evaluate(CLI::App& program, Invocation& invocation);
 void add_compare(CLI::App& program, Invocation& invocation);
 void add_tune(CLI::App& program, Invocation& invocation);
+void add_report(CLI::App& program, Invocation& invocation);
 void add_doctor(CLI::App& program, Invocation& invocation);
 
 // Declares --json on a subcommand.

@@ -30,6 +30,7 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_evaluate(program, invocation);
   add_compare(program, invocation);
   add_tune(program, invocation);
+  add_report(program, invocation);
   add_doctor(program, invocation);
 }
 
