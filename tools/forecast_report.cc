@@ -29,7 +29,7 @@ std::string origin_text(const engine::Forecaster& forecaster, int64_t origin) {
 
 std::string retrieval_text(const engine::Forecaster& forecaster, const engine::Forecast& forecast) {
   if (forecast.analogs.empty()) return "";
-  return fmt::format("analogs   nearest {} (squared distance {:.4g}), farthest {:.4g}; {} search "
+  return fmt::format("analogs   nearest {} (distance {:.4g}), farthest {:.4g}; {} search "
                      "over {} of {} windows\n",
                      origin_text(forecaster, forecast.analogs.front().origin),
                      forecast.analogs.front().distance, forecast.analogs.back().distance,
@@ -106,7 +106,7 @@ Result<nlohmann::json> forecast_json(const engine::Forecaster& forecaster,
   json["analogs"] = nlohmann::json::array();
   for (const retrieval::Neighbour& analog : forecast.analogs) {
     json["analogs"].push_back({{"init_time", origin_text(forecaster, analog.origin)},
-                               {"squared_distance", analog.distance}});
+                               {"distance", analog.distance}});
   }
   json["lead_times"] = nlohmann::json::array();
   for (int64_t target = 0; target < view.variables(); ++target) {
