@@ -363,3 +363,27 @@ TEST_CASE("Contributions: their ratio of sums is the mean score") {
   }
   CHECK(names.size() == 6);
 }
+
+TEST_CASE("Contributions: a query's variogram score counts once, as of a table of it alone") {
+  ScoreTable table;
+  double sum = 0;
+  for (int64_t query = 0; query < 5; ++query) {
+    Case some = drawn({.members = 4, .lead_times = 3, .variables = 1, .places = 6}, 1, 1,
+                      static_cast<uint64_t>(query));
+    if (query == 2) std::fill(some.observed.begin(), some.observed.end(), kMissing);
+    ScoreTable alone;
+    alone.add(some.score({}, query));
+    if (query != 2) sum += alone.overall().variogram;
+    table.add(some.score({}, query));
+  }
+  const std::vector<Contribution> shares = table.contributions(Metric::kVariogram);
+  double total = 0, weight = 0;
+  for (const Contribution& share : shares) {
+    total += share.sum;
+    weight += share.weight;
+  }
+  CHECK(weight == 4);
+  CHECK(total == doctest::Approx(sum));
+  CHECK(shares[2].weight == 0);
+  CHECK(metric_name(Metric::kVariogram) == "variogram");
+}
