@@ -171,15 +171,19 @@ void mark_front(std::span<Trial> trials, int64_t members) {
   }
 }
 
-std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
+std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
   std::map<int64_t, std::vector<const Trial*>> at_nfe;
   for (const Trial& trial : trials) {
     if (starts == Starts::kCold && !is_cold(trial)) continue;
     at_nfe[nfe_class(trial)].push_back(&trial);
   }
-  std::vector<Trial> out;
-  for (const auto& [nfe, those] : at_nfe) out.push_back(*recommended(those));
-  return out;
+  std::map<int64_t, Trial> best;
+  std::vector<const Trial*> affordable;
+  for (const auto& [nfe, those] : at_nfe) {
+    affordable.insert(affordable.end(), those.begin(), those.end());
+    best.emplace(nfe, *recommended(affordable));
+  }
+  return best;
 }
 
 const Trial& single_choice(std::span<const Trial> trials, int64_t members) {

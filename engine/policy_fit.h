@@ -19,11 +19,12 @@ void mark_front(std::span<Trial> trials, int64_t members);
 // The evaluations a member that a trial may be said to cost: its mean, rounded up.
 int64_t nfe_class(const Trial& trial);
 
-// The best trial at each NFE, ascending; only cold starts, or any. Trials with a spread-skill ratio
-// of .9 .. 1.1 come first where one of them is within one percent of the best score; of those left
-// within half a percent of the best, the one with the lowest variogram score is taken.
+// What is recommended when at most so many evaluations a member may be spent, for every number that
+// some trial costs; only cold starts, or any. Trials with a spread-skill ratio of .9 .. 1.1 come
+// first where one of them is within one percent of the best score; of those left within half a
+// percent of the best, the one with the lowest variogram score is taken.
 enum class Starts { kAny, kCold };
-std::vector<Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
+std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 
 // Retrieval distance of each query, by its origin's time.
 using Distances = std::map<int64_t, double>;

@@ -74,7 +74,7 @@ class Tuner {
   std::vector<ForecastOptions> finals(int64_t nfe) const;
   Policy unbinned() const;
   Status add_policy(TuneReport& report);
-  Result<std::vector<std::string>> fixed_policies(const std::vector<Trial>& trials,
+  Result<std::vector<std::string>> fixed_policies(const std::map<int64_t, Trial>& trials,
                                                   const char* word) const;
   Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
@@ -321,14 +321,14 @@ Status Tuner::add_policy(TuneReport& report) {
   return save(policy, report.policy_path);
 }
 
-// Fixed policies "<name>-<word>3", ... of these trials; their names.
-Result<std::vector<std::string>> Tuner::fixed_policies(const std::vector<Trial>& trials,
+// Fixed policies "<name>-<word>3", ... of these trials by NFE; their names.
+Result<std::vector<std::string>> Tuner::fixed_policies(const std::map<int64_t, Trial>& trials,
                                                        const char* word) const {
   const auto folder = std::filesystem::path(forecaster_.store().path()) / "policies";
   std::vector<std::string> names;
-  for (const Trial& trial : trials) {
+  for (const auto& [nfe, trial] : trials) {
     Policy policy = unbinned();
-    policy.name += fmt::format("-{}{}", word, nfe_class(trial));
+    policy.name += fmt::format("-{}{}", word, nfe);
     policy.validation_crps = trial.crps;
     policy.validation_energy = trial.energy;
     policy.mean_nfe = trial.nfe;

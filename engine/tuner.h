@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,8 @@ struct Trial {
 
 struct TuneReport {
   std::vector<Trial> trials;       // all
-  std::vector<Trial> best_per_nfe; // at each NFE, any start (policy_fit.h; trials on all windows)
-  std::vector<Trial> cold_per_nfe;
+  std::map<int64_t, Trial> best_per_nfe; // at most this NFE, any start (policy_fit.h)
+  std::map<int64_t, Trial> cold_per_nfe;
   int64_t trials_reused = 0;
   bool budget_spent = false;       // some trials of the plan were left out
   Policy policy;

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -32,6 +33,12 @@ std::vector<FrontPoint> points(const std::vector<engine::Trial>& trials) {
   return result;
 }
 
+std::vector<FrontPoint> points(const std::map<int64_t, engine::Trial>& trials) {
+  std::vector<engine::Trial> list;
+  for (const auto& [nfe, trial] : trials) list.push_back(trial);
+  return points(list);
+}
+
 Status draw_report(const engine::TuneReport& report, const std::string& task,
                    const std::string& path) {
   FrontFigure figure{.title = fmt::format("{}: skill against cost on validation windows", task),
@@ -44,21 +51,22 @@ Status draw_report(const engine::TuneReport& report, const std::string& task,
 }
 
 void print_table(const engine::TuneReport& report) {
-  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "NFE", "CRPS fair", "energy", "spread", "ms",
-             "best start on validation");
-  for (const engine::Trial& trial : report.best_per_nfe) {
-    fmt::print("{:>6.3g} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", trial.nfe, trial.crps,
+  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread", "ms",
+             "best on validation; then cold");
+  for (const auto& [nfe, trial] : report.best_per_nfe) {
+    fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps,
                trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query,
                engine::describe(trial.options));
   }
-  for (const engine::Trial& trial : report.cold_per_nfe) {
-    fmt::print("{:>6.3g} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", trial.nfe, trial.crps,
-               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query, "cold");
+  for (const auto& [nfe, trial] : report.cold_per_nfe) {
+    fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps,
+               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query,
+               engine::describe(trial.options));
   }
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
-  fmt::print("fixed     {}: the best at each NFE\n", fmt::join(report.nfe_policies, ", "));
-  fmt::print("cold      {}: the best cold start at each\n", fmt::join(report.cold_policies, ", "));
+  fmt::print("fixed     {}: the best within each NFE\n", fmt::join(report.nfe_policies, ", "));
+  fmt::print("cold      {}: the best cold start within each\n", fmt::join(report.cold_policies, ", "));
   fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
              report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
@@ -83,8 +91,14 @@ nlohmann::json report_json(const engine::TuneReport& report, const std::string& 
                           {"budget_spent", report.budget_spent},
                           {"policies_per_nfe", report.nfe_policies},
                           {"cold_policies_per_nfe", report.cold_policies}};
-  for (const auto& trial : report.best_per_nfe) value["best_per_nfe"].push_back(trial_json(trial));
-  for (const auto& trial : report.cold_per_nfe) value["cold_per_nfe"].push_back(trial_json(trial));
+  const auto add = [&value](const char* key, const std::map<int64_t, engine::Trial>& trials) {
+    for (const auto& [nfe, trial] : trials) {
+      value[key].push_back(trial_json(trial));
+      value[key].back()["nfe_at_most"] = nfe;
+    }
+  };
+  add("best_per_nfe", report.best_per_nfe);
+  add("cold_per_nfe", report.cold_per_nfe);
   return value;
 }
 

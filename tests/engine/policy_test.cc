@@ -213,9 +213,13 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
   CHECK(trials[2].on_front);
   CHECK(trials[3].on_front);  // cheaper by the shared evaluation
   CHECK(trials[4].on_front);
+  trials.push_back(trial(analog(5, 6), 0.95, 0.95));
   const auto best = engine::best_per_nfe(trials, engine::Starts::kAny);
-  REQUIRE(best.size() == 3);
-  CHECK(best[2].score == doctest::Approx(0.8));
+  REQUIRE(best.size() == 4);
+  CHECK(best.at(1).score == doctest::Approx(1.5));
+  CHECK(best.at(2).score == doctest::Approx(0.9));
+  CHECK(best.at(4).score == doctest::Approx(0.8));
+  CHECK(best.at(6).score == doctest::Approx(0.8));  // six evaluations need not be spent
   CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
 }
 
@@ -227,7 +231,7 @@ TEST_CASE("PolicyFit: calibration is worth one percent of score, texture half a 
     return each;
   };
   const auto chosen = [](const std::vector<Trial>& trials) {
-    return engine::best_per_nfe(trials, engine::Starts::kAny).at(0).score;
+    return engine::best_per_nfe(trials, engine::Starts::kAny).begin()->second.score;
   };
   CHECK(chosen({made(1, 0.8, 2), made(1.009, 0.95, 9)}) == 1.009);
   CHECK(chosen({made(1, 0.8, 2), made(1.011, 0.95, 1)}) == 1);
