@@ -50,23 +50,21 @@ Status draw_report(const engine::TuneReport& report, const std::string& task,
   return draw_front(figure);
 }
 
+void print_row(int64_t nfe, const engine::Trial& trial) {
+  fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps, trial.energy,
+             trial.spread_skill, 1000 * trial.seconds_per_query, engine::describe(trial.options));
+}
+
 void print_table(const engine::TuneReport& report) {
-  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread", "ms",
-             "best on validation; then cold");
-  for (const auto& [nfe, trial] : report.best_per_nfe) {
-    fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps,
-               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query,
-               engine::describe(trial.options));
-  }
-  for (const auto& [nfe, trial] : report.cold_per_nfe) {
-    fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps,
-               trial.energy, trial.spread_skill, 1000 * trial.seconds_per_query,
-               engine::describe(trial.options));
-  }
+  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread",
+             "ms", "best on validation; then cold");
+  for (const auto& [nfe, trial] : report.best_per_nfe) print_row(nfe, trial);
+  for (const auto& [nfe, trial] : report.cold_per_nfe) print_row(nfe, trial);
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
   fmt::print("fixed     {}: the best within each NFE\n", fmt::join(report.nfe_policies, ", "));
-  fmt::print("cold      {}: the best cold start within each\n", fmt::join(report.cold_policies, ", "));
+  fmt::print("cold      {}: the best cold start within each\n",
+             fmt::join(report.cold_policies, ", "));
   fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
              report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
