@@ -52,6 +52,9 @@ std::string cost_text(const engine::Forecaster& forecaster, const engine::Foreca
         fmt::format("depth     {} start, entered at sigma {:.4g} with {}, {} NFE a member",
                     word(options.start.kind), forecast.entry_sigma, options.solver, forecast.nfe);
   }
+  if (forecast.nfe_mean < static_cast<double>(forecast.nfe)) {
+    text += fmt::format(" at most, {:.3g} on average", forecast.nfe_mean);
+  }
   if (forecast.nfe_shared > 0) text += fmt::format(" + {:g} shared by all", forecast.nfe_shared);
   text += fmt::format(
       "\ntime      {:.3f} s: encode {:.3f}, search {:.3f}, start {:.3f}, solve {:.3f}\n",
