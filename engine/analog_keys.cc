@@ -12,7 +12,7 @@ namespace skipcast::engine {
 namespace {
 
 constexpr int64_t kComponents = 64;        // of the PCA before an index
-constexpr int64_t kFitOriginsMax = 4096;   // windows a PCA or a mix is fitted on
+constexpr int64_t kFitOriginsMax = 4096;   // windows that anything is fitted on
 constexpr size_t kSpreadBatch = 256;       // windows at once
 
 std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
@@ -42,6 +42,12 @@ retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
           .frozen_states = frozen ? model.split().train_end : -1};
 }
 
+std::vector<int64_t> fit_origins(const Model& model, const Dataset& dataset) {
+  return thinned(part_origins(dataset.store().schema().axis, model.task(), model.split(),
+                              Part::kTrain),
+                 kFitOriginsMax);
+}
+
 AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset,
                        Progress progress, int64_t memory_bytes, Files files)
     : model_(std::move(model)),
@@ -49,9 +55,7 @@ AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& datase
       progress_(std::move(progress)),
       memory_bytes_(memory_bytes),
       files_(files) {
-  fit_origins_ = thinned(part_origins(dataset.store().schema().axis, model_->task(),
-                                      model_->split(), Part::kTrain),
-                         kFitOriginsMax);
+  fit_origins_ = fit_origins(*model_, dataset);
 }
 
 std::string AnalogKeys::file(const std::string& name) const {

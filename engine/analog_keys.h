@@ -17,6 +17,10 @@ namespace skipcast::engine {
 // The guard of a query with these options (DESIGN decision 6).
 retrieval::Guard guard_for(const Model& model, const ForecastOptions& options);
 
+// Windows of the training part, thinned evenly to 4096: what keys, spreads and ReDi's base are
+// fitted on.
+std::vector<int64_t> fit_origins(const Model& model, const Dataset& dataset);
+
 class AnalogKeys {
  public:
   // `dataset` must outlive it. With kInMemory nothing is read from or written to the archive. An

@@ -75,7 +75,7 @@ samplers::ScheduleOptions schedule_for(const Task& task, const ForecastOptions& 
   return schedule;
 }
 
-// Members dealt evenly over the ensemble: cold_share of them, the first never.
+// Members dealt evenly over the ensemble: this share of them.
 bool is_cold(int64_t member, double share) {
   const auto before = [share](int64_t count) {
     return std::floor(static_cast<double>(count) * share + 1e-9);
@@ -108,6 +108,9 @@ class Run {
   at::Tensor solve_cold(std::span<const int64_t> members);
   at::Tensor run(const at::Tensor& x, const std::vector<double>& sigmas,
                  const samplers::Noising& noising);
+  static at::Tensor rows(const at::Tensor& all, std::span<const int64_t> members) {
+    return all.index_select(0, at::tensor(at::ArrayRef<int64_t>(members.data(), members.size())));
+  }
   at::Tensor in_batches(std::span<const int64_t> members,
                         const std::function<at::Tensor(std::span<const int64_t>)>& one) const;
   samplers::Noising noising_of(std::span<const int64_t> members) const;
@@ -167,8 +170,7 @@ at::Tensor Run::run(const at::Tensor& x, const std::vector<double>& sigmas,
 
 at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target,
                       const at::Tensor& size) {
-  const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size()));
-  const at::Tensor clean = target.index_select(0, rows);
+  const at::Tensor clean = rows(target, members);
   const samplers::Noising noising = noising_of(members);
   const double sigma = chain_.entry.sigma;
   if (!size.defined() && sigma == 0) return clean;
@@ -181,9 +183,7 @@ at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target
 
 // From states that have their noise already.
 at::Tensor Run::solve_from(std::span<const int64_t> members, const at::Tensor& states) {
-  const at::Tensor rows = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size()));
-  const samplers::Noising noising = noising_of(members);
-  return run(states.index_select(0, rows), chain_.entry.sigmas, noising);
+  return run(rows(states, members), chain_.entry.sigmas, noising_of(members));
 }
 
 at::Tensor Run::solve_cold(std::span<const int64_t> members) {

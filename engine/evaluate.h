@@ -87,6 +87,7 @@ std::vector<Candidate> standard_candidates(const ForecastOptions& chain);
 Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& words,
                                                const ForecastOptions& chain);
 
+std::string nfe_text(const CandidateScores& scores);  // "3 +1": a member's, + shared by all
 std::string to_json(const Evaluation& evaluation);
 std::string to_table(const Evaluation& evaluation);  // aligned text for people
 

@@ -118,6 +118,11 @@ Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& w
   return all;
 }
 
+std::string nfe_text(const CandidateScores& scores) {
+  if (scores.nfe_shared <= 0) return fmt::format("{:.3g}", scores.nfe);
+  return fmt::format("{:.3g} +{:.2g}", scores.nfe, scores.nfe_shared);
+}
+
 std::string to_json(const Evaluation& evaluation) {
   json rows = json::array();
   for (const CandidateScores& row : evaluation.rows) {
@@ -149,13 +154,10 @@ std::string to_table(const Evaluation& evaluation) {
                       "", "M", "NFE", "ms", "CRPS", "diff %", "energy", "diff %", "spr/sk",
                       "CRPS*", "MAE*", "RMSE*");
   for (const CandidateScores& row : evaluation.rows) {
-    const std::string nfe = row.nfe_shared > 0
-                                ? fmt::format("{:.3g} +{:.2g}", row.nfe, row.nfe_shared)
-                                : fmt::format("{:.3g}", row.nfe);
     text += fmt::format(
         "{:<28}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}"
         "{:>10.4g}\n",
-        row.name, row.members, nfe, row.seconds_per_query * 1e3, row.normalised.crps_fair,
+        row.name, row.members, nfe_text(row), row.seconds_per_query * 1e3, row.normalised.crps_fair,
         difference_text(row.crps_difference), row.normalised.energy_fair,
         difference_text(row.energy_difference), row.normalised.spread_skill,
         row.physical.crps_fair, row.physical.mae, row.physical.rmse);

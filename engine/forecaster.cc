@@ -38,12 +38,11 @@ class ArchiveForecaster : public Forecaster {
   ArchiveForecaster(const storage::SeriesStore& store, std::shared_ptr<const Model> model,
                     std::unique_ptr<Dataset> dataset, const Progress& progress,
                     int64_t memory_bytes)
-      : store_(store),
+      : progress_(progress),
+        store_(store),
         model_(std::move(model)),
         dataset_(std::move(dataset)),
-        keys_(model_, *dataset_, progress, memory_bytes) {
-    progress_ = progress;
-  }
+        keys_(model_, *dataset_, progress, memory_bytes) {}
 
   Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
   Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
@@ -287,8 +286,10 @@ Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
   earlier.start.rolls = options.start.rolls - 1;
   const bool goes_on =
       earlier.start.rolls > 0 && check_origin(before - options.start.cycle).ok();
-  if (!goes_on) earlier.start.kind = StartKind::kAnalog;
-  if (!goes_on) earlier.start.rolls = 1;
+  if (!goes_on) {
+    earlier.start.kind = StartKind::kAnalog;
+    earlier.start.rolls = 1;
+  }
   SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
   return made.normalised;
 }

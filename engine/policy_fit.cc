@@ -75,8 +75,6 @@ const Trial* recommended(std::vector<const Trial*> trials) {
   });
 }
 
-bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
-
 // The best cold trial of at most max(nfe, 1) evaluations.
 const Trial& cold_beside(std::span<const Trial> trials, double nfe) {
   const Trial* best = nullptr;
@@ -151,6 +149,8 @@ Choice choose_bins(std::span<const Trial> trials, const Distances& distances, in
 }
 
 }  // namespace
+
+bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
 
 int64_t nfe_class(const Trial& trial) {
   constexpr double kRounding = 1e-9;

@@ -16,6 +16,8 @@ double cost(const Trial& trial, int64_t members);
 // Marks trials that no other one beats in score at no more cost.
 void mark_front(std::span<Trial> trials, int64_t members);
 
+bool is_cold(const Trial& trial);
+
 // The evaluations a member that a trial may be said to cost: its mean, rounded up.
 int64_t nfe_class(const Trial& trial);
 

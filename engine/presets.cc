@@ -7,17 +7,19 @@
 namespace skipcast::engine {
 namespace {
 
+struct Preset {
+  std::string_view name, solver;
+  int64_t steps;
+};
+
 constexpr std::array<Preset, 4> kPresets = {{
-    {"edm-35", "Heun, 18 levels, rho 7 (Karras et al. 2022)", "heun", 18},
-    {"gencast-39", "DPM-Solver++(2S), 20 levels, S_churn 2.5 from sigma 0.75, S_noise 1.05 (Price "
-                   "et al. 2023)", "dpmpp_2s_churn", 20},
-    {"dpm++-10", "DPM-Solver++(2M), 10 levels (Lu et al. 2022)", "dpmpp_2m", 10},
-    {"unipc-8", "UniPC of order 2, B2, 8 levels (Zhao et al. 2023)", "unipc_2", 8},
+    {"edm-35", "heun", 18},                // Karras et al. 2022, rho 7
+    {"gencast-39", "dpmpp_2s_churn", 20},  // Price et al. 2023; churn and S_noise: the solver's own
+    {"dpm++-10", "dpmpp_2m", 10},          // Lu et al. 2022
+    {"unipc-8", "unipc_2", 8},             // Zhao et al. 2023, B2
 }};
 
 }  // namespace
-
-std::span<const Preset> presets() { return kPresets; }
 
 std::string preset_names() {
   std::string names;

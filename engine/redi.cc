@@ -6,25 +6,14 @@
 
 #include <algorithm>
 
+#include "engine/analog_keys.h"
 #include "samplers/noise.h"
 #include "samplers/starts.h"
 
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kRowsMax = 4096;
 constexpr uint64_t kSeed = 1024;  // of the noise all trajectories share; the authors' choice
-
-std::vector<int64_t> training_windows(const Model& model, const Dataset& dataset) {
-  const std::vector<int64_t> all = part_origins(dataset.store().schema().axis, model.task(),
-                                                model.split(), Part::kTrain);
-  const auto count = static_cast<int64_t>(all.size());
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < std::min(count, kRowsMax); ++i) {
-    chosen.push_back(all[i * count / std::min(count, kRowsMax)]);
-  }
-  return chosen;
-}
 
 }  // namespace
 
@@ -42,7 +31,7 @@ at::Tensor RediBase::run(const samplers::Denoiser& denoise, const at::Tensor& x,
 Result<std::shared_ptr<const RediBase>> RediBase::build(std::shared_ptr<const Model> model,
                                                         const Dataset& dataset, const Chain& chain,
                                                         const Progress& progress) {
-  const std::vector<int64_t> windows = training_windows(*model, dataset);
+  const std::vector<int64_t> windows = fit_origins(*model, dataset);
   if (windows.empty()) return usage("ReDi needs training windows, and there is none");
   const at::NoGradGuard no_grad;
   const Task& task = model->task();

@@ -159,8 +159,6 @@ std::vector<Trial> Tuner::coarse_at(int64_t nfe) const {
   return out;
 }
 
-bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
-
 std::vector<Trial> Tuner::best_coarse(int64_t nfe, bool cold, size_t count) const {
   std::vector<Trial> found = coarse_at(nfe);
   std::erase_if(found, [cold](const Trial& trial) { return is_cold(trial) != cold; });

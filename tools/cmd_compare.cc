@@ -75,12 +75,10 @@ void print_scores(const engine::Evaluation& evaluation) {
   fmt::print("{:<28}{:>12}{:>9}{:>9}{:>9}{:>11}{:>14}\n", "", "NFE", "ms", "CRPS", "energy",
              "variogram", "spread-skill");
   for (const CandidateScores& row : evaluation.rows) {
-    const std::string nfe = row.nfe_shared > 0
-                                ? fmt::format("{:.3g} +{:.2g}", row.nfe, row.nfe_shared)
-                                : fmt::format("{:.3g}", row.nfe);
-    fmt::print("{:<28}{:>12}{:>9.1f}{:>9.4f}{:>9.4f}{:>11.4f}{:>14.2f}\n", row.name, nfe,
-               row.seconds_per_query * 1e3, row.normalised.crps_fair, row.normalised.energy_fair,
-               row.normalised.variogram, row.normalised.spread_skill);
+    fmt::print("{:<28}{:>12}{:>9.1f}{:>9.4f}{:>9.4f}{:>11.4f}{:>14.2f}\n", row.name,
+               engine::nfe_text(row), row.seconds_per_query * 1e3, row.normalised.crps_fair,
+               row.normalised.energy_fair, row.normalised.variogram,
+               row.normalised.spread_skill);
   }
   fmt::print("NFE: network evaluations a member, + those all members share; ms a query, retrieval "
              "included\n");
