@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 
+#include "engine/presets.h"
 #include "samplers/early_exit.h"
 #include "samplers/noise.h"
 #include "samplers/starts.h"

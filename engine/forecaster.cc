@@ -332,14 +332,6 @@ Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
 
 }  // namespace
 
-std::string solver_names() {
-  std::string names;
-  for (const samplers::NamedSolver& solver : samplers::solvers()) {
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", solver.name);
-  }
-  return names;
-}
-
 Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::SeriesStore& store,
                                                            std::shared_ptr<const Model> model,
                                                            const Progress& progress,

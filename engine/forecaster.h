@@ -79,9 +79,6 @@ struct ForecastOptions {
 bool has_analogs(StartKind kind);
 bool is_retrieved(StartKind kind);
 
-// The solvers there are: "euler, heun, ...", for help and messages.
-std::string solver_names();
-
 struct Timing { double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0; };
 
 struct Forecast {

@@ -15,6 +15,7 @@
 
 #include "engine/dataset.h"
 #include "engine/task.h"
+#include "samplers/optimised_levels.h"
 #include "samplers/precondition.h"
 
 namespace skipcast::engine {
@@ -29,6 +30,9 @@ class Model {
 
   // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
   virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
+  // The same for autograd to follow, if the model has gradients; REQUIRES has_gradients().
+  virtual bool has_gradients() const { return false; }
+  virtual samplers::TensorDenoiser differentiable(const ContextBatch&) const { return nullptr; }
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;

@@ -119,6 +119,18 @@ class TrainedModel : public Model {
     return make_denoiser(parts_.network, parts_.network->encode(context), parts_.task.sigma_data);
   }
 
+  bool has_gradients() const override { return true; }
+  samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
+    const at::NoGradGuard no_grad;
+    return [network = parts_.network, conditioning = parts_.network->encode(context),
+            data = parts_.task.sigma_data](const at::Tensor& x, const at::Tensor& sigma) {
+      const at::Tensor total = (sigma.square() + data * data).sqrt();
+      const at::Tensor c_noise = (sigma.log() / 4).to(at::kFloat).view({1});
+      const at::Tensor raw = network->denoise((x / total).to(at::kFloat), c_noise, conditioning);
+      return x * (data * data / total.square()) + raw * (sigma * data / total);
+    };
+  }
+
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
     const at::NoGradGuard no_grad;
     const Task& task = parts_.task;

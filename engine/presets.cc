@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "samplers/solvers.h"
+
 namespace skipcast::engine {
 namespace {
 
@@ -20,6 +22,14 @@ constexpr std::array<Preset, 4> kPresets = {{
 }};
 
 }  // namespace
+
+std::string solver_names() {
+  std::string names;
+  for (const samplers::NamedSolver& solver : samplers::solvers()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", solver.name);
+  }
+  return names;
+}
 
 std::string preset_names() {
   std::string names;

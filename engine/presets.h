@@ -10,7 +10,8 @@
 
 namespace skipcast::engine {
 
-// "edm-35, gencast-39, ...", for help and messages.
+// The solvers there are, "euler, heun, ...", for help and messages; and the presets, "edm-35, ...".
+std::string solver_names();
 std::string preset_names();
 
 // `base` with the preset's start, solver, steps and levels. kUsage lists the names.

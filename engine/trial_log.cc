@@ -73,6 +73,15 @@ Trial trial_from(const json& line, const ForecastOptions& options) {
   return trial;
 }
 
+std::vector<ForecastOptions> settings_from(const json& list) {
+  std::vector<ForecastOptions> settings;
+  for (const json& each : list) {
+    const Result<ForecastOptions> options = options_from_json(each);
+    if (options.ok()) settings.push_back(*options);
+  }
+  return settings;
+}
+
 }  // namespace
 
 TrialLog::TrialLog(std::string path, TrialContext context)
@@ -104,7 +113,12 @@ Status TrialLog::read_lines() {
     try {
       const json& setting = parsed.at("setting");
       const Result<ForecastOptions> options = options_from_json(setting.at("options"));
-      if (options.ok()) trials_[setting.dump()] = trial_from(parsed, *options);
+      if (!options.ok()) continue;
+      if (parsed.contains("found")) {
+        found_[setting.dump()] = settings_from(parsed.at("found"));
+      } else {
+        trials_[setting.dump()] = trial_from(parsed, *options);
+      }
     } catch (const json::exception&) {
       continue;  // another version's line: tried again
     }
@@ -134,11 +148,32 @@ Status TrialLog::add(const Trial& trial) {
   const std::string setting = setting_of(trial.options, trial.windows);
   const std::string line = fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting,
                                        result_json(trial).dump());
-  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
-                       std::fflush(file_.get()) == 0;
-  if (!written) return storage::system_error("write", path_, errno);
+  SKIPCAST_TRY_OK(append(line));
   trials_[setting] = trial;
   return {};
+}
+
+std::optional<std::vector<ForecastOptions>> TrialLog::found_from(
+    const ForecastOptions& base) const {
+  const auto at = found_.find(setting_of(base, 0));
+  if (at == found_.end()) return std::nullopt;
+  return at->second;
+}
+
+Status TrialLog::add_found(const ForecastOptions& base,
+                           const std::vector<ForecastOptions>& found) {
+  const std::string setting = setting_of(base, 0);
+  json list = json::array();
+  for (const ForecastOptions& options : found) list.push_back(options_json(options));
+  SKIPCAST_TRY_OK(append(fmt::format("{{\"setting\":{},\"found\":{}}}\n", setting, list.dump())));
+  found_[setting] = found;
+  return {};
+}
+
+Status TrialLog::append(const std::string& line) {
+  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
+                       std::fflush(file_.get()) == 0;
+  return written ? Status() : storage::system_error("write", path_, errno);
 }
 
 }  // namespace skipcast::engine

@@ -1,7 +1,7 @@
 // The trials of a sweep as JSON lines, so that an interrupted sweep continues where it stopped.
-// A line is {"setting": {...}, "result": {...}}; a result is used again only when its whole
-// setting (options, windows, members, seed, archive mode, archive, model) is the same. A line cut
-// short by a crash is ignored. Not thread-safe: one writer a file.
+// A line is {"setting": {...}, "result": {...}} or holds what was found from a setting; either is
+// used again only when its whole setting (options, windows, members, seed, archive mode, archive,
+// model) is the same. A line cut short by a crash is ignored. Not thread-safe: one writer a file.
 #pragma once
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/tuner.h"
 
@@ -32,6 +33,10 @@ class TrialLog {
   std::optional<Trial> find(const ForecastOptions& options, int64_t windows) const;
   // Appends one line and hands it to the operating system at once.
   Status add(const Trial& trial);
+  // Settings found from a setting by something dearer than a trial (learned levels), kept the same
+  // way: {"setting": {...}, "found": [options, ...]}.
+  std::optional<std::vector<ForecastOptions>> found_from(const ForecastOptions& base) const;
+  Status add_found(const ForecastOptions& base, const std::vector<ForecastOptions>& found);
 
  private:
   struct Closer {
@@ -39,12 +44,14 @@ class TrialLog {
   };
   TrialLog(std::string path, TrialContext context);
   Status read_lines();
+  Status append(const std::string& line);
   std::string setting_of(const ForecastOptions& options, int64_t windows) const;
 
   std::string path_;
   TrialContext context_;
   std::unique_ptr<std::FILE, Closer> file_;
-  std::map<std::string, Trial> trials_;  // by setting
+  std::map<std::string, Trial> trials_;  // by setting, as found_
+  std::map<std::string, std::vector<ForecastOptions>> found_;
 };
 
 }  // namespace skipcast::engine

@@ -7,9 +7,12 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
+#include "engine/level_fit.h"
 #include "engine/policy_fit.h"
 #include "engine/trial_log.h"
+#include "engine/trial_set.h"
 #include "engine/trial_text.h"
 #include "engine/tuner_plan.h"
 #include "engine/tuner_vary.h"
@@ -43,13 +46,19 @@ double mean_of(const std::vector<Contribution>& contributions) {
   return sum / weight;
 }
 
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
 class Tuner {
  public:
   Tuner(Forecaster& forecaster, const TuneRequest& request, TrialLog& log)
       : forecaster_(forecaster),
         request_(request),
         log_(log),
-        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec)} {}
+        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec)},
+        fitter_(forecaster, {.windows = coarse_windows(), .members = request.members,
+                             .seed = request.seed, .archive = request.archive}) {}
 
   Status sweep();
   Result<TuneReport> report() &&;
@@ -61,15 +70,16 @@ class Tuner {
   Status vary();
   Status vary_at(int64_t nfe, bool cold);
   Status bend();
+  Status fit(const Trial& best);
   Status refine();
   Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
   Result<Trial> tried(const ForecastOptions& options, int64_t windows);
   bool out_of_budget() const { return spent_s_ >= allowed_s_; }
-  bool is_there(const ForecastOptions& options, int64_t windows) const;
-  std::vector<Trial> coarse_at(int64_t nfe) const;
-  std::vector<Trial> best_coarse(int64_t nfe, bool cold, size_t count) const;
-  std::vector<Trial> full() const;
-  std::vector<Trial> free() const;
+  std::vector<Trial> coarse_at(int64_t nfe) const { return trials_.on(coarse_windows(), nfe); }
+  std::vector<Trial> best_coarse(int64_t nfe, bool cold, size_t count) const {
+    return trials_.best({coarse_windows(), nfe, cold}, count);
+  }
+  std::vector<Trial> full() const { return trials_.on(request_.windows); }
   RefineBasis basis(int64_t nfe) const;
   std::vector<ForecastOptions> finals(int64_t nfe) const;
   Policy unbinned() const;
@@ -86,7 +96,8 @@ class Tuner {
   const TuneRequest& request_;
   TrialLog& log_;
   const TuneSpace space_;
-  std::vector<Trial> trials_;
+  LevelFitter fitter_;
+  TrialSet trials_;
   int64_t reused_ = 0;
   double spent_s_ = 0, allowed_s_ = 0;  // on new trials
   bool left_out_ = false;
@@ -125,66 +136,26 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
   trial.score_by_query = contributions_of(row.normalised_rows, request_.objective);
   trial.score = mean_of(trial.score_by_query);
   SKIPCAST_TRY_OK(log_.add(trial));
-  spent_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  spent_s_ += seconds_since(begin);
   return trial;
 }
 
 Status Tuner::run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget) {
   for (const ForecastOptions& options : plan) {
-    if (is_there(options, windows)) continue;
+    if (trials_.holds(options, windows)) continue;
     const bool known = log_.find(options, windows).has_value();
     if (!known && budget == Budget::kLimited && out_of_budget()) {
       left_out_ = true;
       continue;  // later ones may be known from an earlier run
     }
     SKIPCAST_TRY(Trial trial, tried(options, windows));
-    trials_.push_back(std::move(trial));
+    trials_.add(std::move(trial));
   }
   return {};
 }
 
-// In this sweep already (plans overlap).
-bool Tuner::is_there(const ForecastOptions& options, int64_t windows) const {
-  const std::string wanted = describe(options);
-  return std::any_of(trials_.begin(), trials_.end(), [&](const Trial& trial) {
-    return trial.windows == windows && describe(trial.options) == wanted;
-  });
-}
-
-std::vector<Trial> Tuner::coarse_at(int64_t nfe) const {
-  std::vector<Trial> out;
-  for (const Trial& trial : trials_) {
-    if (trial.windows == coarse_windows() && nfe_class(trial) == nfe) out.push_back(trial);
-  }
-  return out;
-}
-
-std::vector<Trial> Tuner::best_coarse(int64_t nfe, bool cold, size_t count) const {
-  std::vector<Trial> found = coarse_at(nfe);
-  std::erase_if(found, [cold](const Trial& trial) { return is_cold(trial) != cold; });
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Trial& a, const Trial& b) { return a.score < b.score; });
-  found.resize(std::min(found.size(), count));
-  return found;
-}
-
-std::vector<Trial> Tuner::full() const {
-  std::vector<Trial> out;
-  for (const Trial& trial : trials_) {
-    if (trial.windows == request_.windows) out.push_back(trial);
-  }
-  return out;
-}
-
-// Trials without a chain, on all windows.
-std::vector<Trial> Tuner::free() const {
-  std::vector<Trial> out = full();
-  std::erase_if(out, [](const Trial& trial) { return trial.options.steps > 0; });
-  return out;
-}
-
 RefineBasis Tuner::basis(int64_t nfe) const {
-  RefineBasis basis = {.coarse = coarse_at(nfe), .free = free()};
+  RefineBasis basis = {.coarse = coarse_at(nfe), .free = trials_.free(request_.windows)};
   if (std::all_of(basis.coarse.begin(), basis.coarse.end(), is_cold)) {
     basis.coarse = coarse_at(std::min(kWideNfe, request_.nfe_max));
   }
@@ -227,11 +198,13 @@ Status Tuner::vary_at(int64_t nfe, bool cold) {
   return {};
 }
 
-// Optimised schedules: coordinate descent on the levels of the best setting of each NFE, cold too.
+// Optimised schedules, cold too: by an error bound, learned through the solver, then coordinate
+// descent on the levels of the best so far.
 Status Tuner::bend() {
   allowed_s_ = kBendShare * request_.budget_minutes * 60;
   for (const int64_t nfe : nfe_order(std::min(request_.nfe_max, kBentNfeMax))) {
     for (const bool cold : {false, true}) {
+      for (const Trial& best : best_coarse(nfe, cold, 1)) SKIPCAST_TRY_OK(fit(best));
       for (const double factor : kBends) {
         for (const Trial& best : best_coarse(nfe, cold, 1)) {
           SKIPCAST_TRY_OK(run(moved_levels(best.options, space_.schedule, factor),
@@ -241,6 +214,28 @@ Status Tuner::bend() {
     }
   }
   return {};
+}
+
+// The levels of this setting fitted, with its own solver and with the one they were fitted for.
+Status Tuner::fit(const Trial& best) {
+  const ForecastOptions base = plain_chain(best.options);
+  const std::vector<double> levels = levels_of(base, space_.schedule);
+  if (levels.size() < 2 || static_cast<double>(levels.size()) != best.nfe) return {};
+  std::optional<std::vector<ForecastOptions>> lists = log_.found_from(base);
+  if (!lists && out_of_budget()) {
+    left_out_ = true;
+    return {};
+  }
+  if (!lists) {
+    if (!tell(request_.progress, {fraction(), "tune", "levels of " + describe(base)})) {
+      return Status(Code::kInterrupted, "tuning stopped");
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    SKIPCAST_TRY(lists, fitter_.lists(base));
+    SKIPCAST_TRY_OK(log_.add_found(base, *lists));
+    spent_s_ += seconds_since(begin);
+  }
+  return run(with_lists(best.options, *lists), coarse_windows(), Budget::kLimited);
 }
 
 // The best coarse settings of an NFE as they are.
@@ -260,7 +255,7 @@ Status Tuner::refine() {
   allowed_s_ = request_.budget_minutes * 60;
   Budget budget = Budget::kUnlimited;
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), request_.windows, budget));
-  SKIPCAST_TRY_OK(run(near_free_plan(free()), request_.windows, budget));
+  SKIPCAST_TRY_OK(run(near_free_plan(trials_.free(request_.windows)), request_.windows, budget));
   std::vector<int64_t> order = nfe_order(request_.nfe_max);
   std::erase(order, 0);
   for (const int64_t nfe : order) {
@@ -358,8 +353,8 @@ Result<TuneReport> Tuner::report() && {
   SKIPCAST_TRY(report.cold_policies, fixed_policies(report.cold_per_nfe, "cold"));
   report.trials_reused = reused_;
   report.budget_spent = left_out_;
-  for (Trial& trial : trials_) {
-    if (trial.windows != request_.windows) report.trials.push_back(std::move(trial));
+  for (const Trial& trial : trials_.all()) {
+    if (trial.windows != request_.windows) report.trials.push_back(trial);
   }
   report.trials.insert(report.trials.end(), complete.begin(), complete.end());
   return report;

@@ -72,6 +72,14 @@ class GaussianModel final : public engine::Model {
     };
   }
 
+  bool has_gradients() const override { return gradients; }
+  samplers::TensorDenoiser differentiable(const engine::ContextBatch&) const override {
+    return [this](const at::Tensor& x, const at::Tensor& sigma) {
+      const at::Tensor noise = sigma.square();
+      return (variance_ * x + noise * mean_) / (variance_ + noise);
+    };
+  }
+
   at::Tensor mean_forecast(const engine::ContextBatch& contexts) const override {
     mean_forecasts += contexts.last.size(0);
     const double noise = task_.schedule.sigma_max * task_.schedule.sigma_max;
@@ -93,6 +101,7 @@ class GaussianModel final : public engine::Model {
 
   const at::Tensor& variance() const { return variance_; }
 
+  bool gradients = true;
   mutable std::atomic<int64_t> conditions = 0, evaluations = 0, mean_forecasts = 0;
 
  private:

@@ -35,12 +35,18 @@ struct Mixture {
   double weight[2] = {0.3, 0.7}, mean[2] = {-1, 0.8}, deviation[2] = {0.3, 0.5};
 
   at::Tensor operator()(const at::Tensor& x, double sigma) const {
+    return (*this)(x, at::scalar_tensor(sigma, at::kDouble));
+  }
+
+  // For autograd: sigma a scalar tensor.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& sigma) const {
     at::Tensor total = at::zeros_like(x), sum = at::zeros_like(x);
     for (int k = 0; k < 2; ++k) {
-      const double s2 = deviation[k] * deviation[k], variance = s2 + sigma * sigma;
+      const double s2 = deviation[k] * deviation[k];
+      const at::Tensor noise = sigma.square(), variance = noise + s2;
       const at::Tensor likelihood = (-(x - mean[k]).square() / (2 * variance)).exp() *
-                                    (weight[k] / std::sqrt(variance));
-      total = total + likelihood * (x * s2 + mean[k] * sigma * sigma) / variance;
+                                    (weight[k] / variance.sqrt());
+      total = total + likelihood * (x * s2 + mean[k] * noise) / variance;
       sum = sum + likelihood;
     }
     return total / sum;
