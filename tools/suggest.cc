@@ -1,6 +1,7 @@
 #include "tools/suggest.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace skipcast::tools {
 
@@ -28,7 +29,9 @@ std::optional<std::string> nearest(std::string_view word,
   std::optional<std::string> best;
   int64_t best_distance = slips_max + 1;
   for (const std::string& candidate : candidates) {
+    const auto longer = static_cast<int64_t>(word.size()) - static_cast<int64_t>(candidate.size());
     const bool prefix = word.size() >= 3 && candidate.starts_with(word);
+    if (!prefix && std::abs(longer) >= best_distance) continue;  // at least so many slips apart
     const int64_t distance = prefix ? 0 : edit_distance(word, candidate);
     if (distance >= best_distance) continue;
     best_distance = distance;
