@@ -36,6 +36,21 @@ void set_config(const std::string& archive, const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("CONFIG.json: a copy that cannot be written fails the write, and the original stays") {
+  const TempDir folder;
+  const std::string archive = folder.file("a");
+  REQUIRE(SeriesStore::create(archive, small_schema(1, 2)).ok());
+  const std::string before = config_of(archive);
+  std::filesystem::remove(archive + "/CONFIG.copy.json");
+  std::filesystem::create_directories(archive + "/CONFIG.copy.json/in the way");
+  ArchiveConfig config = *read_config(archive);
+  config.store_id = std::string(32, 'f');
+  const Status status = write_config(archive, config);
+  CHECK_FALSE(status.ok());
+  CHECK(mentions(status, "CONFIG.copy.json"));
+  CHECK(config_of(archive) == before);
+}
+
 TEST_CASE("SeriesStore: a missing folder, a file and a folder that is no archive are told apart") {
   const TempDir folder;
   const Status missing = open_status(folder.file("nowhere"));

@@ -184,6 +184,25 @@ TEST_CASE("Bad NetCDF: no time axis, strange calendars, times out of order") {
                 Code::kBadInput, {"f.nc", "time index 2", "not a time"});
 }
 
+TEST_CASE("Bad NetCDF: a latitude axis beyond any grid is refused before it is read") {
+  TempDir dir;
+  {
+    NcWriter out(dir.file("long.nc"));
+    const int time = out.dim("time", 1), lat = out.dim("lat", (size_t{1} << 24) + 1);
+    const int lon = out.dim("lon", 1);
+    const int days = out.var("time", NC_INT, {time});
+    out.text(days, "units", "days since 2000-01-01");
+    out.var("lat", NC_FLOAT, {lat});
+    out.var("lon", NC_FLOAT, {lon});
+    out.var("t", NC_FLOAT, {time, lat, lon});
+    nc(nc_set_fill(out.id(), NC_NOFILL, nullptr));
+    out.put(days, {0});
+    out.close();
+  }
+  check_failure(read_states({dir.file("long.nc")}).status, Code::kBadInput,
+                {"long.nc", "variable lat", "not a list of numbers"});
+}
+
 TEST_CASE("Bad NetCDF: levels, no data variable, not NetCDF at all") {
   TempDir dir;
   {
