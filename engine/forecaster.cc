@@ -45,10 +45,10 @@ class ArchiveForecaster : public Forecaster {
         keys_(model_, *dataset_, progress, memory_bytes) {}
 
   Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
-  Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
-                                        const Choose& choose) override;
+  Result<Forecast> forecast_by(int64_t origin, const ForecastOptions& nearest, Measure by,
+                               const Choose& choose) override;
   Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) override;
-  Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) override;
+  Result<double> measure(int64_t origin, const ForecastOptions& options, Measure by) override;
   Result<int64_t> origin_at(int64_t time_s) const override;
   Status prepare(const ForecastOptions& options) override;
 
@@ -64,7 +64,7 @@ class ArchiveForecaster : public Forecaster {
   Status check_origin(int64_t origin) const;
   Result<Query> query_at(int64_t origin) const;
   void evaluate_mean(Query& query) const;
-  Result<double> distance(Query& query, const ForecastOptions& nearest);
+  Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
@@ -145,12 +145,11 @@ Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptio
   return ensemble(origin, [&options](Query&) -> Result<ForecastOptions> { return options; });
 }
 
-Result<Forecast> ArchiveForecaster::forecast_by_distance(int64_t origin,
-                                                         const ForecastOptions& nearest,
-                                                         const Choose& choose) {
+Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOptions& nearest,
+                                                Measure by, const Choose& choose) {
   return ensemble(origin, [&](Query& query) -> Result<ForecastOptions> {
-    SKIPCAST_TRY(const double far, distance(query, nearest));
-    return choose(far);
+    SKIPCAST_TRY(const double measured, measure(query, nearest, by));
+    return choose(measured);
   });
 }
 
@@ -258,23 +257,31 @@ Result<Forecast> ArchiveForecaster::analog_ensemble(int64_t origin,
   return forecast(origin, start_only);
 }
 
-Result<double> ArchiveForecaster::distance(Query& query, const ForecastOptions& nearest) {
+Result<double> ArchiveForecaster::measure(Query& query, const ForecastOptions& nearest,
+                                          Measure by) {
   SKIPCAST_TRY_OK(check_members(nearest));
   ForecastOptions analog = nearest;
   analog.start.kind = StartKind::kAnalog;
   if (analog.start.key != KeyKind::kContext) evaluate_mean(query);
   SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
   double sum = 0;
-  for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
-  return sum / static_cast<double>(found.analogs.size());
+  std::vector<int64_t> origins;
+  for (const retrieval::Neighbour& each : found.analogs) {
+    sum += each.distance;
+    origins.push_back(each.origin);
+  }
+  if (by == Measure::kDistance) return sum / static_cast<double>(origins.size());
+  const StartOptions offset = {.alignment = Alignment::kOffset};
+  const at::Tensor futures = aligned_futures(*dataset_, nullptr, query, origins, offset);
+  return futures.var(0, /*unbiased=*/false).mean().sqrt().item<double>();
 }
 
-Result<double> ArchiveForecaster::retrieval_distance(int64_t origin,
-                                                     const ForecastOptions& options) {
+Result<double> ArchiveForecaster::measure(int64_t origin, const ForecastOptions& options,
+                                          Measure by) {
   const at::NoGradGuard no_grad;
   SKIPCAST_TRY(Query query, query_at(origin));
   if (options.start.key != KeyKind::kContext) query.denoise = model_->condition(query.context);
-  return distance(query, options);
+  return measure(query, options, by);
 }
 
 // The cycle before, normalised: rolled from further back where that is possible, the first cycle

@@ -34,6 +34,10 @@ enum class KeyKind { kContext, kForecast, kMixed };
 // decay, residual about the mean forecasts, or the mean of offset and residual.
 enum class Alignment { kNone, kOffset, kResidual, kHalf };
 enum class ArchiveMode { kGrowing, kFrozen };
+// What nearest analogs say of a query: how far they are (mean distance in embedding units, not
+// squared), or how much their futures, moved to the query's last observation, disagree (root mean
+// square of their standard deviation, normalised units).
+enum class Measure { kDistance, kSpread };
 
 struct StartOptions {
   StartKind kind = StartKind::kAnalog;
@@ -116,20 +120,19 @@ class Forecaster {
   // [sigma_min, sigma_max], two depths.
   // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
   virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
-  // The same with options that depend on how far the query's analogs are: `choose` gets what
-  // retrieval_distance(origin, nearest) says. Context and mean forecast are evaluated once for
-  // both. Policies use it.
-  using Choose = std::function<ForecastOptions(double distance)>;
-  virtual Result<Forecast> forecast_by_distance(int64_t origin, const ForecastOptions& nearest,
-                                                const Choose& choose) = 0;
+  // The same with options that depend on the query's nearest analogs: `choose` gets what
+  // measure(origin, nearest, by) says. Context and mean forecast are evaluated once for both.
+  // Policies use it.
+  using Choose = std::function<ForecastOptions(double measured)>;
+  virtual Result<Forecast> forecast_by(int64_t origin, const ForecastOptions& nearest, Measure by,
+                                       const Choose& choose) = 0;
   // Origin index of an init time; kNotFound names the archive's span, kBadInput a break.
   virtual Result<int64_t> origin_at(int64_t time_s) const = 0;
 
   // The analog ensemble of the baselines: the aligned futures themselves, no chain.
   virtual Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) = 0;
-  // Mean distance (not squared, embedding units) of the query's nearest options.members analogs
-  // by options.start's key, for policies.
-  virtual Result<double> retrieval_distance(int64_t origin, const ForecastOptions& options) = 0;
+  // This measure of the query's nearest options.members analogs by options.start's key.
+  virtual Result<double> measure(int64_t origin, const ForecastOptions& options, Measure by) = 0;
   // Opens or builds what forecasts with these options need (indexes, mean forecasts), so that the
   // first forecast is not the slow one. kInterrupted when the progress of open() says stop.
   virtual Status prepare(const ForecastOptions& options) = 0;
@@ -145,10 +148,12 @@ Result<KeyKind> key_from(std::string_view word);
 Result<Alignment> alignment_from(std::string_view word);
 Result<ArchiveMode> archive_from(std::string_view word);
 Result<samplers::Spacing> spacing_from(std::string_view word);
+Result<Measure> measure_from(std::string_view word);
 const char* word(StartKind kind);
 const char* word(KeyKind kind);
 const char* word(Alignment alignment);
 const char* word(ArchiveMode mode);
 const char* word(samplers::Spacing spacing);
+const char* word(Measure measure);
 
 }  // namespace skipcast::engine

@@ -58,7 +58,7 @@ Status check_sum(json object) {
   static const std::set<std::string> kKeys = {
       "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
       "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
-      "crc32c"};
+      "measure", "depth", "crc32c"};
   for (const auto& [key, value] : object.items()) {
     if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
   }
@@ -82,6 +82,9 @@ Status check(const Policy& policy) {
   return {};
 }
 
+// The same for every query: nothing is measured.
+bool is_fixed(const Policy& policy) { return policy.bins.size() < 2 && !policy.depth.on(); }
+
 }  // namespace
 
 ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base) {
@@ -92,16 +95,16 @@ ForecastOptions distance_options(const Policy& policy, const ForecastOptions& ba
   return options;
 }
 
-ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base) {
+ForecastOptions choose(const Policy& policy, double measured, const ForecastOptions& base) {
   SKIPCAST_CHECK(!policy.bins.empty());
   const PolicyBin* chosen = &policy.bins.back();
   for (const PolicyBin& bin : policy.bins) {
-    if (distance <= bin.distance_max) {
+    if (measured <= bin.distance_max) {
       chosen = &bin;
       break;
     }
   }
-  ForecastOptions options = chosen->options;
+  ForecastOptions options = policy.depth.apply(chosen->options, measured);
   options.members = base.members;
   options.seed = base.seed;
   options.archive = base.archive;
@@ -110,13 +113,21 @@ ForecastOptions choose(const Policy& policy, double distance, const ForecastOpti
   return options;
 }
 
+Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                                   const ForecastOptions& base) {
+  if (is_fixed(policy)) return choose(policy, 0, base);
+  SKIPCAST_TRY(const double measured,
+               forecaster.measure(origin, distance_options(policy, base), policy.measure));
+  return choose(policy, measured, base);
+}
+
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
                              const ForecastOptions& base) {
   if (policy.bins.empty()) return usage("the policy has no bins");
-  if (policy.bins.size() == 1) return forecaster.forecast(origin, choose(policy, 0, base));
-  return forecaster.forecast_by_distance(
-      origin, distance_options(policy, base),
-      [&](double distance) { return choose(policy, distance, base); });
+  if (is_fixed(policy)) return forecaster.forecast(origin, choose(policy, 0, base));
+  return forecaster.forecast_by(
+      origin, distance_options(policy, base), policy.measure,
+      [&](double measured) { return choose(policy, measured, base); });
 }
 
 std::string to_json(const Policy& policy) {
@@ -139,6 +150,8 @@ std::string to_json(const Policy& policy) {
               {"distance_key", word(policy.distance_key)},
               {"distance_mix", policy.distance_mix},
               {"bins", std::move(bins)}};
+  if (policy.measure != Measure::kDistance) all["measure"] = word(policy.measure);
+  if (policy.depth.on()) all["depth"] = rule_json(policy.depth);
   all["crc32c"] = storage::json_checksum(all);
   return all.dump(2) + "\n";
 }
@@ -155,6 +168,12 @@ Result<Policy> policy_from_json(std::string_view text) {
     Policy policy = policy_of(object);
     SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
     object.at("distance_mix").get_to(policy.distance_mix);
+    if (object.contains("measure")) {
+      SKIPCAST_TRY(policy.measure, measure_from(object["measure"].get<std::string>()));
+    }
+    if (object.contains("depth")) {
+      SKIPCAST_TRY(policy.depth, rule_from_json(object["depth"]));
+    }
     for (const json& each : object.at("bins")) {
       PolicyBin bin = {.distance_max = std::numeric_limits<double>::infinity()};
       if (!each.at("distance_max").is_null()) each.at("distance_max").get_to(bin.distance_max);

@@ -1,4 +1,5 @@
-// A policy: query distance -> (start, entry sigma, steps, solver), tuned on validation.
+// A policy: a measure of the query's analogs (their distance, or spread) -> (start, entry sigma,
+// steps, solver), tuned on validation.
 // policies/<name>.json, bound to the archive, model and encoder fingerprints; refuses another
 // model. Its key "crc32c" is the checksum of the rest (a policy written by hand may go without).
 // Values, thread-safe.
@@ -8,31 +9,38 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/depth_rule.h"
 #include "engine/forecaster.h"
 
 namespace skipcast::engine {
 
 struct PolicyBin {
-  double distance_max = 0;  // queries with mean retrieval distance <= this (last bin: infinity)
+  double distance_max = 0;  // queries whose measure is <= this (last bin: infinity)
   ForecastOptions options;  // how to forecast (members, seed, archive: the caller's)
 };
 
 struct Policy {
   std::string name, task, archive_id, model_fingerprint;
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
-  int64_t distance_k = 8;
+  Measure measure = Measure::kDistance;
+  DepthRule depth;            // of the bins that enter mid-chain; off: as they are
+  int64_t distance_k = 8;     // nearest analogs that are measured
   KeyKind distance_key = KeyKind::kContext;
   double distance_mix = 0.5;  // of a mixed distance_key
   std::vector<PolicyBin> bins;
 };
 
-// The analogs whose mean distance chooses the bin; `base`'s archive.
+// The analogs that are measured; `base`'s archive.
 ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base);
 
-// The options for a query at this distance: `base`'s members, seed, archive; the bin's rest.
-ForecastOptions choose(const Policy& policy, double distance, const ForecastOptions& base);
+// The options for a query of this measure: `base`'s members, seed, archive; the bin's rest, at the
+// rule's depth.
+ForecastOptions choose(const Policy& policy, double measured, const ForecastOptions& base);
+// The same for a query: measured where the policy asks.
+Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                                   const ForecastOptions& base);
 
-// The forecast a policy asks for: retrieval distance, choice, forecast; one timing for all of it.
+// The forecast a policy asks for: measure, choice, forecast; one timing for all of it.
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
                              const ForecastOptions& base);
 

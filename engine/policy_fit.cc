@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/depth_fit.h"
+
 namespace skipcast::engine {
 namespace {
 
@@ -15,15 +17,14 @@ constexpr double kGainMin = 0.002;     // of bins over the single setting, on th
 constexpr int64_t kBlock = 4;          // consecutive queries that fall into the same half
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Queries [from, to) in distance, of one half.
+// Queries of one half whose measure lies in a range.
 struct Subset {
   int half = 0;  // 0 chooses, 1 confirms
   double above = -kInfinity, up_to = kInfinity;
 };
 
-bool holds(const Subset& subset, int64_t number, double distance) {
-  return (number / kBlock) % 2 == subset.half && distance > subset.above &&
-         distance <= subset.up_to;
+bool holds(const Subset& subset, int64_t number, double measure) {
+  return half_of(number) == subset.half && measure > subset.above && measure <= subset.up_to;
 }
 
 struct Sum {
@@ -36,13 +37,13 @@ struct Sum {
   double mean() const { return weight > 0 ? sum / weight : kInfinity; }
 };
 
-Sum score_on(const Trial& trial, const Distances& distances, const Subset& subset) {
+Sum score_on(const Trial& trial, const Measured& measured, const Subset& subset) {
   Sum total;
   for (size_t i = 0; i < trial.score_by_query.size(); ++i) {
     const Contribution& query = trial.score_by_query[i];
-    const auto at = distances.find(query.origin);
-    const double distance = at == distances.end() ? 0 : at->second;
-    if (!holds(subset, static_cast<int64_t>(i), distance)) continue;
+    const auto at = measured.find(query.origin);
+    const double measure = at == measured.end() ? 0 : at->second;
+    if (!holds(subset, static_cast<int64_t>(i), measure)) continue;
     total.add({query.sum, query.weight});
   }
   return total;
@@ -98,13 +99,13 @@ bool beats_on_both(const Trial& trial, const Trial& cold) {
   return true;
 }
 
-const Trial& best_on(std::span<const Trial> trials, const Distances& distances,
+const Trial& best_on(std::span<const Trial> trials, const Measured& measured,
                      const Subset& subset, double cost_max, int64_t members) {
   const Trial* best = nullptr;
   double best_score = kInfinity;
   for (const Trial& trial : trials) {
     if (cost(trial, members) > cost_max + 1e-9) continue;
-    const double score = score_on(trial, distances, subset).mean();
+    const double score = score_on(trial, measured, subset).mean();
     if (best == nullptr || score < best_score) {
       best = &trial;
       best_score = score;
@@ -114,10 +115,10 @@ const Trial& best_on(std::span<const Trial> trials, const Distances& distances,
   return *best;
 }
 
-// Upper edges that cut the choosing half's distances into `bins` equal parts; the last is infinity.
-std::vector<double> edges(const Distances& distances, int64_t bins) {
+// Upper edges that cut the measures into `bins` equal parts; the last is infinity.
+std::vector<double> edges(const Measured& measured, int64_t bins) {
   std::vector<double> sorted;
-  for (const auto& [origin, distance] : distances) sorted.push_back(distance);
+  for (const auto& [origin, value] : measured) sorted.push_back(value);
   std::sort(sorted.begin(), sorted.end());
   std::vector<double> upper;
   for (int64_t b = 1; b < bins; ++b) {
@@ -128,20 +129,15 @@ std::vector<double> edges(const Distances& distances, int64_t bins) {
   return upper;
 }
 
-struct Choice {
-  std::vector<PolicyBin> bins;
-  double confirmed = kInfinity;  // CRPS on the other half
-};
-
-Choice choose_bins(std::span<const Trial> trials, const Distances& distances, int64_t count,
-                   double cost_max, int64_t members) {
-  Choice choice;
+PolicyFit choose_bins(std::span<const Trial> trials, const Measured& measured, int64_t count,
+                      double cost_max, int64_t members) {
+  PolicyFit choice;
   Sum confirmed;
   double above = -kInfinity;
-  for (const double edge : edges(distances, count)) {
-    const Trial& best = best_on(trials, distances, {0, above, edge}, cost_max, members);
+  for (const double edge : edges(measured, count)) {
+    const Trial& best = best_on(trials, measured, {0, above, edge}, cost_max, members);
     choice.bins.push_back({edge, best.options});
-    confirmed.add(score_on(best, distances, {1, above, edge}));
+    confirmed.add(score_on(best, measured, {1, above, edge}));
     above = edge;
   }
   choice.confirmed = confirmed.mean();
@@ -210,42 +206,70 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
   return *chosen;
 }
 
-std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
-                                int64_t members) {
+PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured, int64_t members,
+                     const samplers::ScheduleOptions& schedule) {
   const Trial& single = single_choice(trials, members);
-  Choice accepted = {{{kInfinity, single.options}},
-                     score_on(single, distances, Subset{1}).mean()};
-  if (is_cold(single) || distances.empty()) return accepted.bins;
+  PolicyFit accepted = {.bins = {{kInfinity, single.options}},
+                        .confirmed = score_on(single, measured, Subset{1}).mean()};
+  if (is_cold(single) || measured.empty()) return accepted;
   const double wanted = accepted.confirmed * (1 - kGainMin);
-  for (const int64_t count : {3, 2}) {
-    Choice choice = choose_bins(trials, distances, count, cost(single, members), members);
+  const auto offer = [&](PolicyFit choice) {
     if (choice.confirmed < wanted && choice.confirmed < accepted.confirmed) {
       accepted = std::move(choice);
     }
+  };
+  for (const int64_t count : {3, 2}) {
+    offer(choose_bins(trials, measured, count, cost(single, members), members));
   }
-  // Farther than anything validation has seen: no analog is near, so the best cold start.
-  double farthest = 0;
-  for (const auto& [origin, distance] : distances) farthest = std::max(farthest, distance);
-  accepted.bins.back().distance_max = farthest;
+  if (const auto rule = fit_depth(DepthFamily(trials, single.options, schedule), measured)) {
+    offer({{{kInfinity, single.options}}, rule->rule, rule->confirmed});
+  }
+  // Above anything validation has seen: no analog is near, so the best cold start.
+  double highest = 0;
+  for (const auto& [origin, value] : measured) highest = std::max(highest, value);
+  accepted.bins.back().distance_max = highest;
   accepted.bins.push_back({kInfinity, cold_beside(trials, kInfinity).options});
-  return accepted.bins;
+  return accepted;
 }
 
-void validate(std::span<const Trial> trials, const Distances& distances, Policy& policy) {
+int half_of(int64_t query) { return static_cast<int>((query / kBlock) % 2); }
+
+namespace {
+
+// Trials that together stand for a setting, with their shares; empty when it was not tried.
+using Mix = std::vector<std::pair<const Trial*, double>>;
+
+Mix trials_of(std::span<const Trial> trials, const Policy& policy, double measured) {
+  Policy flat = policy;
+  flat.depth = {};
+  const ForecastOptions base = choose(flat, measured, {});
+  if (policy.depth.on() && can_deepen(base)) {
+    const samplers::ScheduleOptions range = {.sigma_min = policy.depth.sigma_min,
+                                             .sigma_max = policy.depth.sigma_max};
+    return DepthFamily(trials, base, range).at(policy.depth.factor(measured));
+  }
+  const std::string wanted = describe(base);
+  for (const Trial& trial : trials) {
+    if (describe(trial.options) == wanted) return {{&trial, 1.0}};
+  }
+  return {};
+}
+
+}  // namespace
+
+void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy) {
   double sum = 0, weight = 0, nfe = 0, energy = 0;
   int64_t queries = 0;
   for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
-    const auto at = distances.find(trials.front().crps_by_query[i].origin);
-    const double distance = at == distances.end() ? 0 : at->second;
-    const std::string wanted = describe(choose(policy, distance, {}));
-    const auto trial = std::find_if(trials.begin(), trials.end(), [&](const Trial& each) {
-      return describe(each.options) == wanted;
-    });
-    if (trial == trials.end()) continue;
-    sum += trial->crps_by_query[i].sum;
-    weight += trial->crps_by_query[i].weight;
-    nfe += trial->nfe;
-    energy += trial->energy;
+    const auto at = measured.find(trials.front().crps_by_query[i].origin);
+    const Mix mix = trials_of(trials, policy, at == measured.end() ? 0 : at->second);
+    if (mix.empty()) continue;
+    for (const auto& [trial, share] : mix) {
+      sum += share * trial->crps_by_query[i].sum;
+      weight += share * trial->crps_by_query[i].weight;
+      nfe += share * trial->nfe;
+      energy += share * trial->energy;
+    }
     ++queries;
   }
   policy.validation_crps = sum / weight;

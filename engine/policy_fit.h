@@ -28,23 +28,36 @@ int64_t nfe_class(const Trial& trial);
 enum class Starts { kAny, kCold };
 std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 
-// Retrieval distance of each query, by its origin's time.
-using Distances = std::map<int64_t, double>;
+// A measure of each query's analogs, by its origin's time.
+using Measured = std::map<int64_t, double>;
 
-// The bins of a policy. First one setting for all: of the cold starts and whatever beats the cold
-// start at the same NFE on both halves of the queries (alternate blocks of four), the cheapest
-// within half a percent of the best, or within one percent with a spread-skill ratio of .9 .. 1.1.
-// Then two or three bins by quantiles of distance, each with its best setting of no more cost on
-// one half, accepted only if the other half confirms a gain over the single setting. Queries
-// farther than any seen get the best cold start. REQUIRES one.
-std::vector<PolicyBin> fit_bins(std::span<const Trial> trials, const Distances& distances,
-                                int64_t members);
+// What a policy does with a measure.
+struct PolicyFit {
+  std::vector<PolicyBin> bins;
+  DepthRule depth;
+  double confirmed = 0;  // mean score on the queries that only confirm
+};
 
-// The single setting fit_bins starts from.
+// First one setting for all: of the cold starts and whatever beats the cold start at the same NFE
+// on both halves of the queries (alternate blocks of four), the cheapest within half a percent of
+// the best, or within one percent with a spread-skill ratio of .9 .. 1.1. Then, by the measure, two
+// or three bins by quantiles, each with its best setting of no more cost on one half; or the single
+// setting at a depth that is a smooth function of the measure (depth_fit.h). Each is accepted only
+// if the other half confirms a gain over the single setting, the one that gains more. Queries whose
+// measure is above any seen get the best cold start. REQUIRES one.
+PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured, int64_t members,
+                     const samplers::ScheduleOptions& schedule);
+
+// The single setting fit_policy starts from.
 const Trial& single_choice(std::span<const Trial> trials, int64_t members);
 
+// Of the two halves of the queries the one that chooses (0) or confirms (1): alternate blocks of
+// four.
+int half_of(int64_t query);
+
 // Sets the policy's validation scores and mean NFE: those of the queries when each takes its bin's
-// trial. Queries whose setting was not tried are left out.
-void validate(std::span<const Trial> trials, const Distances& distances, Policy& policy);
+// trial, between two depths' trials where the rule says so. Queries whose setting was not tried are
+// left out.
+void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy);
 
 }  // namespace skipcast::engine

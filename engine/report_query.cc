@@ -13,19 +13,10 @@ namespace {
 constexpr double kUntunedSigma = 5;
 constexpr int64_t kChainSteps = 4;
 
-// What the policy chooses for this query.
-Result<ForecastOptions> chosen(Forecaster& forecaster, const Policy& policy, int64_t origin,
-                               const ForecastOptions& base) {
-  if (policy.bins.size() < 2) return choose(policy, 0, base);
-  SKIPCAST_TRY(const double distance,
-               forecaster.retrieval_distance(origin, distance_options(policy, base)));
-  return choose(policy, distance, base);
-}
-
 Result<ForecastOptions> shown_options(Forecaster& forecaster, const std::vector<Policy>& policies,
                                       int64_t origin, const ForecastOptions& base) {
   if (policies.empty()) return base;
-  return chosen(forecaster, policies.front(), origin, base);
+  return choose_for(forecaster, policies.front(), origin, base);
 }
 
 // A setting that runs a mid-chain: the forecast's own, the last policy's that does, or the untuned.

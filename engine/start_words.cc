@@ -1,4 +1,4 @@
-// The words users say for starts, keys, alignments, archive modes and spacings.
+// The words users say for starts, keys, alignments, archive modes, spacings and measures.
 #include <fmt/format.h>
 
 #include <array>
@@ -34,6 +34,8 @@ constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing
                                                     {"log", samplers::Spacing::kLog},
                                                     {"vp", samplers::Spacing::kVp},
                                                     {"cosine", samplers::Spacing::kCosine}}};
+constexpr Words<Measure, 2> kMeasures = {{{"distance", Measure::kDistance},
+                                          {"spread", Measure::kSpread}}};
 
 template <typename Kind, size_t n>
 Result<Kind> from_word(const Words<Kind, n>& words, const char* noun, std::string_view text) {
@@ -67,10 +69,14 @@ Result<ArchiveMode> archive_from(std::string_view word) {
 Result<samplers::Spacing> spacing_from(std::string_view word) {
   return from_word(kSpacings, "spacing", word);
 }
+Result<Measure> measure_from(std::string_view word) {
+  return from_word(kMeasures, "measure", word);
+}
 const char* word(StartKind kind) { return to_word(kStarts, kind); }
 const char* word(KeyKind kind) { return to_word(kKeys, kind); }
 const char* word(Alignment alignment) { return to_word(kAlignments, alignment); }
 const char* word(ArchiveMode mode) { return to_word(kModes, mode); }
 const char* word(samplers::Spacing spacing) { return to_word(kSpacings, spacing); }
+const char* word(Measure measure) { return to_word(kMeasures, measure); }
 
 }  // namespace skipcast::engine

@@ -9,20 +9,22 @@
 #include <limits>
 #include <optional>
 
+#include "engine/depth_fit.h"
 #include "engine/level_fit.h"
 #include "engine/policy_fit.h"
 #include "engine/trial_log.h"
 #include "engine/trial_set.h"
 #include "engine/trial_text.h"
 #include "engine/tuner_plan.h"
+#include "engine/tuner_policy.h"
 #include "engine/tuner_vary.h"
 #include "storage/file_io.h"
 
 namespace skipcast::engine {
 namespace {
 
-// Shares of the budget that may be spent by the end of each stage; refinement has the rest.
-constexpr double kCoarseShare = 0.35, kVaryShare = 0.65, kBendShare = 0.8;
+// Shares of the budget that may be spent by the end of each stage; depths have the rest.
+constexpr double kCoarseShare = 0.35, kVaryShare = 0.65, kBendShare = 0.8, kRefineShare = 0.95;
 constexpr int kRounds = 2;               // of variation about the best setting so far
 constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
 constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
@@ -30,7 +32,6 @@ constexpr int64_t kCoarseWindowsMin = 16;
 constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
 constexpr size_t kFinals = 3, kColdFinals = 2;  // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
-constexpr int64_t kDistanceAnalogs = 8;
 
 // Analogs closer than this share most of their futures: one of them says it all.
 int64_t separation_of(const storage::WindowSpec& spec) {
@@ -72,6 +73,7 @@ class Tuner {
   Status bend();
   Status fit(const Trial& best);
   Status refine();
+  Status deepen();
   Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
   Result<Trial> tried(const ForecastOptions& options, int64_t windows);
   bool out_of_budget() const { return spent_s_ >= allowed_s_; }
@@ -82,11 +84,6 @@ class Tuner {
   std::vector<Trial> full() const { return trials_.on(request_.windows); }
   RefineBasis basis(int64_t nfe) const;
   std::vector<ForecastOptions> finals(int64_t nfe) const;
-  Policy unbinned() const;
-  Status add_policy(TuneReport& report);
-  Result<std::vector<std::string>> fixed_policies(const std::map<int64_t, Trial>& trials,
-                                                  const char* word) const;
-  Result<Distances> distances(const Policy& policy);
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
     return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
@@ -252,7 +249,7 @@ std::vector<ForecastOptions> Tuner::finals(int64_t nfe) const {
 // The best of each NFE on all windows, cold beside them; the first NFE whatever the budget. Starts
 // without a chain cost next to nothing: all of them.
 Status Tuner::refine() {
-  allowed_s_ = request_.budget_minutes * 60;
+  allowed_s_ = kRefineShare * request_.budget_minutes * 60;
   Budget budget = Budget::kUnlimited;
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), request_.windows, budget));
   SKIPCAST_TRY_OK(run(near_free_plan(trials_.free(request_.windows)), request_.windows, budget));
@@ -272,75 +269,41 @@ Status Tuner::refine() {
   return run(cold_plan(space_, request_.nfe_max), request_.windows, budget);
 }
 
+// The policy's setting at other depths, for a rule of depth; another setting may win by that.
+Status Tuner::deepen() {
+  allowed_s_ = request_.budget_minutes * 60;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::vector<Trial> trials = full();
+    const ForecastOptions& single = single_choice(trials, request_.members).options;
+    std::vector<ForecastOptions> plan;
+    for (const double factor : kDepthFactors) {
+      if (can_deepen(single)) plan.push_back(deepened(single, factor, space_.schedule));
+    }
+    SKIPCAST_TRY_OK(run(plan, request_.windows, Budget::kLimited));
+  }
+  return {};
+}
+
 Status Tuner::sweep() {
   SKIPCAST_TRY_OK(coarse());
   SKIPCAST_TRY_OK(vary());
   SKIPCAST_TRY_OK(bend());
-  return refine();
-}
-
-Result<Distances> Tuner::distances(const Policy& policy) {
-  const ForecastOptions options =
-      distance_options(policy, {.archive = request_.archive, .tuning_band = true});
-  Distances found;
-  const storage::TimeAxis& axis = forecaster_.store().schema().axis;
-  for (const int64_t origin : scored_origins(forecaster_, Part::kValidation, request_.windows)) {
-    SKIPCAST_TRY(found[axis.time_at(origin)], forecaster_.retrieval_distance(origin, options));
-  }
-  return found;
-}
-
-Policy Tuner::unbinned() const {
-  return {.name = request_.name,
-          .task = forecaster_.model().task().name,
-          .archive_id = forecaster_.store().store_id(),
-          .model_fingerprint = forecaster_.model().fingerprint(),
-          .distance_k = kDistanceAnalogs};
-}
-
-Status Tuner::add_policy(TuneReport& report) {
-  const std::vector<Trial> trials = full();
-  Policy& policy = report.policy;
-  policy = unbinned();
-  const Trial& single = single_choice(trials, request_.members);
-  Distances found;
-  if (single.options.start.kind == StartKind::kAnalog) {
-    policy.distance_key = single.options.start.key;
-    policy.distance_mix = single.options.start.key_mix;
-    SKIPCAST_TRY(found, distances(policy));
-  }
-  policy.bins = fit_bins(trials, found, request_.members);
-  validate(trials, found, policy);
-  return save(policy, report.policy_path);
-}
-
-// Fixed policies "<name>-<word>3", ... of these trials by NFE; their names.
-Result<std::vector<std::string>> Tuner::fixed_policies(const std::map<int64_t, Trial>& trials,
-                                                       const char* word) const {
-  const auto folder = std::filesystem::path(forecaster_.store().path()) / "policies";
-  std::vector<std::string> names;
-  for (const auto& [nfe, trial] : trials) {
-    Policy policy = unbinned();
-    policy.name += fmt::format("-{}{}", word, nfe);
-    policy.validation_crps = trial.crps;
-    policy.validation_energy = trial.energy;
-    policy.mean_nfe = trial.nfe;
-    policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
-    SKIPCAST_TRY_OK(save(policy, (folder / (policy.name + ".json")).string()));
-    names.push_back(policy.name);
-  }
-  return names;
+  SKIPCAST_TRY_OK(refine());
+  return deepen();
 }
 
 Result<TuneReport> Tuner::report() && {
   TuneReport report;
-  const std::string base =
-      (std::filesystem::path(forecaster_.store().path()) / "policies" / request_.name).string();
+  const std::string folder =
+      (std::filesystem::path(forecaster_.store().path()) / "policies").string();
+  const std::string base = folder + "/" + request_.name;
   report.policy_path = base + ".json";
   report.front_csv_path = base + ".front.csv";
   report.trials_path = base + ".trials.jsonl";
-  SKIPCAST_TRY_OK(add_policy(report));
   std::vector<Trial> complete = full();
+  PolicyMaker maker(forecaster_, request_);
+  SKIPCAST_TRY(report.policy, maker.best(complete));
+  SKIPCAST_TRY_OK(save(report.policy, report.policy_path));
   mark_front(complete, request_.members);
   std::stable_sort(complete.begin(), complete.end(), [](const Trial& a, const Trial& b) {
     return a.nfe != b.nfe ? a.nfe < b.nfe : a.score < b.score;
@@ -349,8 +312,8 @@ Result<TuneReport> Tuner::report() && {
                                               front_csv(complete, request_.members)));
   report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
-  SKIPCAST_TRY(report.nfe_policies, fixed_policies(report.best_per_nfe, "nfe"));
-  SKIPCAST_TRY(report.cold_policies, fixed_policies(report.cold_per_nfe, "cold"));
+  SKIPCAST_TRY(report.nfe_policies, maker.save_fixed(report.best_per_nfe, "nfe", folder));
+  SKIPCAST_TRY(report.cold_policies, maker.save_fixed(report.cold_per_nfe, "cold", folder));
   report.trials_reused = reused_;
   report.budget_spent = left_out_;
   for (const Trial& trial : trials_.all()) {

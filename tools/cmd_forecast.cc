@@ -69,16 +69,6 @@ Result<int64_t> origin_of(const engine::Forecaster& forecaster, const std::strin
   return forecaster.origin_at(*time_s);
 }
 
-// What the policy chooses for this query, to be printed and stored with the forecast.
-Result<engine::ForecastOptions> chosen_by(engine::Forecaster& forecaster,
-                                          const engine::Policy& policy, int64_t origin,
-                                          const engine::ForecastOptions& base) {
-  if (policy.bins.size() < 2) return engine::choose(policy, 0, base);
-  SKIPCAST_TRY(const double distance, forecaster.retrieval_distance(
-                                          origin, engine::distance_options(policy, base)));
-  return engine::choose(policy, distance, base);
-}
-
 Result<Made> make(engine::Forecaster& forecaster, const ForecastArguments& arguments) {
   SKIPCAST_TRY(const int64_t origin, origin_of(forecaster, arguments.at));
   SKIPCAST_TRY(const engine::ForecastOptions options, forecast_options(arguments.flags));
@@ -88,8 +78,8 @@ Result<Made> make(engine::Forecaster& forecaster, const ForecastArguments& argum
     return Made{std::move(forecast), options};
   }
   SKIPCAST_TRY(const engine::Policy policy, engine::load_policy(forecaster, arguments.policy));
-  SKIPCAST_TRY(const engine::ForecastOptions chosen,
-               chosen_by(forecaster, policy, origin, options));
+  SKIPCAST_TRY(const engine::ForecastOptions chosen,  // printed and stored with the forecast
+               engine::choose_for(forecaster, policy, origin, options));
   SKIPCAST_TRY_OK(forecaster.prepare(chosen));
   SKIPCAST_TRY(engine::Forecast forecast, engine::forecast_by(forecaster, policy, origin, options));
   return Made{std::move(forecast), chosen};

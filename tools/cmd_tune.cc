@@ -62,6 +62,9 @@ void print_table(const engine::TuneReport& report) {
   for (const auto& [nfe, trial] : report.cold_per_nfe) print_row(nfe, trial);
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
+  if (report.policy.depth.on()) {
+    fmt::print("depth     {}\n", describe(report.policy.depth, report.policy.measure));
+  }
   fmt::print("fixed     {}: the best within each NFE\n", fmt::join(report.nfe_policies, ", "));
   fmt::print("cold      {}: the best cold start within each\n",
              fmt::join(report.cold_policies, ", "));

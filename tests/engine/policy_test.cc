@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "engine/policy_fit.h"
@@ -22,6 +23,7 @@ using engine::StartKind;
 using engine::Trial;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+const samplers::ScheduleOptions kRange = {.sigma_min = 0.02, .sigma_max = 80};
 
 ForecastOptions analog(double sigma, int64_t steps) {
   ForecastOptions options = {.steps = steps};
@@ -184,6 +186,34 @@ TEST_CASE("Policy: forecasts with what it chooses and counts its own evaluations
   CHECK(far->analogs.empty());
 }
 
+TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where it enters") {
+  Archive archive;
+  const ForecastOptions nearest = {.members = 8};
+  const auto distance = archive.forecaster->measure(250, nearest, engine::Measure::kDistance);
+  const auto spread = archive.forecaster->measure(250, nearest, engine::Measure::kSpread);
+  REQUIRE(distance.ok());
+  REQUIRE(spread.ok());
+  CHECK(*distance > 0);
+  // Futures of eight analogs moved to the query's last state differ by their innovations.
+  CHECK(*spread > 0.1);
+  CHECK(*spread < 2);
+  const ForecastOptions alone = {.members = 1};
+  CHECK(*archive.forecaster->measure(250, alone, engine::Measure::kSpread) == 0);
+
+  Policy policy = archive.policy();
+  policy.measure = engine::Measure::kSpread;
+  policy.bins = {{kInfinity, analog(1, 3)}};
+  policy.distance_key = KeyKind::kContext;
+  policy.depth = {.center = *spread, .width = 1, .shift = 0.5, .sigma_min = 0.02, .sigma_max = 80};
+  const ForecastOptions base = {.members = 6, .seed = 3};
+  const auto made = forecast_by(*archive.forecaster, policy, 250, base);
+  REQUIRE_MESSAGE(made.ok(), made.status().message());
+  CHECK(made->entry_sigma == doctest::Approx(std::exp(0.5)));
+  const auto chosen = engine::choose_for(*archive.forecaster, policy, 250, base);
+  REQUIRE(chosen.ok());
+  CHECK(at::equal(archive.forecaster->forecast(250, *chosen)->members, made->members));
+}
+
 // A trial whose CRPS of query i (distance i) is below or above the cut.
 Trial trial(const ForecastOptions& options, double near, double far, int64_t queries = 48) {
   Trial made = {.options = options, .windows = queries};
@@ -196,8 +226,8 @@ Trial trial(const ForecastOptions& options, double near, double far, int64_t que
   return made;
 }
 
-engine::Distances cycling_distances(int64_t queries = 48) {
-  engine::Distances distances;
+engine::Measured cycling_distances(int64_t queries = 48) {
+  engine::Measured distances;
   for (int64_t i = 0; i < queries; ++i) distances[i] = static_cast<double>(i % 12);
   return distances;
 }
@@ -268,7 +298,7 @@ TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold b
   const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(cold(8), 0.96, 0.96),
                                      trial(analog(1, 3), 0.5, 0.95),
                                      trial(analog(9, 3), 0.9, 0.7)};
-  const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
+  const auto bins = engine::fit_policy(trials, cycling_distances(), 16, kRange).bins;
   REQUIRE(bins.size() >= 3);
   CHECK(*bins.front().options.depth.entry_sigma == 1);
   CHECK(*bins[bins.size() - 2].options.depth.entry_sigma == 9);
@@ -284,7 +314,7 @@ TEST_CASE("PolicyFit: bins that only luck supports are not accepted") {
   for (int64_t i = 0; i < 48; ++i) {
     if ((i / 4) % 2 == 1) trials[2].score_by_query[i].sum = 0.9;
   }
-  const auto bins = engine::fit_bins(trials, cycling_distances(), 16);
+  const auto bins = engine::fit_policy(trials, cycling_distances(), 16, kRange).bins;
   REQUIRE(bins.size() == 2);
   CHECK(*bins[0].options.depth.entry_sigma == 1);
   CHECK(bins[1].options.start.kind == StartKind::kCold);
@@ -292,7 +322,7 @@ TEST_CASE("PolicyFit: bins that only luck supports are not accepted") {
 
 TEST_CASE("PolicyFit: when cold is best there is one bin, cold") {
   const std::vector<Trial> trials = {trial(cold(3), 0.5, 0.5), trial(analog(1, 3), 0.9, 0.9)};
-  const auto bins = engine::fit_bins(trials, {}, 16);
+  const auto bins = engine::fit_policy(trials, {}, 16, kRange).bins;
   REQUIRE(bins.size() == 1);
   CHECK(bins[0].options.start.kind == StartKind::kCold);
   CHECK(bins[0].distance_max == kInfinity);

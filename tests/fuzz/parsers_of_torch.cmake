@@ -14,7 +14,8 @@ function(skipcast_fuzz_torch parser)
 endfunction()
 
 skipcast_fuzz_torch(safetensors engine/weights.cc)
-skipcast_fuzz_torch(policy engine/policy.cc engine/options_json.cc engine/start_words.cc)
+skipcast_fuzz_torch(policy engine/policy.cc engine/depth_rule.cc engine/options_json.cc
+  engine/start_words.cc)
 
 # The subcommands are declared and parsed, never run: what they would call is not linked. The
 # options' help lists the solvers, so their table is.
