@@ -187,6 +187,7 @@ int main(int argc, char** argv) {
   }
   const Scene scene(*forecaster);
   for (const samplers::NamedSolver& solver : samplers::solvers()) {
+    if (solver.needs_moments) continue;
     pairs.push_back(of_solver(scene, solver, repetitions));
   }
   const int status = bench::report(pairs, bench::out_file(argc, argv));

@@ -12,6 +12,13 @@ namespace skipcast::samplers {
 // [members, ...] float32; returns the same shape. One call = one NFE a member.
 using Denoiser = std::function<at::Tensor(const at::Tensor& x, double sigma)>;
 
+// What a network with moment heads knows of y given x, element by element: E[y | x] as above, and
+// the second and third moments about it, shaped like x. One call = one NFE a member.
+struct Moments {
+  at::Tensor mean, second, third;
+};
+using MomentDenoiser = std::function<Moments(const at::Tensor& x, double sigma)>;
+
 struct Scalings {
   double c_skip, c_out, c_in, c_noise;
 };

@@ -18,7 +18,7 @@ at::Tensor quiet(const Denoiser& denoise, at::Tensor x, std::span<const double> 
 
 constexpr std::string_view kRepeats = "repeats";
 
-constexpr std::array<NamedSolver, 15> kSolvers = {{
+constexpr std::array<NamedSolver, 16> kSolvers = {{
     {"euler", quiet<euler>, 1, "", 0, 0},
     {"heun", quiet<heun>, 2, "", 0, 0},
     {"dpmpp_2m", quiet<dpmpp_2m>, 1, "", 0, 0},
@@ -34,6 +34,7 @@ constexpr std::array<NamedSolver, 15> kSolvers = {{
     {"sa_3", sa_3, 1, "tau", 1, 4},
     {"restart_heun", restart_heun, 2, kRepeats, 1, 100},
     {"restart_2m", restart_2m, 1, kRepeats, 1, 100},
+    {"gms", gms, 1, "eta", 1, 1, 1, true},
 }};
 
 }  // namespace

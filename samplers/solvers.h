@@ -63,6 +63,7 @@ struct NamedSolver {
   std::string_view amount;        // "eta", "S_churn", "tau", "repeats"
   double amount_default = 0, amount_max = 0;
   double scale_default = 1;       // of Noising::scale
+  bool needs_moments = false;     // of Noising::moments
 };
 // nullopt when there is no such solver; solvers() lists them.
 std::optional<NamedSolver> find_solver(std::string_view name);

@@ -26,6 +26,7 @@ struct Noising {
   std::optional<double> scale;  // S_noise, the draws' standard deviation; none: the default
   // Churn lifts no state above this level: the highest that the network was trained for.
   double sigma_max = std::numeric_limits<double>::infinity();
+  MomentDenoiser moments;       // of gms alone; the same denoiser as the solver's
 };
 
 // DDIM, Song et al. 2021, eq. 12 and 16 (METHODS 4.2), in EDM coordinates: eta = amount in [0, 1]
@@ -91,5 +92,23 @@ at::Tensor restart_heun(const Denoiser& denoise, at::Tensor x, std::span<const d
                         const Noising& noising);
 at::Tensor restart_2m(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
                       const Noising& noising);
+
+// Gaussian mixture solver, Guo et al. 2023 (METHODS 4.7): the next state is drawn from two normal
+// laws with its first three moments, which the moments of y given x determine; elements are drawn
+// independently. eta = amount in [0, 1]: 0 is Euler's method and needs no moments; 1 (default) has
+// the exact moments of ancestral sampling, in steps of any length. The step to 0, where y itself
+// would have to be drawn, returns the mean: white noise would stay in the forecast. Two draws and
+// 1 NFE a step. Throws c10::Error without noising.moments.
+at::Tensor gms(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
+               const Noising& noising);
+
+// The two laws about their common mean, elementwise: means of the one of weight 1/3 and of the one
+// of weight 2/3, and the variance of either. They have the asked variance > 0, and the third
+// central moment where |third| <= 0.60 variance^1.5; beyond, the most that leaves each law a tenth
+// of the variance.
+struct TwoNormals {
+  at::Tensor first, second, variance;
+};
+TwoNormals fit_two_normals(const at::Tensor& variance, const at::Tensor& third);
 
 }  // namespace skipcast::samplers

@@ -24,7 +24,7 @@ using Levels = std::vector<double> (*)(int64_t, double, double);
 Noising silent() { return {.draw = {}, .amount = 0, .scale = {}}; }
 
 bool is_first_order(const NamedSolver& solver) {
-  return solver.name == "euler" || solver.name == "ddim";
+  return solver.name == "euler" || solver.name == "ddim" || solver.name == "gms";
 }
 
 double order(OdeSolver solve, int64_t steps, Levels levels = log_levels) {
@@ -113,11 +113,16 @@ TEST_CASE("The step to 0 returns the last denoised state") {
 }
 
 TEST_CASE("Evaluations: the count is what the denoiser really sees") {
-  const Noising noising = {.draw = [](int64_t) { return at::ones({3}); }};
+  int64_t calls = 0;
+  const Noising noising = {.draw = [](int64_t) { return at::ones({3}); },
+                           .moments = [&calls](const at::Tensor& x, double sigma) {
+                             ++calls;
+                             return Mixture().moments(x, sigma);
+                           }};
   for (const NamedSolver& solver : solvers()) {
     CAPTURE(solver.name);
     for (const int64_t steps : {0, 1, 2, 5, 18}) {
-      int64_t calls = 0;
+      calls = 0;
       const Denoiser count = [&calls](const at::Tensor& x, double sigma) {
         ++calls;
         return Mixture()(x, sigma);

@@ -6,6 +6,7 @@
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers.h"
+#include "tests/support/energy_distance.h"
 #include "tests/support/known_laws.h"
 #include "tests/support/torch_doctest.h"
 
@@ -33,8 +34,21 @@ at::Tensor draw(const Mixture& law, int64_t stream) {
   return at::where(which, z * law.deviation[0] + law.mean[0], z * law.deviation[1] + law.mean[1]);
 }
 
+Moments gaussian_moments(const at::Tensor& x, double sigma) {
+  const double variance = kS * kS * sigma * sigma / (kS * kS + sigma * sigma);
+  return {gaussian_mean(x, sigma), at::full_like(x, variance), at::zeros_like(x)};
+}
+
 Noising noisy(std::optional<double> amount = {}, int64_t columns = 1) {
-  return {.draw = [columns](int64_t n) { return normal(100 + n, columns); }, .amount = amount};
+  return {.draw = [columns](int64_t n) { return normal(100 + n, columns); }, .amount = amount,
+          .moments = gaussian_moments};
+}
+
+// The same for another law.
+Noising noisy_about(MomentDenoiser moments, int64_t columns = 1) {
+  Noising noising = noisy({}, columns);
+  noising.moments = std::move(moments);
+  return noising;
 }
 
 // The same draws, none: what is left is the mean of a linear problem.
@@ -50,18 +64,6 @@ std::vector<NamedSolver> stochastic() {
   return found;
 }
 
-// Energy distance of two samples in one dimension, from their sorted unions: twice the integral of
-// (F - G)^2.
-double energy_distance(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor all = at::cat({a.flatten(), b.flatten()});
-  const at::Tensor sign = at::cat({at::full({a.numel()}, 1.0 / a.numel(), at::kDouble),
-                                   at::full({b.numel()}, -1.0 / b.numel(), at::kDouble)});
-  const auto [sorted, order] = all.sort();
-  const at::Tensor difference = sign.index_select(0, order).cumsum(0).narrow(0, 0, all.numel() - 1);
-  const at::Tensor width = sorted.diff();
-  return 2 * (difference.square() * width).sum().item<double>();
-}
-
 }  // namespace
 
 TEST_CASE("Without noise each is its solver of the ODE, bit for bit") {
@@ -73,6 +75,7 @@ TEST_CASE("Without noise each is its solver of the ODE, bit for bit") {
   CHECK(at::equal(dpmpp_2m_sde(law, x, sigmas, none), dpmpp_2m(law, x, sigmas)));
   CHECK(at::equal(restart_heun(law, x, sigmas, none), heun(law, x, sigmas)));
   CHECK(at::equal(restart_2m(law, x, sigmas, none), dpmpp_2m(law, x, sigmas)));
+  CHECK(at::equal(gms(law, x, sigmas, none), ddim(law, x, sigmas, none)));
   CHECK(at::allclose(ddim(law, x, sigmas, none), euler(law, x, sigmas), 1e-12, 1e-12));
   CHECK(at::allclose(dpmpp_2s_churn(law, x, sigmas, none), dpmpp_2s(law, x, sigmas), 1e-12, 1e-12));
   // The exact integral over one estimate is the exponential Euler step.
@@ -101,11 +104,15 @@ TEST_CASE("A Gaussian law in two dimensions: the covariance is the law's") {
   const Denoiser denoise = [&](const at::Tensor& x, double sigma) {
     return x.matmul((c + eye * (sigma * sigma)).inverse().matmul(c));
   };
+  const MomentDenoiser moments = [&](const at::Tensor& x, double sigma) -> Moments {
+    const at::Tensor given = (c.inverse() + eye / (sigma * sigma)).inverse();
+    return {denoise(x, sigma), given.diagonal().expand_as(x).contiguous(), at::zeros_like(x)};
+  };
   const auto sigmas = karras(64, {.sigma_min = 0.01, .sigma_max = 20});
   const at::Tensor x = normal(2, 2).matmul(a.t()) + normal(3, 2) * 20;
   for (const NamedSolver& solver : stochastic()) {
     CAPTURE(solver.name);
-    const at::Tensor y = solver.solve(denoise, x, sigmas, noisy({}, 2));
+    const at::Tensor y = solver.solve(denoise, x, sigmas, noisy_about(moments, 2));
     const at::Tensor covariance = y.t().matmul(y) / kSamples;
     const bool inflated = solver.scale_default > 1 || solver.name == "ddim";
     CHECK((covariance - c).abs().max().item<double>() < (inflated ? 0.08 : 0.04));
@@ -121,7 +128,10 @@ TEST_CASE("A Gaussian mixture: as near to exact draws as other exact draws, with
   const at::Tensor x = draw(law, 12) + normal(4) * 20;
   for (const NamedSolver& solver : stochastic()) {
     CAPTURE(solver.name);
-    CHECK(energy_distance(exact, solver.solve(law, x, sigmas, noisy())) < 5e-4);
+    const Noising noising = noisy_about([&](const at::Tensor& state, double sigma) {
+      return law.moments(state, sigma);
+    });
+    CHECK(energy_distance(exact, solver.solve(law, x, sigmas, noising)) < 5e-4);
   }
 }
 
@@ -186,7 +196,7 @@ TEST_CASE("A biased entry of too little spread: noise on the way mends both") {
   const at::Tensor x = kMean + 0.6 + normal(5) * 0.5;  // one shared start, fresh noise
   const at::Tensor by_ode = dpmpp_2m(gaussian_mean, x, sigmas);
   const double bias = by_ode.mean().item<double>() - kMean, spread = by_ode.std().item<double>();
-  for (const char* name : {"ddim", "dpmpp_2m_sde", "sa_2", "restart_heun", "restart_2m"}) {
+  for (const char* name : {"ddim", "dpmpp_2m_sde", "sa_2", "restart_heun", "restart_2m", "gms"}) {
     CAPTURE(std::string(name));
     const at::Tensor y = find_solver(name)->solve(gaussian_mean, x, sigmas, noisy());
     CHECK(y.mean().item<double>() - kMean < 0.96 * bias);
@@ -202,7 +212,7 @@ TEST_CASE("Draws: each is asked for once, ascending, and scaled by S_noise") {
     const Noising record = {.draw = [&asked](int64_t n) {
       asked.push_back(n);
       return at::ones({3}, at::kDouble);
-    }};
+    }, .moments = gaussian_moments};
     const at::Tensor x = at::ones({3}, at::kDouble), once = solver.solve(gaussian_mean, x, sigmas,
                                                                         record);
     CHECK_FALSE(asked.empty());
@@ -238,6 +248,7 @@ TEST_CASE("Restart: wrong settings are refused, one step to 0 is not restarted")
   const std::vector<double> sigmas = {5, 1, 0.1, 0}, one = {5, 0};
   CHECK_THROWS(ddim(gaussian_mean, x, sigmas, noisy(1.5)));
   CHECK_THROWS(dpmpp_2m_sde(gaussian_mean, x, sigmas, noisy(-0.1)));
+  CHECK_THROWS(gms(gaussian_mean, x, sigmas, noisy(1.1)));
   CHECK_THROWS(heun_churn(gaussian_mean, x, sigmas, noisy(-1)));
   CHECK_THROWS(sa_2(gaussian_mean, x, sigmas, noisy(-1)));
   CHECK_THROWS(sa_solver(gaussian_mean, x, sigmas, noisy(), {.predictor = 5}));

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "samplers/precondition.h"
+
 namespace skipcast::tests {
 
 // Levels from `high` to `low`, evenly spaced in log sigma; no step to 0.
@@ -50,6 +52,23 @@ struct Mixture {
       sum = sum + likelihood;
     }
     return total / sum;
+  }
+
+  // The same and the central moments of y given x, which is such a mixture again.
+  samplers::Moments moments(const at::Tensor& x, double sigma) const {
+    const at::Tensor estimate = (*this)(x, sigma);
+    at::Tensor sum = at::zeros_like(x), second = sum, third = sum;
+    for (int k = 0; k < 2; ++k) {
+      const double s2 = deviation[k] * deviation[k], variance = s2 + sigma * sigma;
+      const at::Tensor likelihood = (-(x - mean[k]).square() / (2 * variance)).exp() *
+                                    (weight[k] / std::sqrt(variance));
+      const at::Tensor apart = (x * s2 + mean[k] * sigma * sigma) / variance - estimate;
+      const double within = s2 * sigma * sigma / variance;
+      sum = sum + likelihood;
+      second = second + likelihood * (apart.square() + within);
+      third = third + likelihood * apart * (apart.square() + 3 * within);
+    }
+    return {estimate, second / sum, third / sum};
   }
 };
 
