@@ -69,6 +69,19 @@ Result<samplers::Noising> noising_for(const samplers::NamedSolver& solver, doubl
   return samplers::Noising{.draw = {}, .amount = amount, .scale = scale, .sigma_max = sigma_max};
 }
 
+// What a solver that needs moments does not go with.
+Status check_moments(const samplers::NamedSolver& solver, const ForecastOptions& options) {
+  if (!solver.needs_moments) return {};
+  if (options.exit_tolerance > 0) {
+    return usage(fmt::format("{} cannot exit early: leave --exit-tolerance out", solver.name));
+  }
+  if (options.start.kind == StartKind::kRedi) {
+    return usage(fmt::format("ReDi's trajectories cannot be made by {}: take another solver, such "
+                             "as dpmpp_2m", solver.name));
+  }
+  return {};
+}
+
 samplers::ScheduleOptions schedule_for(const Task& task, const ForecastOptions& options) {
   samplers::ScheduleOptions schedule = task.schedule;
   schedule.spacing = options.spacing;
@@ -142,6 +155,7 @@ samplers::Noising Run::noising_of(std::span<const int64_t> members) const {
   noising.draw = [this, members](int64_t draw) {  // 0 is the entry's
     return samplers::gaussian(options_.seed, query_.time_s, members, draw, shape_);
   };
+  noising.moments = query_.moments;
   return noising;
 }
 
@@ -267,6 +281,7 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   if (options.rho && !(*options.rho >= 1 && *options.rho <= kRhoMax)) {
     return usage(fmt::format("rho must lie in 1..{:g}, not {:g}", kRhoMax, *options.rho));
   }
+  SKIPCAST_TRY_OK(check_moments(*solver, options));
   if (!(options.exit_tolerance >= 0)) return usage("the exit tolerance must not be negative");
   std::string error;
   const auto entry =

@@ -20,6 +20,7 @@ struct Query {
   ContextBatch context;  // B = 1
   at::Tensor last;       // [V, P]
   samplers::Denoiser denoise;  // conditioned on the context
+  samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
   at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
 };
 

@@ -61,6 +61,7 @@ class ArchiveForecaster : public Forecaster {
   using Decide = std::function<Result<ForecastOptions>(Query& query)>;
 
   Result<Forecast> ensemble(int64_t origin, const Decide& decide);
+  Result<Chain> chain_of(const ForecastOptions& options) const;
   Status check_origin(int64_t origin) const;
   Result<Query> query_at(int64_t origin) const;
   void evaluate_mean(Query& query) const;
@@ -100,7 +101,8 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   // Encode: the network sees the context once; its mean forecast is shared by all members.
   query.denoise = model_->condition(query.context);
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
-  SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
+  SKIPCAST_TRY(const Chain chain, chain_of(options));
+  if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
   if (needs_mean(options.start)) evaluate_mean(query);
   forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
   forecast.timing.encode_s = watch.lap();
@@ -141,7 +143,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
 }
 
 Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
-  SKIPCAST_TRY_OK(chain_for(model_->task(), options).status());  // before any work
+  SKIPCAST_TRY_OK(chain_of(options).status());  // before any work
   return ensemble(origin, [&options](Query&) -> Result<ForecastOptions> { return options; });
 }
 
@@ -151,6 +153,14 @@ Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOp
     SKIPCAST_TRY(const double measured, measure(query, nearest, by));
     return choose(measured);
   });
+}
+
+// The chain, if the model can run it.
+Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
+  SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
+  if (!chain.solver.needs_moments || model_->has_moments()) return chain;
+  return refused(fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
+                             "--moments", chain.solver.name, store_.path(), model_->task().name));
 }
 
 Status ArchiveForecaster::check_origin(int64_t origin) const {

@@ -4,6 +4,7 @@
 #include <torch/nn.h>
 
 #include "engine/activations.h"
+#include "engine/moment_heads.h"
 #include "engine/network.h"
 
 namespace skipcast::engine {
@@ -122,13 +123,28 @@ class GraphNet : public Network {
     return {context_out_(context_norm_(h))};
   }
 
-  at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
-                          const std::vector<at::Tensor>& conditioning) override {
+  // A token a place, [N, P, width].
+  at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                        const std::vector<at::Tensor>& conditioning) override {
     const at::Tensor level = level_->forward(c_noise);
     at::Tensor h = noisy_(by_place(x)) + conditioning[0];
     const at::Tensor bias = attention_bias();
     for (const auto& block : blocks_) h = block->forward(h, level, bias);
-    return out_(out_norm_(h)).transpose(1, 2).reshape(x.sizes());
+    return out_norm_(h);
+  }
+
+  at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) override {
+    return out_(features).transpose(1, 2).reshape(sizes);
+  }
+
+  at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
+                         at::IntArrayRef sizes) override {
+    return moment_heads_->forward(features, c_noise).transpose(1, 2).reshape(
+        {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+  }
+
+  std::shared_ptr<MomentHeads> make_moment_heads() const override {
+    return std::make_shared<MomentHeads>(options_.width, shape_.future_states * shape_.variables);
   }
 
  protected:

@@ -6,6 +6,7 @@
 #include <torch/nn.h>
 
 #include "engine/activations.h"
+#include "engine/moment_heads.h"
 #include "engine/network.h"
 
 namespace skipcast::engine {
@@ -171,13 +172,31 @@ class GridNet : public Network {
     return {pointwise(encoded_, encoder_->forward(at::cat({fields, position}, 1), {}, added))};
   }
 
-  at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
-                          const std::vector<at::Tensor>& conditioning) override {
+  // [N, width, rows / 2, columns / 2].
+  at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                        const std::vector<at::Tensor>& conditioning) override {
     const at::Tensor context = conditioning[0].expand({x.size(0), -1, -1, -1});
     const at::Tensor h = decoder_->forward(at::cat({folded(x), context}, 1),
                                            level_->forward(c_noise), {});
-    const at::Tensor fields = at::pixel_shuffle(out_(steady_silu(out_norm_(h))), kFold);
-    return fields.slice(2, 0, shape_.rows).slice(3, 0, shape_.columns).reshape(x.sizes());
+    return steady_silu(out_norm_(h));
+  }
+
+  at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) override {
+    return unfolded(out_(features)).reshape(sizes);
+  }
+
+  at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
+                         at::IntArrayRef sizes) override {
+    const at::Tensor tokens = features.flatten(2).transpose(1, 2).contiguous();
+    const at::Tensor made = moment_heads_->forward(tokens, c_noise).transpose(1, 2).contiguous();
+    return unfolded(made.view({sizes[0], -1, rows_, columns_})).reshape(
+        {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+  }
+
+  std::shared_ptr<MomentHeads> make_moment_heads() const override {
+    return std::make_shared<MomentHeads>(
+        encoded_->options.out_features(),
+        shape_.future_states * shape_.variables * kFold * kFold);
   }
 
  protected:
@@ -197,6 +216,11 @@ class GridNet : public Network {
     const std::array<int64_t, 4> edges = {0, columns_ * kFold - shape_.columns, 0,
                                           rows_ * kFold - shape_.rows};
     return at::pixel_unshuffle(at::replication_pad2d(grid, edges), kFold);
+  }
+
+  // The way back, [B, channels, latitudes, longitudes].
+  at::Tensor unfolded(const at::Tensor& x) const {
+    return at::pixel_shuffle(x, kFold).slice(2, 0, shape_.rows).slice(3, 0, shape_.columns);
   }
 
   NetworkShape shape_;

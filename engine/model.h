@@ -3,9 +3,10 @@
 // The chain runs in *target space*: y = (future - damping * last) / scale in normalised units, with
 // damping and scale per lead time, variable and place from the training part (target_space.h), so
 // that y has standard deviation sigma_data; damping is 0 unless the task is residual.
-// Files: models/<task>.safetensors (EMA weights, target space) and models/<task>.json (everything
-// else, including archive id, task and split). A model refuses another task, archive or version.
-// Immutable after load; thread-safe. DESIGN decision 11: the context is encoded once per query.
+// Files: models/<task>.safetensors (EMA weights, moment heads if trained, target space) and
+// models/<task>.json (everything else, including archive id, task and split). A model refuses
+// another task, archive or version. Immutable after load; thread-safe. DESIGN decision 11: the
+// context is encoded once per query.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -33,6 +34,13 @@ class Model {
   // The same for autograd to follow, if the model has gradients; REQUIRES has_gradients().
   virtual bool has_gradients() const { return false; }
   virtual samplers::TensorDenoiser differentiable(const ContextBatch&) const { return nullptr; }
+  // D and the moments of y about it, for the solver gms; empty when the network has no moment heads
+  // (has_moments), which `skipcast train --moments` adds. Encodes the context again.
+  virtual samplers::MomentDenoiser condition_moments(const ContextBatch& context) const {
+    static_cast<void>(context);
+    return {};
+  }
+  virtual bool has_moments() const { return false; }
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/moment_heads.h"
 #include "engine/weights.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/precondition.h"
@@ -21,7 +23,7 @@ using Json = nlohmann::json;
 constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kDescriptionBytesMax = int64_t{1} << 30;
 constexpr const char* kDescriptionCrc = "description_crc32c";
-const std::string kNetworkPrefix = "network.";
+const std::string kNetworkPrefix = "network.", kHeadsPrefix = kNetworkPrefix + "moments.";
 
 std::string crc_text(std::string_view bytes) {
   return fmt::format("{:08x}", storage::crc32c(bytes));
@@ -130,6 +132,14 @@ class TrainedModel : public Model {
       return x * (data * data / total.square()) + raw * (sigma * data / total);
     };
   }
+  samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
+    const at::NoGradGuard no_grad;
+    if (!has_moments()) return {};
+    SKIPCAST_CHECK(context.values.size(0) == 1);
+    return make_moment_denoiser(parts_.network, parts_.network->encode(context),
+                                parts_.task.sigma_data);
+  }
+  bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
 
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
     const at::NoGradGuard no_grad;
@@ -236,13 +246,16 @@ Status fill(ModelParts& parts, const Weights& weights, const NetworkShape& shape
     return data_loss("target.scale is not positive");
   }
   parts.network = make_network(parts.task.network, shape);
+  const auto is_of_heads = [](const auto& item) { return item.first.starts_with(kHeadsPrefix); };
+  if (std::any_of(weights.tensors.begin(), weights.tensors.end(), is_of_heads)) {
+    parts.network->add_moment_heads(0);
+  }
   return load_parameters(weights.tensors, kNetworkPrefix, *parts.network);
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& store,
-                                                 const std::string& task_name) {
+Result<StoredModel> read_model(const storage::SeriesStore& store, const std::string& task_name) {
   SKIPCAST_TRY(const Task asked, find_task(store, task_name));
   const ModelPaths paths = model_paths(store, asked.name);
   const Result<std::string> text = storage::read_file(paths.description, kDescriptionBytesMax);
@@ -271,8 +284,16 @@ Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& sto
     return data_loss(paths.weights + ": " + filled.message() + "; train the task again");
   }
   for (auto& parameter : parts.network->parameters()) parameter.set_requires_grad(false);
+  weights.metadata.erase(kDescriptionCrc);
+  return StoredModel{std::move(parts), retrieval::fingerprint_of(content),
+                     std::move(weights.metadata)};
+}
+
+Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& store,
+                                                 const std::string& task_name) {
+  SKIPCAST_TRY(StoredModel stored, read_model(store, task_name));
   return std::shared_ptr<const Model>(
-      std::make_shared<TrainedModel>(std::move(parts), retrieval::fingerprint_of(content)));
+      std::make_shared<TrainedModel>(std::move(stored.parts), std::move(stored.fingerprint)));
 }
 
 }  // namespace skipcast::engine

@@ -6,6 +6,7 @@
 // does not belong together, or a damaged byte in either, is refused.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,14 @@ std::string describe_model(const storage::SeriesStore& store, const Task& task, 
 // weights' metadata for people: {"step": "1200", "validation_crps": "0.17"}.
 Status save_model(const storage::SeriesStore& store, const ModelParts& parts,
                   const std::map<std::string, std::string>& note);
+
+// What the two files of a task hold; errors as Model::load's. No parameter asks for a gradient.
+struct StoredModel {
+  ModelParts parts;
+  std::string fingerprint;                  // of the weights, moment heads' included, and the rest
+  std::map<std::string, std::string> note;  // as save_model() was given it
+};
+Result<StoredModel> read_model(const storage::SeriesStore& store, const std::string& task_name);
 
 // Copies tensors called `prefix` + parameter name into the network. kDataLoss unless they are
 // exactly its parameters, by name, shape and type.

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "engine/activations.h"
+#include "engine/moment_heads.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
 
@@ -84,6 +85,25 @@ at::Tensor repeated(const at::Tensor& x, int64_t times) {
   return x.repeat(counts);
 }
 
+struct Batch {
+  at::Tensor x, c_noise;
+  std::vector<at::Tensor> conditioning;
+};
+
+// What `run` makes of the rows in a batch that is large enough.
+template <typename Run>
+at::Tensor in_large_batches(const at::Tensor& x, const at::Tensor& c_noise,
+                            const std::vector<at::Tensor>& conditioning, const Run& run) {
+  const int64_t rows = x.size(0), times = repeats_of(rows, x.size(-1));
+  if (times == 1) return run({x, c_noise, conditioning});
+  Batch batch = {repeated(x, times), c_noise, conditioning};
+  if (c_noise.size(0) > 1) batch.c_noise = repeated(c_noise, times);
+  for (at::Tensor& part : batch.conditioning) {
+    if (part.size(0) > 1) part = repeated(part, times);
+  }
+  return run(batch).narrow(0, 0, rows);
+}
+
 }  // namespace
 
 std::vector<at::Tensor> Network::encode(const ContextBatch& contexts) {
@@ -101,14 +121,27 @@ std::vector<at::Tensor> Network::encode(const ContextBatch& contexts) {
 
 at::Tensor Network::denoise(const at::Tensor& x, const at::Tensor& c_noise,
                             const std::vector<at::Tensor>& conditioning) {
-  const int64_t rows = x.size(0), times = repeats_of(rows, x.size(-1));
-  if (times == 1) return denoise_rows(x, c_noise, conditioning);
-  std::vector<at::Tensor> context = conditioning;
-  for (at::Tensor& part : context) {
-    if (part.size(0) > 1) part = repeated(part, times);
-  }
-  const at::Tensor level = c_noise.size(0) > 1 ? repeated(c_noise, times) : c_noise;
-  return denoise_rows(repeated(x, times), level, context).narrow(0, 0, rows);
+  return in_large_batches(x, c_noise, conditioning, [this](const Batch& batch) {
+    return output_rows(trunk_rows(batch.x, batch.c_noise, batch.conditioning), batch.x.sizes());
+  });
+}
+
+Network::Outputs Network::denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,
+                                               const std::vector<at::Tensor>& conditioning) {
+  SKIPCAST_CHECK(moment_heads_ != nullptr);
+  at::Tensor moments;
+  at::Tensor f = in_large_batches(x, c_noise, conditioning, [&](const Batch& batch) {
+    const at::Tensor features = trunk_rows(batch.x, batch.c_noise, batch.conditioning);
+    moments = moment_rows(features, batch.c_noise, batch.x.sizes()).narrow(0, 0, x.size(0));
+    return output_rows(features, batch.x.sizes());
+  });
+  return {std::move(f), std::move(moments)};
+}
+
+void Network::add_moment_heads(uint64_t seed) {
+  SKIPCAST_CHECK(moment_heads_ == nullptr);
+  moment_heads_ = register_module("moments", make_moment_heads());
+  moment_heads_->initialise(seed);
 }
 
 void Network::initialise(uint64_t seed) {

@@ -47,6 +47,8 @@ struct DropoutSource {
 // start() and stop(); x itself otherwise. Counter-based: the same for any number of threads.
 at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source);
 
+class MomentHeads;  // engine/moment_heads.h
+
 inline constexpr int64_t kTokensMin = 32;  // rows x places of a batch
 inline constexpr int64_t kRowsMin = 2;
 
@@ -59,6 +61,16 @@ class Network : public torch::nn::Module {
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning);
 
+  // The same with the moment heads' raw outputs [N, 2, T_out, V, P], of one pass of the trunk; F
+  // has the bits that denoise() gives it. REQUIRES moment heads.
+  struct Outputs { at::Tensor f, moments; };
+  Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,
+                               const std::vector<at::Tensor>& conditioning);
+
+  // Heads trained after the network itself; their parameters come last and begin "moments.".
+  void add_moment_heads(uint64_t seed);
+  MomentHeads* moment_heads() { return moment_heads_.get(); }  // null when there are none
+
   // Fills every parameter as a function of the seed (weights uniform in +-1/sqrt(fan-in) as in
   // PyTorch's linear layers, vectors 0), then lets the network set its special ones.
   void initialise(uint64_t seed);
@@ -68,11 +80,17 @@ class Network : public torch::nn::Module {
  protected:
   // The same for batches that are large enough.
   virtual std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) = 0;
-  virtual at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor& c_noise,
-                                  const std::vector<at::Tensor>& conditioning) = 0;
+  virtual at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor& c_noise,
+                                const std::vector<at::Tensor>& conditioning) = 0;
+  // What heads make of the trunk's features, for x of these sizes: F, and the raw moments.
+  virtual at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) = 0;
+  virtual at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
+                                 at::IntArrayRef sizes) = 0;
+  virtual std::shared_ptr<MomentHeads> make_moment_heads() const = 0;
   // Zero-initialised outputs, open gates, small embeddings.
   virtual void initialise_special(uint64_t seed) = 0;
   std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();
+  std::shared_ptr<MomentHeads> moment_heads_;
 };
 
 std::shared_ptr<Network> make_network(const NetworkOptions& options, const NetworkShape& shape);

@@ -16,14 +16,28 @@ void TracedModel::record(int64_t members) {
 
 std::vector<Evaluated> TracedModel::stop() { return std::exchange(*record_, {}).steps; }
 
+// Clones: a solver may go on in the same memory.
+void TracedModel::keep(Record& record, double sigma, const at::Tensor& x,
+                       const at::Tensor& estimate) {
+  if (record.members == 0 || x.size(0) != record.members) return;
+  record.steps.push_back({sigma, x.clone(), estimate.clone()});
+}
+
 samplers::Denoiser TracedModel::condition(const ContextBatch& context) const {
   samplers::Denoiser denoise = model_->condition(context);
   return [denoise = std::move(denoise), record = record_](const at::Tensor& x, double sigma) {
     at::Tensor estimate = denoise(x, sigma);
-    // Clones: a solver may go on in the same memory.
-    if (record->members > 0 && x.size(0) == record->members) {
-      record->steps.push_back({sigma, x.clone(), estimate.clone()});
-    }
+    keep(*record, sigma, x, estimate);
+    return estimate;
+  };
+}
+
+samplers::MomentDenoiser TracedModel::condition_moments(const ContextBatch& context) const {
+  samplers::MomentDenoiser moments = model_->condition_moments(context);
+  if (!moments) return {};
+  return [moments = std::move(moments), record = record_](const at::Tensor& x, double sigma) {
+    samplers::Moments estimate = moments(x, sigma);
+    keep(*record, sigma, x, estimate.mean);
     return estimate;
   };
 }

@@ -32,6 +32,8 @@ class TracedModel final : public Model {
   std::vector<Evaluated> stop();
 
   samplers::Denoiser condition(const ContextBatch& context) const override;
+  samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
+  bool has_moments() const override { return model_->has_moments(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
@@ -46,6 +48,8 @@ class TracedModel final : public Model {
     int64_t members = 0;  // 0: not recording
     std::vector<Evaluated> steps;
   };
+  static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
+
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it
 };

@@ -59,7 +59,7 @@ at::Tensor noise_like(const at::Tensor& x, uint64_t seed, int64_t purpose, int64
 
 }  // namespace
 
-FlatParameters::FlatParameters(Network& network) {
+FlatParameters::FlatParameters(torch::nn::Module& network) {
   int64_t size = 0;
   for (const auto& parameter : network.parameters()) {
     size += (parameter.numel() + kAlign - 1) / kAlign * kAlign;
@@ -158,28 +158,40 @@ TrainingBatch BatchSource::batch(int64_t step) {
   return batch;
 }
 
-at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
+NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
   const TrainingOptions& options = task.training;
   const int64_t draws = options.sigma_draws, rows = batch.target.size(0) * draws;
+  NoisedBatch made = {.y = batch.target.repeat_interleave(draws, 0),
+                      .mask = batch.mask.repeat_interleave(draws, 0),
+                      .levels = draw_sigmas(task, rows, step)};
+  made.sigma = made.levels.to(at::kFloat).view({rows, 1, 1, 1});
+  made.x = made.y + made.sigma * noise_like(made.y, options.seed, kNoise, step);
+  return made;
+}
+
+at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
+  const at::Tensor sums = (values * mask).sum({1, 2, 3});
+  return (sums / mask.sum({1, 2, 3}).clamp_min(1)).mean();
+}
+
+at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
+  const TrainingOptions& options = task.training;
   const uint64_t dropout_seed =
       samplers::uniform_index({options.seed, kDropout, 0, step}, uint64_t{1} << 62);
   network.dropout_source().start(dropout_seed);
 
   std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
-  for (at::Tensor& part : conditioning) part = part.repeat_interleave(draws, 0);
-  const at::Tensor y = batch.target.repeat_interleave(draws, 0);
-  const at::Tensor mask = batch.mask.repeat_interleave(draws, 0);
-
-  const at::Tensor levels = draw_sigmas(task, rows, step);
-  const at::Tensor sigma = levels.to(at::kFloat).view({rows, 1, 1, 1});
-  const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
+  for (at::Tensor& part : conditioning) part = part.repeat_interleave(options.sigma_draws, 0);
+  const NoisedBatch noisy = noised(batch, task, step);
+  const at::Tensor &x = noisy.x, &sigma = noisy.sigma;
   const double data = task.sigma_data;
   const at::Tensor total = (sigma.square() + data * data).sqrt();
-  const at::Tensor f = network.denoise(x / total, (levels.log() / 4).to(at::kFloat), conditioning);
-  const at::Tensor wanted = (y - x * (data * data) / total.square()) * total / (sigma * data);
-  const at::Tensor errors = ((f - wanted).square() * mask).sum({1, 2, 3});
+  const at::Tensor f =
+      network.denoise(x / total, (noisy.levels.log() / 4).to(at::kFloat), conditioning);
+  const at::Tensor wanted =
+      (noisy.y - x * (data * data) / total.square()) * total / (sigma * data);
   network.dropout_source().stop();
-  return (errors / mask.sum({1, 2, 3}).clamp_min(1)).mean();
+  return masked_mean((f - wanted).square(), noisy.mask);
 }
 
 }  // namespace skipcast::engine

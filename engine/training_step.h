@@ -16,8 +16,8 @@ namespace skipcast::engine {
 // become views: an optimiser step is a handful of operations and a checkpoint a few tensors.
 class FlatParameters {
  public:
-  // The network must outlive this, and its parameters must not be replaced.
-  explicit FlatParameters(Network& network);
+  // The module must outlive this, and its parameters must not be replaced.
+  explicit FlatParameters(torch::nn::Module& network);
 
   at::Tensor values;     // [n], gaps between parameters 0
   at::Tensor gradients;  // [n]
@@ -66,6 +66,17 @@ class BatchSource {
   std::vector<int64_t> order_;
   int64_t epoch_ = -1;
 };
+
+// The batch's futures noised, rows = contexts x sigma_draws: x = y + sigma eps.
+struct NoisedBatch {
+  at::Tensor x, y, mask;  // [rows, T_out, V, P]
+  at::Tensor levels;      // [rows] sigma, double, stratified over the batch
+  at::Tensor sigma;       // the same, float, [rows, 1, 1, 1]
+};
+NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step);
+
+// Mean over observed values of each row, then over rows.
+at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask);
 
 // EDM loss (Karras et al. 2022, table 1) of `batch`, each context with sigma_draws noise levels
 // (stratified over the batch), mean over observed values of each row, then over rows. The weight

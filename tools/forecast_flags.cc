@@ -95,8 +95,8 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
                      "a member is done when its last two estimates differ by no more than this "
                      "(root mean square, target units); 0 = never")->capture_default_str();
   command.add_option("--noise-amount", flags.noise_amount,
-                     "of a stochastic solver: eta (ddim, dpmpp_2m_sde), S_churn (*_churn), tau "
-                     "(sa_*), repeats (restart_*)");
+                     "of a stochastic solver: eta (ddim, dpmpp_2m_sde, gms), S_churn (*_churn), "
+                     "tau (sa_*), repeats (restart_*)");
   command.add_option("--noise-scale", flags.noise_scale,
                      "of a stochastic solver: standard deviation of its noise (S_noise)");
 }

@@ -156,6 +156,35 @@ TEST_CASE("Chain: members that exit early cost less on average, for any batch th
   CHECK((*forecaster)->forecast(kGaussianQuery, options).status().code() == Code::kUsage);
 }
 
+TEST_CASE("Chain: gms has the law's spread in few steps, one evaluation each, any batch's bits") {
+  const MemoryStore store = ar1_store(600);
+  const auto model = gaussian_model(store, kSplit);
+  auto forecaster = Forecaster::with_model(store, model);
+  REQUIRE(forecaster.ok());
+  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 5, .solver = "gms",
+                             .members = 4000};
+  const Forecast made = forecast(**forecaster, options);
+  CHECK(made.nfe == 5);
+  CHECK(model->evaluations == 5 * 4000);
+  const at::Tensor exact = model->variance().sqrt(), spread = made.normalised.std(0);
+  CHECK((spread / exact - 1).abs().max().item<double>() < 0.05);
+  options.members = 15;
+  const Forecast whole = forecast(**forecaster, options);
+  options.member_batch = 4;
+  CHECK(at::equal(forecast(**forecaster, options).members, whole.members));
+
+  options.exit_tolerance = 0.1;
+  const auto early = (*forecaster)->forecast(kGaussianQuery, options);
+  CHECK(early.status().code() == Code::kUsage);
+  CHECK(early.status().message().find("--exit-tolerance") != std::string::npos);
+  options.exit_tolerance = 0;
+  options.start.kind = StartKind::kRedi;
+  options.depth.skip_steps = 3;
+  const auto redi = (*forecaster)->forecast(kGaussianQuery, options);
+  CHECK(redi.status().code() == Code::kUsage);
+  CHECK(redi.status().message().find("another solver") != std::string::npos);
+}
+
 TEST_CASE("Chain: levels are spaced as asked, listed ones run as they are") {
   const engine::Task task = ar1_task();
   ForecastOptions options = analog();

@@ -47,7 +47,7 @@ std::string front_text(const std::string& row) {
 }  // namespace
 
 TEST_CASE("TracedModel: keeps every evaluation of a chain, and changes no bit of it") {
-  for (const char* solver : {"dpmpp_2m", "heun"}) {
+  for (const char* solver : {"dpmpp_2m", "heun", "gms"}) {
     const TracedScene scene;
     const engine::Forecast plain = scene.forecast(chain_of(solver));
     scene.model->record(5);

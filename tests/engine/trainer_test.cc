@@ -173,8 +173,13 @@ TEST_CASE("AdamW: the first step moves by the learning rate against the gradient
   struct Wrapped : Network {
     explicit Wrapped(std::shared_ptr<SigmaEmbedding> inner) { register_module("inner", inner); }
     std::vector<at::Tensor> encode_rows(const ContextBatch&) override { return {}; }
-    at::Tensor denoise_rows(const at::Tensor& x, const at::Tensor&,
-                            const std::vector<at::Tensor>&) override { return x; }
+    at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor&,
+                          const std::vector<at::Tensor>&) override { return x; }
+    at::Tensor output_rows(const at::Tensor& x, at::IntArrayRef) override { return x; }
+    at::Tensor moment_rows(const at::Tensor& x, const at::Tensor&, at::IntArrayRef) override {
+      return x;
+    }
+    std::shared_ptr<MomentHeads> make_moment_heads() const override { return nullptr; }
     void initialise_special(uint64_t) override {}
   } wrapped(network);
   FlatParameters flat(wrapped);

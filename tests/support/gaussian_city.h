@@ -79,6 +79,15 @@ class GaussianModel final : public engine::Model {
       return (variance_ * x + noise * mean_) / (variance_ + noise);
     };
   }
+  samplers::MomentDenoiser condition_moments(const engine::ContextBatch& context) const override {
+    return [this, denoise = condition(context)](const at::Tensor& x,
+                                                double sigma) -> samplers::Moments {
+      const double noise = sigma * sigma;
+      const at::Tensor second = (variance_ * noise / (variance_ + noise)).expand_as(x);
+      return {denoise(x, sigma), second, at::zeros_like(x)};
+    };
+  }
+  bool has_moments() const override { return true; }
 
   at::Tensor mean_forecast(const engine::ContextBatch& contexts) const override {
     mean_forecasts += contexts.last.size(0);

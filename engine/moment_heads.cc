@@ -1,0 +1,64 @@
+#include "engine/moment_heads.h"
+
+#include <cmath>
+#include <utility>
+
+#include "engine/activations.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kHidden = 128;
+constexpr int64_t kFirstStream = 1 << 22;  // of initial weights, beyond the network's own
+
+}  // namespace
+
+MomentHeads::MomentHeads(int64_t width, int64_t outputs) {
+  hidden_ = register_module("hidden", torch::nn::Linear(width, kHidden));
+  level_ = register_module("level", std::make_shared<SigmaEmbedding>(kHidden));
+  out_ = register_module("out", torch::nn::Linear(kHidden, 2 * outputs));
+}
+
+at::Tensor MomentHeads::forward(const at::Tensor& features, const at::Tensor& c_noise) {
+  const at::Tensor level = level_->forward(c_noise).unsqueeze(1);
+  return out_(steady_silu(hidden_(features) + level));
+}
+
+void MomentHeads::initialise(uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  int64_t stream = kFirstStream;
+  for (auto& parameter : parameters()) {
+    ++stream;
+    if (parameter.dim() < 2) {
+      parameter.zero_();
+      continue;
+    }
+    const auto fan_in = static_cast<double>(parameter.size(1));
+    fill_normal(parameter, seed, stream, 1 / std::sqrt(3 * fan_in));
+  }
+  out_->weight.zero_();
+}
+
+ResidualMoments residual_moments(const at::Tensor& raw) {
+  const at::Tensor u = raw.select(1, 0);
+  return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
+}
+
+samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<Network> network,
+                                              std::vector<at::Tensor> conditioning,
+                                              double sigma_data) {
+  return [network = std::move(network), conditioning = std::move(conditioning), sigma_data](
+             const at::Tensor& x, double sigma) -> samplers::Moments {
+    const at::NoGradGuard no_grad;
+    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
+    const at::Tensor c_noise = at::full({1}, s.c_noise, at::kFloat);
+    const Network::Outputs raw =
+        network->denoise_with_moments((x * s.c_in).to(at::kFloat), c_noise, conditioning);
+    const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
+    const at::Tensor second = r.variance * (s.c_out * s.c_out);
+    return {x * s.c_skip + raw.f.to(x.scalar_type()) * s.c_out, second,
+            second * second.sqrt() * r.skewness};
+  };
+}
+
+}  // namespace skipcast::engine
