@@ -57,7 +57,8 @@ class Tuner {
       : forecaster_(forecaster),
         request_(request),
         log_(log),
-        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec)},
+        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec),
+               request.members, forecaster.model().has_moments()},
         fitter_(forecaster, {.windows = coarse_windows(), .members = request.members,
                              .seed = request.seed, .archive = request.archive}) {}
 
@@ -188,7 +189,7 @@ Status Tuner::vary() {
 // Every knob about the best coarse setting there is now.
 Status Tuner::vary_at(int64_t nfe, bool cold) {
   for (const Trial& best : best_coarse(nfe, cold, 1)) {
-    std::vector<ForecastOptions> plan = variations(best.options, nfe, request_.members);
+    std::vector<ForecastOptions> plan = variations(best.options, nfe, space_);
     for (ForecastOptions& options : anytime(best.options)) plan.push_back(std::move(options));
     SKIPCAST_TRY_OK(run(plan, coarse_windows(), Budget::kLimited));
   }

@@ -15,6 +15,8 @@ namespace skipcast::engine {
 struct TuneSpace {
   samplers::ScheduleOptions schedule;
   int64_t separation = 1;  // least distance of two analogs, in states
+  int64_t members = 16;    // of every ensemble
+  bool moments = false;    // the model has moment heads: gms is tried
 };
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.

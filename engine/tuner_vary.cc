@@ -9,6 +9,8 @@
 namespace skipcast::engine {
 namespace {
 
+constexpr std::string_view kGms = "gms";
+
 // Solvers of one evaluation a step, with the amounts of noise worth trying.
 struct Tried {
   std::string_view solver;
@@ -21,11 +23,12 @@ const std::vector<Tried>& tried_solvers() {
       {"dpmpp_2m", {}, 1},           {"euler", {}, 3},
       {"unipc_2", {}, 3},            {"dpmpp_3m", {}, 4},
       {"ddim", {0.3, 0.6, 1}, 2},    {"dpmpp_2m_sde", {0.3, 0.6, 1}, 2},
-      {"sa_2", {0.3, 0.6, 1}, 3}};
+      {"sa_2", {0.3, 0.6, 1}, 3},    {kGms, {0.6, 1}, 2}};
   return kTried;
 }
 
-void turn_solver(const ForecastOptions& base, int64_t nfe, std::vector<ForecastOptions>& out) {
+void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
+                 std::vector<ForecastOptions>& out) {
   if (!base.depth.sigmas.empty() && base.steps != nfe) return;  // two evaluations a listed level
   const auto add = [&](std::string_view solver, int64_t steps, std::optional<double> amount) {
     ForecastOptions turned = base;
@@ -33,10 +36,11 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, std::vector<ForecastO
     turned.steps = steps;
     turned.noise_amount = amount;
     turned.noise_scale.reset();
+    if (solver == kGms) turned.exit_tolerance = 0;  // it cannot exit early
     out.push_back(std::move(turned));
   };
   for (const Tried& each : tried_solvers()) {
-    if (nfe < each.steps_min) continue;
+    if (nfe < each.steps_min || (each.solver == kGms && !moments)) continue;
     if (each.amounts.empty()) add(each.solver, nfe, {});
     for (const double amount : each.amounts) add(each.solver, nfe, amount);
   }
@@ -100,11 +104,11 @@ void turn_alignment(const ForecastOptions& base, std::vector<ForecastOptions>& o
 }  // namespace
 
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
-                                        int64_t members) {
+                                        const TuneSpace& space) {
   std::vector<ForecastOptions> out;
-  if (nfe > 0) turn_solver(base, nfe, out);
+  if (nfe > 0) turn_solver(base, nfe, space.moments, out);
   turn_spread(base, out);
-  turn_pool(base, members, out);
+  turn_pool(base, space.members, out);
   turn_spacing(base, out);
   turn_alignment(base, out);
   return out;
@@ -112,7 +116,8 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
 
 std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
   std::vector<ForecastOptions> out;
-  if (base.steps < 2 || !base.depth.sigmas.empty()) return out;  // nothing to compare, or listed
+  // Nothing to compare, a listed chain, or a solver that cannot.
+  if (base.steps < 2 || !base.depth.sigmas.empty() || base.solver == kGms) return out;
   for (const int64_t more : {1, 2}) {
     for (const double tolerance : {0.03, 0.1, 0.3}) {
       out.push_back(base);

@@ -11,9 +11,9 @@ namespace skipcast::engine {
 
 // The setting with each knob turned in turn: solver and the amount of its noise, spacing of the
 // levels, and of starts with analogs the pool, its weights, cold members and added spread.
-// `nfe` is what the setting costs a member; the pool is dealt to `members`.
+// `nfe` is what the setting costs a member; the pool is dealt to space.members.
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
-                                        int64_t members);
+                                        const TuneSpace& space);
 
 // The setting with one or two steps more, from which members exit early.
 std::vector<ForecastOptions> anytime(const ForecastOptions& base);

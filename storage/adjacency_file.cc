@@ -128,10 +128,6 @@ Result<std::vector<float>> read_sparse(const std::string& path, const std::strin
   return out;
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 }  // namespace
 
 Result<std::vector<float>> read_adjacency_file(const std::string& path, const std::string& array,
@@ -142,14 +138,14 @@ Result<std::vector<float>> read_adjacency_file(const std::string& path, const st
                     "it out",
                     path, n, kNodesMax));
   }
-  if (!ends_with(path, ".npz") && !ends_with(path, ".npy")) {
+  if (!path.ends_with(".npz") && !path.ends_with(".npy")) {
     if (array.empty()) return read_table(path, n);
     return bad_input(
         fmt::format("{}: the adjacency {} is looked for in this file, which is no npz; "
                     "correct \"adjacency\" in the recipe",
                     path, shown(array)));
   }
-  if (array.empty() && ends_with(path, ".npz")) {
+  if (array.empty() && path.ends_with(".npz")) {
     SKIPCAST_TRY(const std::string format, sparse_format(path));
     if (format == "csr" || format == "csc") return read_sparse(path, format, n);
     if (!format.empty()) {

@@ -57,11 +57,11 @@ void add_model(const ReportInput& input, Facts& facts) {
                                  time_html(axis.time_at(split.train_end)),
                                  time_html(axis.time_at(split.validation_end)), split.states));
   for (const engine::Policy& policy : input.data.policies) {
+    const bool smooth = policy.depth.on();
     facts.add("policy", fmt::format("{}: {} bins, validation CRPS {:.4f} (normalised), mean NFE "
                                     "{:.2f}{}", policy.name, policy.bins.size(),
                                     policy.validation_crps, policy.mean_nfe,
-                                    policy.depth.on() ? "; " + describe(policy.depth, policy.measure)
-                                                      : ""));
+                                    smooth ? "; " + describe(policy.depth, policy.measure) : ""));
   }
   if (input.data.query) {
     facts.add("key of the analogs", input.data.query->analogs.encoder_fingerprint);

@@ -22,6 +22,8 @@ ForecastOptions analog(int64_t steps) {
   return options;
 }
 
+const engine::TuneSpace kSpace = {.moments = true};
+
 int64_t nfe_of(const ForecastOptions& options) {
   const auto chain = engine::chain_for(ar1_task(), options);
   REQUIRE_MESSAGE(chain.ok(), chain.status().message());
@@ -34,7 +36,7 @@ TEST_CASE("Variations: every one runs, at the same evaluations, and no two are t
       ForecastOptions base = analog(nfe);
       base.start.kind = kind;
       std::set<std::string> seen;
-      const auto turned = engine::variations(base, nfe, 16);
+      const auto turned = engine::variations(base, nfe, kSpace);
       for (const ForecastOptions& options : turned) {
         CHECK(nfe_of(options) == nfe);
         seen.insert(engine::describe(options));
@@ -51,25 +53,43 @@ TEST_CASE("Variations: every one runs, at the same evaluations, and no two are t
 TEST_CASE("Variations: a setting of two evaluations a step is varied at what it costs") {
   ForecastOptions base = analog(2);
   base.solver = "heun";
-  for (const ForecastOptions& options : engine::variations(base, 3, 16)) {
+  for (const ForecastOptions& options : engine::variations(base, 3, kSpace)) {
     CHECK(nfe_of(options) == 3);
   }
   base.depth = {.sigmas = {4, 1}};
-  for (const ForecastOptions& options : engine::variations(base, 3, 16)) {
+  for (const ForecastOptions& options : engine::variations(base, 3, kSpace)) {
     CHECK(options.solver == "heun");
   }
+}
+
+TEST_CASE("Variations: gms where the model has moments, and then without an exit") {
+  const auto has_gms = [](const ForecastOptions& base, const engine::TuneSpace& space) {
+    int64_t found = 0;
+    for (const ForecastOptions& options : engine::variations(base, 3, space)) {
+      if (options.solver != "gms") continue;
+      CHECK(options.exit_tolerance == 0);
+      ++found;
+    }
+    return found;
+  };
+  ForecastOptions base = analog(3);
+  base.exit_tolerance = 0.1;
+  CHECK(has_gms(base, kSpace) == 2);
+  CHECK(has_gms(base, {}) == 0);
+  base.solver = "gms";
+  CHECK(engine::anytime(base).empty());
 }
 
 TEST_CASE("Variations: knobs that a start does not have are left alone") {
   ForecastOptions cold = analog(3);
   cold.start.kind = StartKind::kCold;
-  for (const ForecastOptions& options : engine::variations(cold, 3, 16)) {
+  for (const ForecastOptions& options : engine::variations(cold, 3, kSpace)) {
     CHECK(options.start.pool == 0);
     CHECK(options.start.spread == 0);
     CHECK(options.start.cold_share == 0);
   }
   bool spread = false, pool = false;
-  for (const ForecastOptions& options : engine::variations(analog(0), 0, 16)) {
+  for (const ForecastOptions& options : engine::variations(analog(0), 0, kSpace)) {
     CHECK(options.start.cold_share == 0);  // members without a chain cannot start cold
     CHECK(options.solver == "dpmpp_2m");
     spread = spread || options.start.spread > 0;

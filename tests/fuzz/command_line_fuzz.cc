@@ -10,7 +10,7 @@ namespace skipcast::fuzz {
 namespace {
 
 constexpr size_t kWordsMax = 40;
-constexpr int64_t kInputsMax = 10000;  // of one declaration: CLI11 keeps a list of all it has parsed
+constexpr int64_t kInputsMax = 10000;  // of a declaration: CLI11 keeps a list of all it parsed
 
 struct Words {
   explicit Words(std::string_view input) {

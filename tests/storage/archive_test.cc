@@ -51,6 +51,20 @@ TEST_CASE("CONFIG.json: a copy that cannot be written fails the write, and the o
   CHECK(config_of(archive) == before);
 }
 
+TEST_CASE("CONFIG.json: a format version that is missing or no number is said to be") {
+  const TempDir folder;
+  const std::string archive = folder.file("a");
+  REQUIRE(SeriesStore::create(archive, small_schema(1, 2)).ok());
+  nlohmann::json config = nlohmann::json::parse(config_of(archive));
+  for (const nlohmann::json& version : {nlohmann::json("1"), nlohmann::json(-1),
+                                        nlohmann::json(1.5), nlohmann::json()}) {
+    config["format_version"] = version;
+    if (version.is_null()) config.erase("format_version");
+    set_config(archive, config.dump());
+    CHECK(mentions(read_config(archive).status(), "no format_version"));
+  }
+}
+
 TEST_CASE("SeriesStore: a missing folder, a file and a folder that is no archive are told apart") {
   const TempDir folder;
   const Status missing = open_status(folder.file("nowhere"));

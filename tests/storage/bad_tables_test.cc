@@ -250,6 +250,10 @@ TEST_CASE("Bad NPZ: arrays of different lengths, times and places") {
   check_failure(
       timed(R"({"array": "t", "units": "ages since"})", npy<int64_t>("<i8", "(2,)", {1, 2})),
       Code::kBadInput, {"r.json", "ages since"});
+  check_failure(timed(array, npy<int64_t>("<M8[s]", "(2,)", {1330563600, 1330560000})),
+                Code::kBadInput, {"a.npz", "time index 1", "backwards"});
+  const std::string longest = npy_bytes("'<f8'", "(16777216,)", "");  // as many as are allowed
+  check_failure(timed(array, longest), Code::kBadInput, {"array 't'", "needs 134217728"});
   const std::string dates = npy<int64_t>("<M8[s]", "(2,)", {1330560000, 1330563600});
   CHECK(timed(array, dates).ok());
   check_failure(timed(R"({"array": "t", "units": "minutes since 2000-01-01"})", dates),

@@ -93,6 +93,10 @@ TEST_CASE("Schema: validate names the field and the position") {
   wrong([](Schema& s) { s.variables[0].units = "\xff"; }, "not UTF-8");
   wrong([](Schema& s) { s.title = "two\nlines"; }, "control character");
   wrong([](Schema& s) { s.title = std::string(2000, 'x'); }, "longer");
+  Schema longest = full_schema();
+  longest.title = std::string(1024, 'x');
+  CHECK(validate(longest).ok());
+  wrong([](Schema& s) { s.title = std::string(1025, 'x'); }, "longer");
   wrong([](Schema& s) { s.axis.step_s = 0; }, "step");
   wrong([](Schema& s) { s.gap_states_max = -1; }, "gap_states_max");
   wrong([](Schema& s) { s.tasks_json = "{}"; }, "array");
