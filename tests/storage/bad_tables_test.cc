@@ -250,7 +250,8 @@ TEST_CASE("Bad NPZ: arrays of different lengths, times and places") {
   check_failure(
       timed(R"({"array": "t", "units": "ages since"})", npy<int64_t>("<i8", "(2,)", {1, 2})),
       Code::kBadInput, {"r.json", "ages since"});
-  check_failure(timed(array, npy<int64_t>("<M8[s]", "(2,)", {1330563600, 1330560000})),
+  check_failure(timed(R"({"array": "t", "step": "1 h"})",
+                      npy<int64_t>("<M8[s]", "(2,)", {1330563600, 1330560000})),
                 Code::kBadInput, {"a.npz", "time index 1", "backwards"});
   const std::string longest = npy_bytes("'<f8'", "(16777216,)", "");  // as many as are allowed
   check_failure(timed(array, longest), Code::kBadInput, {"array 't'", "needs 134217728"});
