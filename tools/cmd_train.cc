@@ -71,6 +71,7 @@ void print(const engine::MomentsReport& report, const std::string& task, bool js
              clock_text(report.seconds), report.parameters);
   fmt::print("model     {} (loss on validation {:.4f}; of constant moments {:.4f})\n",
              report.model_path, report.loss, report.loss_constant);
+  fmt::print("note      to earlier policies this is another model: run skipcast tune again\n");
 }
 
 Status run_moments(const storage::SeriesStore& store, const TrainArguments& arguments,
