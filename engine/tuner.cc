@@ -256,9 +256,16 @@ Status Tuner::refine() {
   SKIPCAST_TRY_OK(run(near_free_plan(trials_.free(request_.windows)), request_.windows, budget));
   std::vector<int64_t> order = nfe_order(request_.nfe_max);
   std::erase(order, 0);
+  const int64_t first = order.front();
+  SKIPCAST_TRY_OK(run(first_plan(basis(first), first), request_.windows, budget));
+  budget = Budget::kLimited;
+  for (const int64_t nfe : order) {  // an honest opponent at every NFE, before anything else
+    for (const Trial& best : best_coarse(nfe, /*cold=*/true, 1)) {
+      SKIPCAST_TRY_OK(run({best.options}, request_.windows, budget));
+    }
+  }
   for (const int64_t nfe : order) {
     SKIPCAST_TRY_OK(run(first_plan(basis(nfe), nfe), request_.windows, budget));
-    budget = Budget::kLimited;
   }
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
     SKIPCAST_TRY_OK(run(finals(nfe), request_.windows, budget));
@@ -266,7 +273,6 @@ Status Tuner::refine() {
   for (const int64_t nfe : order) {
     SKIPCAST_TRY_OK(run(refine_plan(space_, basis(nfe), nfe), request_.windows, budget));
   }
-  // A cold trial is cheap beside the rest, and an honest opponent is wanted at every NFE.
   return run(cold_plan(space_, request_.nfe_max), request_.windows, budget);
 }
 

@@ -1,8 +1,10 @@
 // labels: unit
 #include "engine/evaluate.h"
 
+// Before anything else that brings doctest or a CHECK of LibTorch.
+#include "tests/support/torch_doctest.h"
+
 #include <ATen/ATen.h>
-#include <doctest/doctest.h>
 #include <netcdf.h>
 
 #include <cmath>

@@ -1,9 +1,11 @@
 // labels: unit
 #include "engine/forecaster.h"
 
+// Before anything else that brings doctest or a CHECK of LibTorch.
+#include "tests/support/torch_doctest.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <doctest/doctest.h>
 
 #include <atomic>
 #include <cmath>

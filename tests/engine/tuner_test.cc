@@ -1,7 +1,9 @@
 // labels: unit
 #include "engine/tuner.h"
 
-#include <doctest/doctest.h>
+// Before anything else that brings doctest or a CHECK of LibTorch.
+#include "tests/support/torch_doctest.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -150,6 +152,7 @@ TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neig
 
 TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy that loads") {
   Archive archive;
+  archive.model->moments = false;
   const TuneReport report = tuned(archive, small_request());
   CHECK_FALSE(report.budget_spent);
   CHECK(report.trials_reused == 0);
@@ -181,6 +184,21 @@ TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy tha
   // One evaluation from pure noise has no spread: something better is found, and it is the policy.
   CHECK(report.policy.bins.front().options.start.kind != StartKind::kCold);
   CHECK(report.policy.validation_crps < report.cold_per_nfe.at(1).crps);
+}
+
+TEST_CASE("Tuner: gms is tried where the model has moments, cold starts too, and nowhere else") {
+  for (const bool moments : {true, false}) {
+    Archive archive;
+    archive.model->moments = moments;
+    bool cold = false, any = false;
+    for (const Trial& trial : tuned(archive, small_request()).trials) {
+      if (trial.options.solver != "gms") continue;
+      any = true;
+      cold = cold || trial.options.start.kind == StartKind::kCold;
+    }
+    CHECK(any == moments);
+    CHECK(cold == moments);
+  }
 }
 
 TEST_CASE("Tuner: a second run reuses every line and ends with the same policy") {

@@ -1,7 +1,8 @@
 // labels: unit
 #include "engine/tuner_vary.h"
 
-#include <doctest/doctest.h>
+// Before anything else that brings doctest or a CHECK of LibTorch.
+#include "tests/support/torch_doctest.h"
 
 #include <algorithm>
 #include <set>

@@ -87,7 +87,7 @@ class GaussianModel final : public engine::Model {
       return {denoise(x, sigma), second, at::zeros_like(x)};
     };
   }
-  bool has_moments() const override { return true; }
+  bool has_moments() const override { return moments; }
 
   at::Tensor mean_forecast(const engine::ContextBatch& contexts) const override {
     mean_forecasts += contexts.last.size(0);
@@ -110,7 +110,7 @@ class GaussianModel final : public engine::Model {
 
   const at::Tensor& variance() const { return variance_; }
 
-  bool gradients = true;
+  bool gradients = true, moments = true;
   mutable std::atomic<int64_t> conditions = 0, evaluations = 0, mean_forecasts = 0;
 
  private:

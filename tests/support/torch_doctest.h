@@ -1,5 +1,6 @@
 // doctest for files that also include LibTorch: LibTorch's logging defines CHECK and friends, which
-// abort the process. Include this instead of <doctest/doctest.h>, and after every LibTorch header.
+// abort the process. Include this instead of <doctest/doctest.h>, before any other header that
+// includes it.
 #pragma once
 
 #include <ATen/ATen.h>
