@@ -57,11 +57,12 @@ DepthFamily::DepthFamily(std::span<const Trial> trials, const ForecastOptions& b
       if (describe(trial.options) == wanted) by_log_.emplace(std::log(factor), &trial);
     }
   };
-  add(1, describe(base));
+  const std::string same = describe(base);
+  add(1, same);
   if (by_log_.empty() || !can_deepen(base)) return;
   for (const double factor : kDepthFactors) {
     const std::string wanted = describe(deepened(base, factor, range));
-    if (wanted != describe(base)) add(factor, wanted);  // the range's end is reached
+    if (wanted != same) add(factor, wanted);  // else the range's end is reached
   }
 }
 

@@ -31,7 +31,7 @@ class DepthFamily {
   std::vector<std::pair<const Trial*, double>> at(double factor) const;
 
  private:
-  std::map<double, const Trial*> by_log_;  // of the factor
+  std::map<double, const Trial*> by_log_;  // by the factor's logarithm
   samplers::ScheduleOptions range_;
 };
 

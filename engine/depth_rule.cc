@@ -50,7 +50,12 @@ double DepthRule::factor(double measure) const {
 
 ForecastOptions DepthRule::apply(const ForecastOptions& options, double measure) const {
   if (!on() || !can_deepen(options)) return options;
-  return deepened(options, factor(measure), {.sigma_min = sigma_min, .sigma_max = sigma_max});
+  return deepened(options, factor(measure), range());
+}
+
+samplers::ScheduleOptions DepthRule::range() const {
+  if (!on()) return {};
+  return {.sigma_min = sigma_min, .sigma_max = sigma_max};
 }
 
 nlohmann::json rule_json(const DepthRule& rule) {

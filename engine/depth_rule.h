@@ -23,6 +23,7 @@ struct DepthRule {
 
   bool on() const { return width > 0; }
   double factor(double measure) const;
+  samplers::ScheduleOptions range() const;  // the default one without a rule
   // The setting as it is, or deepened when there is a rule and it can be.
   ForecastOptions apply(const ForecastOptions& options, double measure) const;
 };

@@ -32,20 +32,12 @@ at::Tensor entry_noise(const Forecaster& forecaster, int64_t origin, uint64_t se
   return samplers::gaussian(seed, time_s, members, 0, at::IntArrayRef(shape).slice(1));
 }
 
-// Four digits: what differs below comes from the order of sums.
-double rounded(double value) {
-  return std::strtod(fmt::format("{:.4g}", value).c_str(), nullptr);
-}
-
-ForecastOptions with_levels(const ForecastOptions& base, const std::vector<double>& levels) {
-  ForecastOptions options = base;
-  options.depth = {};
-  for (const double level : levels) options.depth.sigmas.push_back(rounded(level));
-  options.depth.sigmas.front() = levels.front();
-  options.steps = static_cast<int64_t>(levels.size());
-  options.spacing = samplers::Spacing::kKarras;
-  options.rho.reset();
-  return options;
+// Below the entry four digits: what differs further down comes from the order of sums.
+std::vector<double> rounded(std::vector<double> levels) {
+  for (size_t i = 1; i < levels.size(); ++i) {
+    levels[i] = std::strtod(fmt::format("{:.4g}", levels[i]).c_str(), nullptr);
+  }
+  return levels;
 }
 
 // The start's clean states in target space, [members, T_out, V, P].
@@ -159,8 +151,9 @@ Result<std::vector<ForecastOptions>> LevelFitter::lists(const ForecastOptions& b
     SKIPCAST_TRY(error_, error_curve(forecaster_, origins, options_.seed));
   }
   std::vector<ForecastOptions> out = {
-      with_levels(base, samplers::analytic_levels(static_cast<int64_t>(levels.size()),
-                                                  levels.front(), schedule.sigma_min, error_))};
+      with_levels(base, rounded(samplers::analytic_levels(static_cast<int64_t>(levels.size()),
+                                                          levels.front(), schedule.sigma_min,
+                                                          error_)))};
   if (!can_learn(forecaster_.model(), base)) return out;
   ForecastOptions entering = base;
   entering.members = options_.members;
@@ -173,7 +166,8 @@ Result<std::vector<ForecastOptions>> LevelFitter::lists(const ForecastOptions& b
                  pair_at(forecaster_, origin, entering, levels.front()));
     pairs.push_back(std::move(pair));
   }
-  out.push_back(with_levels(base, samplers::learned_levels(levels, schedule.sigma_min, pairs)));
+  out.push_back(
+      with_levels(base, rounded(samplers::learned_levels(levels, schedule.sigma_min, pairs))));
   return out;
 }
 

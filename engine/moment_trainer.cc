@@ -42,14 +42,10 @@ Residuals residuals(Network& network, const TrainingBatch& batch, const Task& ta
     part = part.repeat_interleave(task.training.sigma_draws, 0);
   }
   const NoisedBatch noisy = noised(batch, task, step);
-  const double data = task.sigma_data;
-  const at::Tensor total = (noisy.sigma.square() + data * data).sqrt();
-  const Network::Outputs raw = network.denoise_with_moments(
-      noisy.x / total, (noisy.levels.log() / 4).to(at::kFloat), conditioning);
+  const Network::Outputs raw =
+      network.denoise_with_moments(noisy.input, noisy.c_noise, conditioning);
   // (y - D) / c_out, where D = c_skip x + c_out F.
-  const at::Tensor wanted =
-      (noisy.y - noisy.x * (data * data) / total.square()) * total / (noisy.sigma * data);
-  return {wanted - raw.f, noisy.mask, residual_moments(raw.moments)};
+  return {noisy.wanted - raw.f, noisy.mask, residual_moments(raw.moments)};
 }
 
 // Least in the mean at v = E[r^2 | x], and of no scale.

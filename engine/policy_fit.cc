@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "engine/depth_fit.h"
@@ -234,35 +236,19 @@ PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured, in
 
 int half_of(int64_t query) { return static_cast<int>((query / kBlock) % 2); }
 
-namespace {
-
-// Trials that together stand for a setting, with their shares; empty when it was not tried.
-using Mix = std::vector<std::pair<const Trial*, double>>;
-
-Mix trials_of(std::span<const Trial> trials, const Policy& policy, double measured) {
-  Policy flat = policy;
-  flat.depth = {};
-  const ForecastOptions base = choose(flat, measured, {});
-  if (policy.depth.on() && can_deepen(base)) {
-    const samplers::ScheduleOptions range = {.sigma_min = policy.depth.sigma_min,
-                                             .sigma_max = policy.depth.sigma_max};
-    return DepthFamily(trials, base, range).at(policy.depth.factor(measured));
-  }
-  const std::string wanted = describe(base);
-  for (const Trial& trial : trials) {
-    if (describe(trial.options) == wanted) return {{&trial, 1.0}};
-  }
-  return {};
-}
-
-}  // namespace
-
 void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy) {
   double sum = 0, weight = 0, nfe = 0, energy = 0;
   int64_t queries = 0;
+  Policy flat = policy;  // the bins' own settings, whose families hold every depth
+  flat.depth = {};
+  std::map<std::string, DepthFamily> families;
   for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
     const auto at = measured.find(trials.front().crps_by_query[i].origin);
-    const Mix mix = trials_of(trials, policy, at == measured.end() ? 0 : at->second);
+    const double measure = at == measured.end() ? 0 : at->second;
+    const ForecastOptions base = choose(flat, measure, {});
+    const DepthFamily& family =
+        families.try_emplace(describe(base), trials, base, policy.depth.range()).first->second;
+    const auto mix = family.at(policy.depth.factor(measure));
     if (mix.empty()) continue;
     for (const auto& [trial, share] : mix) {
       sum += share * trial->crps_by_query[i].sum;

@@ -161,12 +161,16 @@ TrainingBatch BatchSource::batch(int64_t step) {
 NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
   const TrainingOptions& options = task.training;
   const int64_t draws = options.sigma_draws, rows = batch.target.size(0) * draws;
-  NoisedBatch made = {.y = batch.target.repeat_interleave(draws, 0),
-                      .mask = batch.mask.repeat_interleave(draws, 0),
-                      .levels = draw_sigmas(task, rows, step)};
-  made.sigma = made.levels.to(at::kFloat).view({rows, 1, 1, 1});
-  made.x = made.y + made.sigma * noise_like(made.y, options.seed, kNoise, step);
-  return made;
+  const at::Tensor y = batch.target.repeat_interleave(draws, 0);
+  const at::Tensor levels = draw_sigmas(task, rows, step);
+  const at::Tensor sigma = levels.to(at::kFloat).view({rows, 1, 1, 1});
+  const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
+  const double data = task.sigma_data;
+  const at::Tensor total = (sigma.square() + data * data).sqrt();
+  return {.input = x / total,
+          .c_noise = (levels.log() / 4).to(at::kFloat),
+          .wanted = (y - x * (data * data) / total.square()) * total / (sigma * data),
+          .mask = batch.mask.repeat_interleave(draws, 0)};
 }
 
 at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
@@ -183,15 +187,9 @@ at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& ta
   std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
   for (at::Tensor& part : conditioning) part = part.repeat_interleave(options.sigma_draws, 0);
   const NoisedBatch noisy = noised(batch, task, step);
-  const at::Tensor &x = noisy.x, &sigma = noisy.sigma;
-  const double data = task.sigma_data;
-  const at::Tensor total = (sigma.square() + data * data).sqrt();
-  const at::Tensor f =
-      network.denoise(x / total, (noisy.levels.log() / 4).to(at::kFloat), conditioning);
-  const at::Tensor wanted =
-      (noisy.y - x * (data * data) / total.square()) * total / (sigma * data);
+  const at::Tensor f = network.denoise(noisy.input, noisy.c_noise, conditioning);
   network.dropout_source().stop();
-  return masked_mean((f - wanted).square(), noisy.mask);
+  return masked_mean((f - noisy.wanted).square(), noisy.mask);
 }
 
 }  // namespace skipcast::engine

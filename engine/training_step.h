@@ -67,11 +67,13 @@ class BatchSource {
   int64_t epoch_ = -1;
 };
 
-// The batch's futures noised, rows = contexts x sigma_draws: x = y + sigma eps.
+// The batch's futures noised, x = y + sigma eps, sigma stratified over the batch, with what the
+// network is given for it and should answer (EDM preconditioning). Rows = contexts x sigma_draws.
 struct NoisedBatch {
-  at::Tensor x, y, mask;  // [rows, T_out, V, P]
-  at::Tensor levels;      // [rows] sigma, double, stratified over the batch
-  at::Tensor sigma;       // the same, float, [rows, 1, 1, 1]
+  at::Tensor input;    // c_in x, [rows, T_out, V, P]
+  at::Tensor c_noise;  // [rows]
+  at::Tensor wanted;   // the F whose denoised estimate is y, [rows, T_out, V, P]
+  at::Tensor mask;     // [rows, T_out, V, P]
 };
 NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step);
 

@@ -1,11 +1,19 @@
 #include "engine/trial_set.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "engine/policy_fit.h"
 
 namespace skipcast::engine {
+
+template <typename Test>
+std::vector<Trial> TrialSet::where(const Test& test) const {
+  std::vector<Trial> out;
+  std::copy_if(trials_.begin(), trials_.end(), std::back_inserter(out), test);
+  return out;
+}
 
 bool TrialSet::holds(const ForecastOptions& options, int64_t windows) const {
   const std::string wanted = describe(options);
@@ -15,26 +23,26 @@ bool TrialSet::holds(const ForecastOptions& options, int64_t windows) const {
 }
 
 std::vector<Trial> TrialSet::on(int64_t windows) const {
-  std::vector<Trial> out = trials_;
-  std::erase_if(out, [windows](const Trial& trial) { return trial.windows != windows; });
-  return out;
+  return where([&](const Trial& trial) { return trial.windows == windows; });
 }
 
 std::vector<Trial> TrialSet::on(int64_t windows, int64_t nfe) const {
-  std::vector<Trial> out = on(windows);
-  std::erase_if(out, [nfe](const Trial& trial) { return nfe_class(trial) != nfe; });
-  return out;
+  return where([&](const Trial& trial) {
+    return trial.windows == windows && nfe_class(trial) == nfe;
+  });
 }
 
 std::vector<Trial> TrialSet::free(int64_t windows) const {
-  std::vector<Trial> out = on(windows);
-  std::erase_if(out, [](const Trial& trial) { return trial.options.steps > 0; });
-  return out;
+  return where([&](const Trial& trial) {
+    return trial.windows == windows && trial.options.steps == 0;
+  });
 }
 
 std::vector<Trial> TrialSet::best(const Wanted& wanted, size_t count) const {
-  std::vector<Trial> found = on(wanted.windows, wanted.nfe);
-  std::erase_if(found, [&](const Trial& trial) { return is_cold(trial) != wanted.cold; });
+  std::vector<Trial> found = where([&](const Trial& trial) {
+    return trial.windows == wanted.windows && is_cold(trial) == wanted.cold &&
+           nfe_class(trial) == wanted.nfe;
+  });
   std::stable_sort(found.begin(), found.end(),
                    [](const Trial& a, const Trial& b) { return a.score < b.score; });
   found.resize(std::min(found.size(), count));

@@ -27,6 +27,9 @@ class TrialSet {
   std::vector<Trial> best(const Wanted& wanted, size_t count) const;
 
  private:
+  template <typename Test>
+  std::vector<Trial> where(const Test& test) const;
+
   std::vector<Trial> trials_;
 };
 

@@ -9,8 +9,6 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr std::string_view kGms = "gms";
-
 // Solvers of one evaluation a step, with the amounts of noise worth trying.
 struct Tried {
   std::string_view solver;
@@ -23,8 +21,13 @@ const std::vector<Tried>& tried_solvers() {
       {"dpmpp_2m", {}, 1},           {"euler", {}, 3},
       {"unipc_2", {}, 3},            {"dpmpp_3m", {}, 4},
       {"ddim", {0.3, 0.6, 1}, 2},    {"dpmpp_2m_sde", {0.3, 0.6, 1}, 2},
-      {"sa_2", {0.3, 0.6, 1}, 3},    {kGms, {0.6, 1}, 2}};
+      {"sa_2", {0.3, 0.6, 1}, 3},    {"gms", {0.6, 1}, 2}};
   return kTried;
+}
+
+bool needs_moments(std::string_view solver) {
+  const auto found = samplers::find_solver(solver);
+  return found && found->needs_moments;
 }
 
 void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
@@ -36,11 +39,11 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
     turned.steps = steps;
     turned.noise_amount = amount;
     turned.noise_scale.reset();
-    if (solver == kGms) turned.exit_tolerance = 0;  // it cannot exit early
+    if (needs_moments(solver)) turned.exit_tolerance = 0;  // it cannot exit early
     out.push_back(std::move(turned));
   };
   for (const Tried& each : tried_solvers()) {
-    if (nfe < each.steps_min || (each.solver == kGms && !moments)) continue;
+    if (nfe < each.steps_min || (needs_moments(each.solver) && !moments)) continue;
     if (each.amounts.empty()) add(each.solver, nfe, {});
     for (const double amount : each.amounts) add(each.solver, nfe, amount);
   }
@@ -117,7 +120,9 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
 std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
   std::vector<ForecastOptions> out;
   // Nothing to compare, a listed chain, or a solver that cannot.
-  if (base.steps < 2 || !base.depth.sigmas.empty() || base.solver == kGms) return out;
+  if (base.steps < 2 || !base.depth.sigmas.empty() || needs_moments(base.solver)) {
+    return out;
+  }
   for (const int64_t more : {1, 2}) {
     for (const double tolerance : {0.03, 0.1, 0.3}) {
       out.push_back(base);
@@ -138,6 +143,15 @@ std::vector<double> levels_of(const ForecastOptions& options,
   return {entry->sigmas.begin(), entry->sigmas.end() - 1};
 }
 
+ForecastOptions with_levels(const ForecastOptions& base, std::vector<double> levels) {
+  ForecastOptions options = base;
+  options.steps = static_cast<int64_t>(levels.size());
+  options.depth = {.sigmas = std::move(levels)};
+  options.spacing = samplers::Spacing::kKarras;
+  options.rho.reset();
+  return options;
+}
+
 std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
                                           const samplers::ScheduleOptions& schedule,
                                           double factor) {
@@ -151,11 +165,7 @@ std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
       const bool above = i + 1 == levels.size() || moved[i] > moved[i + 1];
       const bool inside = moved[i] >= schedule.sigma_min && moved[i] <= schedule.sigma_max;
       if (!below || !above || !inside) continue;
-      out.push_back(base);
-      out.back().depth = {.sigmas = std::move(moved)};
-      out.back().steps = static_cast<int64_t>(levels.size());
-      out.back().spacing = samplers::Spacing::kKarras;
-      out.back().rho.reset();
+      out.push_back(with_levels(base, std::move(moved)));
     }
   }
   return out;

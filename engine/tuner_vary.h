@@ -22,6 +22,9 @@ std::vector<ForecastOptions> anytime(const ForecastOptions& base);
 std::vector<double> levels_of(const ForecastOptions& options,
                               const samplers::ScheduleOptions& schedule);
 
+// The setting on these levels, as many steps.
+ForecastOptions with_levels(const ForecastOptions& base, std::vector<double> levels);
+
 // The setting with listed levels: each of its levels in turn multiplied and divided by `factor`,
 // where it stays between its neighbours and inside the schedule's range.
 std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
