@@ -94,6 +94,7 @@ struct Dataset::Data {
   at::Tensor mask;      // [S, Vc, P]
   at::Tensor calendar;  // [S, C]
   at::Tensor base;      // [slots, V, P]
+  at::Tensor low, high; // [V, P] of the targets in the training part, normalised
   std::vector<int64_t> slots;  // of states 0..S+T_out-1
 };
 
@@ -128,6 +129,10 @@ Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store
   normalizer.normalise(0, data->states, floats(data->filled));
   data->mask = data->filled.isnan().logical_not().to(at::kFloat);
   fill_forward(floats(data->filled), data->states, row);
+  const at::Tensor learned = data->filled.narrow(0, 0, normalizer.options().train_states)
+                                 .narrow(1, 0, data->targets);
+  data->low = learned.amin(0);
+  data->high = learned.amax(0);
   data->calendar = calendar_table(task, store.schema().axis, data->states);
   if (normalizer.slots() > 1) data->base = base_table(normalizer, data->targets);
   data->slots.resize(static_cast<size_t>(data->states + task.spec.future_states));
@@ -194,6 +199,10 @@ at::Tensor Dataset::filled_futures(std::span<const int64_t> origins) const {
   const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
   return gather(data_->filled, rows, static_cast<int64_t>(origins.size()))
       .narrow(2, 0, data_->targets).contiguous();
+}
+
+at::Tensor Dataset::kept_in_range(const at::Tensor& futures, const at::Tensor& last) const {
+  return at::clamp(futures, at::minimum(data_->low, last), at::maximum(data_->high, last));
 }
 
 at::Tensor Dataset::denormalise(const at::Tensor& normalised, int64_t origin) const {

@@ -51,6 +51,9 @@ class Dataset {
   FutureBatch futures(std::span<const int64_t> origins) const;
   // Futures as starts: missing values filled forward from the origin's last observation.
   at::Tensor filled_futures(std::span<const int64_t> origins) const;
+  // Normalised futures [.., T_out, V, P] kept within what each place has shown in the training
+  // part, widened to `last` [V, P], so that no start is further out than anything learned.
+  at::Tensor kept_in_range(const at::Tensor& futures, const at::Tensor& last) const;
 
   // normalised [.., T_out, V, P] of the window at `origin` -> physical units, and NaN-marked truth.
   at::Tensor denormalise(const at::Tensor& normalised, int64_t origin) const;

@@ -30,21 +30,22 @@ DepthRule rule_for(const Measured& measured, const samplers::ScheduleOptions& ra
   return rule;
 }
 
-// Mean score of one half of the queries under a rule.
-double score_under(const DepthRule& rule, const DepthFamily& family, const Measured& measured,
-                   int half) {
-  double sum = 0, weight = 0;
+// Scores of one half of the queries under a rule.
+std::vector<Contribution> scores_under(const DepthRule& rule, const DepthFamily& family,
+                                       const Measured& measured, int half) {
+  std::vector<Contribution> scores;
   const std::vector<Contribution>& queries = family.at(1).front().first->score_by_query;
   for (size_t i = 0; i < queries.size(); ++i) {
     if (half_of(static_cast<int64_t>(i)) != half) continue;
     const auto value = measured.find(queries[i].origin);
     const double factor = value == measured.end() ? 1 : rule.factor(value->second);
+    scores.push_back({.origin = queries[i].origin});
     for (const auto& [trial, share] : family.at(factor)) {
-      sum += share * trial->score_by_query[i].sum;
-      weight += share * trial->score_by_query[i].weight;
+      scores.back().sum += share * trial->score_by_query[i].sum;
+      scores.back().weight += share * trial->score_by_query[i].weight;
     }
   }
-  return weight > 0 ? sum / weight : std::numeric_limits<double>::infinity();
+  return scores;
 }
 
 }  // namespace
@@ -86,14 +87,14 @@ std::optional<FittedRule> fit_depth(const DepthFamily& family, const Measured& m
     for (int slope = -kSlopes; slope <= kSlopes; ++slope) {
       rule.shift = shift * kLogStep;
       rule.slope = slope * kLogStep;
-      const double score = score_under(rule, family, measured, 0);
+      const double score = mean_of(scores_under(rule, family, measured, 0));
       if (score < least) {
         least = score;
         best = rule;
       }
     }
   }
-  return FittedRule{best, score_under(best, family, measured, 1)};
+  return FittedRule{best, scores_under(best, family, measured, 1)};
 }
 
 }  // namespace skipcast::engine

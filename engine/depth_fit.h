@@ -37,7 +37,7 @@ class DepthFamily {
 
 struct FittedRule {
   DepthRule rule;
-  double confirmed = 0;  // mean score of the queries that only confirm
+  std::vector<Contribution> confirming;  // scores of the queries that only confirm
 };
 
 // Shift and slope of the least mean score on the choosing half, scores between two depths linear in

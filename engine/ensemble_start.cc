@@ -197,14 +197,13 @@ at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const
     SKIPCAST_CHECK(means != nullptr);
     return samplers::align_residual(futures, means->means(origins), query.mean);
   };
-  switch (start.alignment) {
-    case Alignment::kNone: return futures;
-    case Alignment::kOffset: return offset();
-    case Alignment::kResidual: return residual();
-    case Alignment::kHalf: return (offset() + residual()) * 0.5;
-  }
-  SKIPCAST_CHECK(false);
-  return futures;
+  const auto moved = [&] {
+    if (start.alignment == Alignment::kOffset) return offset();
+    if (start.alignment == Alignment::kResidual) return residual();
+    return (offset() + residual()) * 0.5;
+  };
+  if (start.alignment == Alignment::kNone) return futures;
+  return dataset.kept_in_range(moved(), query.last);
 }
 
 }  // namespace skipcast::engine

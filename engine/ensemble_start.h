@@ -44,6 +44,8 @@ Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, con
 //   kOffset    future + exp(-(l-1)/tau) (query's last - analog's last)
 //   kResidual  query's mean forecast + future - mean forecast at the analog's own context
 //   kHalf      the mean of both
+// What is moved is kept within the range of the training part (Dataset::kept_in_range): an offset
+// that is harmless for one analog is a factor of many where the network works in logarithms.
 // `means` is used by kResidual and kHalf alone.
 at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
                            std::span<const int64_t> origins, const StartOptions& start);

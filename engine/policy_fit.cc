@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <string>
 #include <utility>
 
+#include "engine/bootstrap.h"
 #include "engine/depth_fit.h"
 
 namespace skipcast::engine {
@@ -15,7 +17,10 @@ namespace {
 constexpr double kTolerance = 0.005;   // a cheaper setting this close to the best is preferred
 constexpr double kCalibrationPrice = 0.01;  // of score, for a spread-skill ratio in range
 constexpr double kSpreadMin = 0.9, kSpreadMax = 1.1;
+constexpr double kTextureMargin = 0.015;    // of variogram score, above the best cold start's
 constexpr double kGainMin = 0.002;     // of bins over the single setting, on the other half
+constexpr double kChance = 0.05;       // of a gain by luck alone, over everything that is tried
+constexpr int64_t kShapes = 3;         // two bins, three bins, a smooth rule
 constexpr int64_t kBlock = 4;          // consecutive queries that fall into the same half
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -29,26 +34,20 @@ bool holds(const Subset& subset, int64_t number, double measure) {
   return half_of(number) == subset.half && measure > subset.above && measure <= subset.up_to;
 }
 
-struct Sum {
-  double sum = 0, weight = 0;
+double measure_of(const Contribution& query, const Measured& measured) {
+  const auto at = measured.find(query.origin);
+  return at == measured.end() ? 0 : at->second;
+}
 
-  void add(const Sum& other) {
-    sum += other.sum;
-    weight += other.weight;
-  }
-  double mean() const { return weight > 0 ? sum / weight : kInfinity; }
-};
-
-Sum score_on(const Trial& trial, const Measured& measured, const Subset& subset) {
-  Sum total;
+// Mean score of a subset; infinity where it is empty.
+double score_on(const Trial& trial, const Measured& measured, const Subset& subset) {
+  std::vector<Contribution> held;
   for (size_t i = 0; i < trial.score_by_query.size(); ++i) {
     const Contribution& query = trial.score_by_query[i];
-    const auto at = measured.find(query.origin);
-    const double measure = at == measured.end() ? 0 : at->second;
-    if (!holds(subset, static_cast<int64_t>(i), measure)) continue;
-    total.add({query.sum, query.weight});
+    if (!holds(subset, static_cast<int64_t>(i), measure_of(query, measured))) continue;
+    held.push_back(query);
   }
-  return total;
+  return mean_of(held);
 }
 
 bool is_calibrated(const Trial& trial) {
@@ -61,16 +60,24 @@ const Trial* lowest_score(const std::vector<const Trial*>& trials) {
   });
 }
 
-// Of trials that cost the same: calibrated ones if any is nearly as good as the best, and of those
-// that scores can hardly tell apart the one with the best texture.
-const Trial* recommended(std::vector<const Trial*> trials) {
-  const double best = lowest_score(trials)->score;
-  std::vector<const Trial*> calibrated;
-  for (const Trial* trial : trials) {
-    const bool affordable = trial->score <= best * (1 + kCalibrationPrice);
-    if (affordable && is_calibrated(*trial)) calibrated.push_back(trial);
-  }
-  if (!calibrated.empty()) trials = calibrated;
+// Those that a test accepts, or all where it accepts none.
+template <typename Test>
+void prefer(std::vector<const Trial*>& trials, const Test& test) {
+  if (std::any_of(trials.begin(), trials.end(), test)) std::erase_if(trials, std::not_fn(test));
+}
+
+// Of trials that cost the same: calibrated ones if any is nearly as good as the best, of them those
+// of good texture, and of those that scores can hardly tell apart the one with the best texture.
+const Trial* recommended(std::vector<const Trial*> trials, double texture) {
+  const double affordable = lowest_score(trials)->score * (1 + kCalibrationPrice);
+  const auto is_calibrated_too = [&](const Trial* trial) {
+    return trial->score <= affordable && is_calibrated(*trial);
+  };
+  const auto is_textured_too = [&](const Trial* trial) {
+    return trial->score <= affordable && trial->variogram <= texture;
+  };
+  prefer(trials, is_calibrated_too);
+  prefer(trials, is_textured_too);
   const double bar = lowest_score(trials)->score * (1 + kTolerance);
   std::erase_if(trials, [bar](const Trial* trial) { return !(trial->score <= bar); });
   return *std::min_element(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
@@ -95,8 +102,8 @@ const Trial& cold_beside(std::span<const Trial> trials, double nfe) {
 // Lower CRPS on each half of the queries that has any: what one half shows, the other confirms.
 bool beats_on_both(const Trial& trial, const Trial& cold) {
   for (const int half : {0, 1}) {
-    const double here = score_on(trial, {}, {half}).mean();
-    if (std::isfinite(here) && here >= score_on(cold, {}, {half}).mean()) return false;
+    const double here = score_on(trial, {}, {half});
+    if (std::isfinite(here) && here >= score_on(cold, {}, {half})) return false;
   }
   return true;
 }
@@ -107,7 +114,7 @@ const Trial& best_on(std::span<const Trial> trials, const Measured& measured,
   double best_score = kInfinity;
   for (const Trial& trial : trials) {
     if (cost(trial, members) > cost_max + 1e-9) continue;
-    const double score = score_on(trial, measured, subset).mean();
+    const double score = score_on(trial, measured, subset);
     if (best == nullptr || score < best_score) {
       best = &trial;
       best_score = score;
@@ -131,19 +138,40 @@ std::vector<double> edges(const Measured& measured, int64_t bins) {
   return upper;
 }
 
+// Scores of the confirming queries when each takes the trial of its bin (upper edges).
+std::vector<Contribution> confirming_scores(const std::map<double, const Trial*>& by_edge,
+                                            const Measured& measured) {
+  std::vector<Contribution> scores;
+  const std::vector<Contribution>& queries = by_edge.begin()->second->score_by_query;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    if (half_of(static_cast<int64_t>(i)) != 1) continue;
+    const auto bin = by_edge.lower_bound(measure_of(queries[i], measured));
+    scores.push_back(bin->second->score_by_query[i]);
+  }
+  return scores;
+}
+
 PolicyFit choose_bins(std::span<const Trial> trials, const Measured& measured, int64_t count,
                       double cost_max, int64_t members) {
   PolicyFit choice;
-  Sum confirmed;
+  std::map<double, const Trial*> by_edge;
   double above = -kInfinity;
   for (const double edge : edges(measured, count)) {
     const Trial& best = best_on(trials, measured, {0, above, edge}, cost_max, members);
     choice.bins.push_back({edge, best.options});
-    confirmed.add(score_on(best, measured, {1, above, edge}));
+    by_edge.emplace(edge, &best);
     above = edge;
   }
-  choice.confirmed = confirmed.mean();
+  choice.confirming = confirming_scores(by_edge, measured);
   return choice;
+}
+
+// A gain over the single setting that is large enough and hardly luck.
+bool gains(const PolicyFit& choice, const PolicyFit& single, int64_t tries) {
+  const BootstrapOptions sided = {.resamples = 5000,
+                                  .level = 1 - 2 * kChance / static_cast<double>(tries)};
+  const auto gain = paired_difference(choice.confirming, single.confirming, sided);
+  return gain.ok() && gain->high < 0 && gain->mean < -kGainMin * gain->b;
 }
 
 }  // namespace
@@ -175,11 +203,15 @@ std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts star
     if (starts == Starts::kCold && !is_cold(trial)) continue;
     at_nfe[nfe_class(trial)].push_back(&trial);
   }
+  double texture = kInfinity;
+  for (const Trial& trial : trials) {
+    if (is_cold(trial)) texture = std::min(texture, trial.variogram * (1 + kTextureMargin));
+  }
   std::map<int64_t, Trial> best;
   std::vector<const Trial*> affordable;
   for (const auto& [nfe, those] : at_nfe) {
     affordable.insert(affordable.end(), those.begin(), those.end());
-    best.emplace(nfe, *recommended(affordable));
+    best.emplace(nfe, *recommended(affordable, texture));
   }
   return best;
 }
@@ -189,10 +221,8 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
   double best = kInfinity;
   for (const Trial& trial : trials) {
     if (!is_cold(trial) && !beats_on_both(trial, cold_beside(trials, trial.nfe))) continue;
-    Sum all = score_on(trial, {}, {0});
-    all.add(score_on(trial, {}, {1}));
-    worthy.emplace_back(&trial, all.mean());
-    best = std::min(best, all.mean());
+    worthy.emplace_back(&trial, mean_of(trial.score_by_query));
+    best = std::min(best, worthy.back().second);
   }
   const auto cheapest = [&](double price, bool calibrated) {
     const Trial* found = nullptr;
@@ -208,23 +238,24 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
   return *chosen;
 }
 
-PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured, int64_t members,
-                     const samplers::ScheduleOptions& schedule) {
-  const Trial& single = single_choice(trials, members);
-  PolicyFit accepted = {.bins = {{kInfinity, single.options}},
-                        .confirmed = score_on(single, measured, Subset{1}).mean()};
+PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
+                     const FitRequest& request) {
+  const Trial& single = single_choice(trials, request.members);
+  const PolicyFit plain = {.bins = {{kInfinity, single.options}},
+                           .confirming = confirming_scores({{kInfinity, &single}}, measured)};
+  PolicyFit accepted = plain;
   if (is_cold(single) || measured.empty()) return accepted;
-  const double wanted = accepted.confirmed * (1 - kGainMin);
   const auto offer = [&](PolicyFit choice) {
-    if (choice.confirmed < wanted && choice.confirmed < accepted.confirmed) {
-      accepted = std::move(choice);
-    }
+    const bool better = mean_of(choice.confirming) < mean_of(accepted.confirming);
+    if (better && gains(choice, plain, kShapes * request.measures)) accepted = std::move(choice);
   };
   for (const int64_t count : {3, 2}) {
-    offer(choose_bins(trials, measured, count, cost(single, members), members));
+    const double cost_max = cost(single, request.members);
+    offer(choose_bins(trials, measured, count, cost_max, request.members));
   }
-  if (const auto rule = fit_depth(DepthFamily(trials, single.options, schedule), measured)) {
-    offer({{{kInfinity, single.options}}, rule->rule, rule->confirmed});
+  const DepthFamily family(trials, single.options, request.schedule);
+  if (const auto rule = fit_depth(family, measured)) {
+    offer({{{kInfinity, single.options}}, rule->rule, rule->confirming});
   }
   // Above anything validation has seen: no analog is near, so the best cold start.
   double highest = 0;
@@ -243,8 +274,7 @@ void validate(std::span<const Trial> trials, const Measured& measured, Policy& p
   flat.depth = {};
   std::map<std::string, DepthFamily> families;
   for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
-    const auto at = measured.find(trials.front().crps_by_query[i].origin);
-    const double measure = at == measured.end() ? 0 : at->second;
+    const double measure = measure_of(trials.front().crps_by_query[i], measured);
     const ForecastOptions base = choose(flat, measure, {});
     const DepthFamily& family =
         families.try_emplace(describe(base), trials, base, policy.depth.range()).first->second;

@@ -23,8 +23,9 @@ int64_t nfe_class(const Trial& trial);
 
 // What is recommended when at most so many evaluations a member may be spent, for every number that
 // some trial costs; only cold starts, or any. Trials with a spread-skill ratio of .9 .. 1.1 come
-// first where one of them is within one percent of the best score; of those left within half a
-// percent of the best, the one with the lowest variogram score is taken.
+// first where one of them is within one percent of the best score, and among these the ones whose
+// variogram score exceeds the lowest of the cold starts by at most 1.5 %; of those left within half
+// a percent of the best, the one with the lowest variogram score is taken.
 enum class Starts { kAny, kCold };
 std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 
@@ -35,7 +36,13 @@ using Measured = std::map<int64_t, double>;
 struct PolicyFit {
   std::vector<PolicyBin> bins;
   DepthRule depth;
-  double confirmed = 0;  // mean score on the queries that only confirm
+  std::vector<Contribution> confirming;  // scores of the queries that only confirm
+};
+
+struct FitRequest {
+  int64_t members = 0;
+  samplers::ScheduleOptions schedule;  // of the task: the range of depths
+  int64_t measures = 1;                // that the caller tries
 };
 
 // First one setting for all: of the cold starts and whatever beats the cold start at the same NFE
@@ -43,10 +50,11 @@ struct PolicyFit {
 // the best, or within one percent with a spread-skill ratio of .9 .. 1.1. Then, by the measure, two
 // or three bins by quantiles, each with its best setting of no more cost on one half; or the single
 // setting at a depth that is a smooth function of the measure (depth_fit.h). Each is accepted only
-// if the other half confirms a gain over the single setting, the one that gains more. Queries whose
-// measure is above any seen get the best cold start. REQUIRES one.
-PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured, int64_t members,
-                     const samplers::ScheduleOptions& schedule);
+// if the other half confirms a gain over the single setting beyond chance (paired block bootstrap,
+// one-sided at 5 %, shared among three shapes and `measures` measures); of several the one that
+// gains most. Queries whose measure is above any seen get the best cold start. REQUIRES one.
+PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
+                     const FitRequest& request);
 
 // The single setting fit_policy starts from.
 const Trial& single_choice(std::span<const Trial> trials, int64_t members);

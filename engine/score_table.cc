@@ -180,6 +180,15 @@ Scores ScoreTable::at_lead(int64_t lead_time, int64_t variable) const {
   return mean_scores(totals, std::ssize(rows_), rows_.empty() ? 0 : rows_.front().shape.members);
 }
 
+double mean_of(std::span<const Contribution> contributions) {
+  double sum = 0, weight = 0;
+  for (const Contribution& each : contributions) {
+    sum += each.sum;
+    weight += each.weight;
+  }
+  return weight > 0 ? sum / weight : std::numeric_limits<double>::infinity();
+}
+
 std::vector<Contribution> ScoreTable::contributions(Metric metric) const {
   std::vector<Contribution> shares;
   shares.reserve(rows_.size());

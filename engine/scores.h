@@ -97,6 +97,9 @@ struct Contribution {
   double sum = 0, weight = 0;
 };
 
+// The mean of contributions, each by its weight; infinity where none has any.
+double mean_of(std::span<const Contribution> contributions);
+
 // Rows of queries of one forecast system. Rows may come in any order and from any thread split:
 // they are kept sorted by origin and summed in that order, so results do not depend on it.
 // Not thread-safe while adding.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "engine/policy_fit.h"
 
@@ -36,6 +38,25 @@ std::vector<Trial> TrialSet::free(int64_t windows) const {
   return where([&](const Trial& trial) {
     return trial.windows == windows && trial.options.steps == 0;
   });
+}
+
+std::vector<ForecastOptions> TrialSet::best_of(const std::vector<ForecastOptions>& plan,
+                                               int64_t windows, size_t count) const {
+  std::map<std::string, const Trial*> tried;
+  for (const Trial& trial : trials_) {
+    if (trial.windows == windows) tried.emplace(describe(trial.options), &trial);
+  }
+  std::vector<std::pair<double, const ForecastOptions*>> found;
+  for (const ForecastOptions& options : plan) {
+    const auto at = tried.find(describe(options));
+    if (at != tried.end()) found.emplace_back(at->second->score, &options);
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  found.resize(std::min(found.size(), count));
+  std::vector<ForecastOptions> best;
+  for (const auto& [score, options] : found) best.push_back(*options);
+  return best;
 }
 
 std::vector<Trial> TrialSet::best(const Wanted& wanted, size_t count) const {

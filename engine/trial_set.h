@@ -25,6 +25,9 @@ class TrialSet {
     bool cold = false;
   };
   std::vector<Trial> best(const Wanted& wanted, size_t count) const;
+  // The best `count` of these settings on so many windows, best first; untried ones are left out.
+  std::vector<ForecastOptions> best_of(const std::vector<ForecastOptions>& plan, int64_t windows,
+                                       size_t count) const;
 
  private:
   template <typename Test>

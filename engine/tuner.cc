@@ -26,7 +26,10 @@ constexpr double kCoarseShare = 0.35, kVaryShare = 0.65, kBendShare = 0.8, kRefi
 constexpr int kRounds = 2;               // of variation about the best setting so far
 constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
 constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
-constexpr int64_t kCoarseWindowsMin = 16;
+constexpr int64_t kCoarseWindowsMin = 16, kFirstWindowsMin = 8;
+constexpr double kSurvive = 1.0 / 3;     // of a plan, from the first rung to the coarse one
+constexpr double kFirstShare = 0.45;     // of what is left of a stage's budget, for the first rung
+constexpr size_t kSurvivorsMin = 12;
 constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
 constexpr size_t kFinals = 3, kColdFinals = 2;  // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
@@ -34,15 +37,6 @@ constexpr int64_t kVariogramPairs = 64;
 // Analogs closer than this share most of their futures: one of them says it all.
 int64_t separation_of(const storage::WindowSpec& spec) {
   return std::max<int64_t>(1, spec.future_states / 4);
-}
-
-double mean_of(const std::vector<Contribution>& contributions) {
-  double sum = 0, weight = 0;
-  for (const Contribution& each : contributions) {
-    sum += each.sum;
-    weight += each.weight;
-  }
-  return sum / weight;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -67,6 +61,7 @@ class Tuner {
   enum class Budget { kLimited, kUnlimited };
 
   Status coarse();
+  Status halve(const std::vector<ForecastOptions>& plan);
   Status vary();
   Status vary_at(int64_t nfe, bool cold);
   Status bend();
@@ -74,6 +69,9 @@ class Tuner {
   Status refine();
   Status deepen();
   Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
+  int64_t first_windows() const {
+    return std::min(coarse_windows(), std::max(kFirstWindowsMin, coarse_windows() / 4));
+  }
   Result<Trial> tried(const ForecastOptions& options, int64_t windows);
   bool out_of_budget() const { return spent_s_ >= allowed_s_; }
   std::vector<Trial> coarse_at(int64_t nfe) const { return trials_.on(coarse_windows(), nfe); }
@@ -158,17 +156,30 @@ RefineBasis Tuner::basis(int64_t nfe) const {
   return basis;
 }
 
+// Successive halving (Jamieson & Talwalkar 2016): the plan on a quarter of the coarse windows, its
+// best third on all of them. Unless the budget is spent, the second rung has some of it.
+Status Tuner::halve(const std::vector<ForecastOptions>& plan) {
+  const double allowed_s = allowed_s_;
+  allowed_s_ = spent_s_ + kFirstShare * (allowed_s - spent_s_);
+  const Status first = run(plan, first_windows(), Budget::kLimited);
+  allowed_s_ = allowed_s;
+  SKIPCAST_TRY_OK(first);
+  const size_t wanted = static_cast<size_t>(kSurvive * static_cast<double>(plan.size()));
+  return run(trials_.best_of(plan, first_windows(), std::max(wanted, kSurvivorsMin)),
+             coarse_windows(), Budget::kLimited);
+}
+
 // Everything at one NFE, then what was good there at the others.
 Status Tuner::coarse() {
   allowed_s_ = kCoarseShare * request_.budget_minutes * 60;
   const int64_t wide = std::min(kWideNfe, request_.nfe_max);
   SKIPCAST_TRY_OK(run(cold_plan(space_, request_.nfe_max), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), coarse_windows(), Budget::kLimited));
-  SKIPCAST_TRY_OK(run(wide_plan(space_, wide), coarse_windows(), Budget::kLimited));
+  SKIPCAST_TRY_OK(halve(wide_plan(space_, wide)));
   const std::vector<Trial> seen = coarse_at(wide);
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {
     if (nfe == wide || nfe == 0) continue;
-    SKIPCAST_TRY_OK(run(transfer_plan(space_, seen, nfe), coarse_windows(), Budget::kLimited));
+    SKIPCAST_TRY_OK(halve(transfer_plan(space_, seen, nfe)));
   }
   return {};
 }
@@ -189,7 +200,7 @@ Status Tuner::vary_at(int64_t nfe, bool cold) {
   for (const Trial& best : best_coarse(nfe, cold, 1)) {
     std::vector<ForecastOptions> plan = variations(best.options, nfe, space_);
     for (ForecastOptions& options : anytime(best.options)) plan.push_back(std::move(options));
-    SKIPCAST_TRY_OK(run(plan, coarse_windows(), Budget::kLimited));
+    SKIPCAST_TRY_OK(halve(plan));
   }
   return {};
 }

@@ -51,15 +51,19 @@ Result<Policy> PolicyMaker::best(std::span<const Trial> trials) {
   const StartOptions start = single_choice(trials, request_.members).options.start;
   Policy best;
   double confirmed = std::numeric_limits<double>::infinity();
-  for (Policy& policy : measures(start)) {
+  std::vector<Policy> kinds = measures(start);
+  const FitRequest fit_request = {.members = request_.members,
+                                  .schedule = forecaster_.model().task().schedule,
+                                  .measures = static_cast<int64_t>(kinds.size())};
+  for (Policy& policy : kinds) {
     Measured measured;
     if (start.kind == StartKind::kAnalog) {
       SKIPCAST_TRY(measured, measure(policy));
     }
-    PolicyFit fit = fit_policy(trials, measured, request_.members,
-                               forecaster_.model().task().schedule);
-    if (!best.bins.empty() && !(fit.confirmed < confirmed)) continue;
-    confirmed = fit.confirmed;
+    PolicyFit fit = fit_policy(trials, measured, fit_request);
+    const double score = mean_of(fit.confirming);
+    if (!best.bins.empty() && !(score < confirmed)) continue;
+    confirmed = score;
     policy.bins = std::move(fit.bins);
     policy.depth = fit.depth;
     validate(trials, measured, policy);

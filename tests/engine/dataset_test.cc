@@ -199,6 +199,29 @@ TEST_CASE("Dataset: denormalise undoes normalise, for any leading dimensions") {
   }
 }
 
+TEST_CASE("Dataset: futures are kept within each place's training part, widened to the last value") {
+  const Fixture fixture;
+  float low[kPlaces] = {9, 9}, high[kPlaces] = {-9, -9};
+  for (int64_t state = 4; state < 240; ++state) {
+    const at::Tensor last = fixture.dataset->contexts({&state, 1}).last;
+    for (int64_t p = 0; p < kPlaces; ++p) {
+      low[p] = std::min(low[p], last[0][0][p].item<float>());
+      high[p] = std::max(high[p], last[0][0][p].item<float>());
+    }
+  }
+  const at::Tensor far = at::tensor({-99.0f, 99.0f}).view({2, 1, 1, 1}).expand({2, 3, 1, kPlaces});
+  const at::Tensor kept = fixture.dataset->kept_in_range(far, at::zeros({1, kPlaces}));
+  const at::Tensor widened = fixture.dataset->kept_in_range(far, at::full({1, kPlaces}, 77.0f));
+  for (int64_t p = 0; p < kPlaces; ++p) {
+    CHECK(kept[0][2][0][p].item<float>() <= low[p]);  // the first states count too
+    CHECK(kept[0][2][0][p].item<float>() > low[p] - 1);
+    CHECK(kept[1][0][0][p].item<float>() >= high[p]);
+    CHECK(kept[1][0][0][p].item<float>() < high[p] + 1);
+    CHECK(widened[1][0][0][p].item<float>() == 77);
+    CHECK(widened[0][0][0][p].item<float>() == kept[0][0][0][p].item<float>());
+  }
+}
+
 TEST_CASE("Dataset: a series larger than the memory allowed is refused with both sizes") {
   const Fixture f;
   const auto refused = Dataset::load(f.store, f.task, *f.normalizer, 1000);

@@ -140,7 +140,7 @@ TEST_CASE("Depth fit: finds that harder queries want to enter deeper, on both ha
   CHECK(found->rule.factor(1) < 0.7);
   double single = 0;
   for (const auto& query : trials[0].score_by_query) single += query.sum / 96;
-  CHECK(found->confirmed < single - 0.05);
+  CHECK(engine::mean_of(found->confirming) < single - 0.05);
 }
 
 TEST_CASE("Depth fit: too few depths, or a measure that does not vary, give no rule") {
@@ -175,7 +175,7 @@ TEST_CASE("Policy fit: takes the rule where the other half confirms it, and vali
     for (auto& query : *queries) query.sum = 1.5;
   }
   trials.push_back(cold);
-  const auto fit = engine::fit_policy(trials, cycling(), 16, kRange);
+  const auto fit = engine::fit_policy(trials, cycling(), {16, kRange});
   REQUIRE(fit.depth.on());
   REQUIRE(fit.bins.size() == 2);
   CHECK(fit.bins[0].distance_max == 12);

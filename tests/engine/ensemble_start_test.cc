@@ -75,6 +75,22 @@ TEST_CASE("Alignment: none keeps the future, offset shifts it with decay") {
   }
 }
 
+TEST_CASE("Alignment: what is moved stays within the training part, or today's value beyond it") {
+  Scene scene;
+  const double usual = 4;  // deviations; the training part of this series stays below
+  std::vector<int64_t> origins;
+  for (int64_t origin = 10; origin < 350; origin += 10) origins.push_back(origin);
+  for (const double today : {1.0, 50.0, -50.0}) {
+    scene.query.last = at::full_like(scene.query.last, today);
+    const at::Tensor moved = scene.aligned(origins, Alignment::kOffset, kInfinity);
+    CHECK(moved.max().item<double>() <= std::max(usual, today));
+    CHECK(moved.min().item<double>() >= std::min(-usual, today));
+  }
+  scene.query.last = at::full_like(scene.query.last, 50);
+  CHECK(scene.aligned(origins, Alignment::kOffset, kInfinity).max().item<double>() == 50);
+  CHECK(scene.aligned(origins, Alignment::kNone, kInfinity).max().item<double>() < usual);
+}
+
 TEST_CASE("Alignment: residual moves the analog's error about its own mean to the query's mean") {
   Scene scene;
   const std::vector<int64_t> origins = {40, 333, 41};
