@@ -2,14 +2,14 @@
 // resumable, to a Pareto front (score against NFE and wall time) and a policy.
 //
 // Three rungs: a sixteenth of the windows for whole plans, a quarter for the best third of each,
-// all for the best of each NFE. The plans: every start, key, alignment and entry sigma at one NFE, what
-// was good there at the others; then, about the best setting of each NFE, one knob after the other
-// (solver and its noise, spread, pool, spacing) and its levels; last, on all windows, the policy's
-// setting at other depths. Cold starts are among the trials at every NFE and get the same help.
-// Never sees test data: a test replaces the whole test part and gets the same trials. Every trial is
-// one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses lines whose settings
-// and fingerprints match, so an interrupted sweep continues. Not thread-safe: one tuner a policy
-// name.
+// all for the best of each NFE. The plans: every start, key, alignment and entry sigma at one NFE,
+// what was good there at the others; then, about the best setting of each NFE, one knob after the
+// other (solver and its noise, spread, pool, spacing) and its levels; last, on all windows, the
+// policy's setting at other depths. Cold starts are among the trials at every NFE and get the same
+// help. Never sees test data: a test replaces the whole test part and gets the same trials. Every
+// trial is one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses lines whose
+// settings and fingerprints match, so an interrupted sweep continues. Not thread-safe: one tuner a
+// policy name.
 #pragma once
 
 #include <cstdint>

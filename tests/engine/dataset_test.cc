@@ -199,7 +199,7 @@ TEST_CASE("Dataset: denormalise undoes normalise, for any leading dimensions") {
   }
 }
 
-TEST_CASE("Dataset: futures are kept within each place's training part, widened to the last value") {
+TEST_CASE("Dataset: futures are kept within each place's training part, or the last value") {
   const Fixture fixture;
   float low[kPlaces] = {9, 9}, high[kPlaces] = {-9, -9};
   for (int64_t state = 4; state < 240; ++state) {
