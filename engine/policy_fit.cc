@@ -66,18 +66,14 @@ void prefer(std::vector<const Trial*>& trials, const Test& test) {
   if (std::any_of(trials.begin(), trials.end(), test)) std::erase_if(trials, std::not_fn(test));
 }
 
-// Of trials that cost the same: calibrated ones if any is nearly as good as the best, of them those
-// of good texture, and of those that scores can hardly tell apart the one with the best texture.
+// Of trials that cost the same and are nearly as good as the best: those of good texture if there
+// are any, of them the calibrated ones, and of those that scores can hardly tell apart the one with
+// the best texture.
 const Trial* recommended(std::vector<const Trial*> trials, double texture) {
   const double affordable = lowest_score(trials)->score * (1 + kCalibrationPrice);
-  const auto is_calibrated_too = [&](const Trial* trial) {
-    return trial->score <= affordable && is_calibrated(*trial);
-  };
-  const auto is_textured_too = [&](const Trial* trial) {
-    return trial->score <= affordable && trial->variogram <= texture;
-  };
-  prefer(trials, is_calibrated_too);
-  prefer(trials, is_textured_too);
+  std::erase_if(trials, [&](const Trial* trial) { return !(trial->score <= affordable); });
+  prefer(trials, [&](const Trial* trial) { return trial->variogram <= texture; });
+  prefer(trials, [](const Trial* trial) { return is_calibrated(*trial); });
   const double bar = lowest_score(trials)->score * (1 + kTolerance);
   std::erase_if(trials, [bar](const Trial* trial) { return !(trial->score <= bar); });
   return *std::min_element(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
@@ -224,11 +220,15 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
     worthy.emplace_back(&trial, mean_of(trial.score_by_query));
     best = std::min(best, worthy.back().second);
   }
+  const auto cheaper = [&](const Trial& a, const Trial& b) {
+    const double here = cost(a, members), there = cost(b, members);
+    return here != there ? here < there : a.score < b.score;
+  };
   const auto cheapest = [&](double price, bool calibrated) {
     const Trial* found = nullptr;
     for (const auto& [trial, score] : worthy) {
       if (score > best * (1 + price) || (calibrated && !is_calibrated(*trial))) continue;
-      if (found == nullptr || cost(*trial, members) < cost(*found, members)) found = trial;
+      if (found == nullptr || cheaper(*trial, *found)) found = trial;
     }
     return found;
   };

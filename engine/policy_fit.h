@@ -21,11 +21,11 @@ bool is_cold(const Trial& trial);
 // The evaluations a member that a trial may be said to cost: its mean, rounded up.
 int64_t nfe_class(const Trial& trial);
 
-// What is recommended when at most so many evaluations a member may be spent, for every number that
-// some trial costs; only cold starts, or any. Trials with a spread-skill ratio of .9 .. 1.1 come
-// first where one of them is within one percent of the best score, and among these the ones whose
-// variogram score exceeds the lowest of the cold starts by at most 1.5 %; of those left within half
-// a percent of the best, the one with the lowest variogram score is taken.
+// What is recommended when at most so many evaluations a member may be spent, for every number
+// that some trial costs; only cold starts, or any. Of the trials within one percent of the best
+// score, those whose variogram score exceeds the lowest of the cold starts by at most 1.5 % come
+// first, and among them those with a spread-skill ratio of .9 .. 1.1; of those left within half a
+// percent of the best of them, the one with the lowest variogram score is taken.
 enum class Starts { kAny, kCold };
 std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 

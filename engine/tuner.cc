@@ -22,7 +22,7 @@ namespace skipcast::engine {
 namespace {
 
 // Shares of the budget that may be spent by the end of each stage; depths have the rest.
-constexpr double kCoarseShare = 0.35, kVaryShare = 0.65, kBendShare = 0.8, kRefineShare = 0.95;
+constexpr double kCoarseShare = 0.2, kVaryShare = 0.4, kBendShare = 0.5, kRefineShare = 0.95;
 constexpr int kRounds = 2;               // of variation about the best setting so far
 constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
 constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
@@ -31,7 +31,7 @@ constexpr double kSurvive = 1.0 / 3;     // of a plan, from the first rung to th
 constexpr double kFirstShare = 0.45;     // of what is left of a stage's budget, for the first rung
 constexpr size_t kSurvivorsMin = 12;
 constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
-constexpr size_t kFinals = 3, kColdFinals = 2;  // of each NFE, tried on all windows as they are
+constexpr size_t kFinals = 3;            // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
 
 // Analogs closer than this share most of their futures: one of them says it all.
@@ -80,7 +80,7 @@ class Tuner {
   }
   std::vector<Trial> full() const { return trials_.on(request_.windows); }
   RefineBasis basis(int64_t nfe) const;
-  std::vector<ForecastOptions> finals(int64_t nfe) const;
+  std::vector<ForecastOptions> finals(int64_t nfe, size_t count) const;
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
     return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
@@ -245,13 +245,11 @@ Status Tuner::fit(const Trial& best) {
   return run(with_lists(best.options, *lists), coarse_windows(), Budget::kLimited);
 }
 
-// The best coarse settings of an NFE as they are.
-std::vector<ForecastOptions> Tuner::finals(int64_t nfe) const {
+// The best coarse settings of an NFE as they are, cold ones first.
+std::vector<ForecastOptions> Tuner::finals(int64_t nfe, size_t count) const {
   std::vector<ForecastOptions> plan;
-  for (const bool cold : {false, true}) {
-    for (const Trial& trial : best_coarse(nfe, cold, cold ? kColdFinals : kFinals)) {
-      plan.push_back(trial.options);
-    }
+  for (const bool cold : {true, false}) {
+    for (const Trial& trial : best_coarse(nfe, cold, count)) plan.push_back(trial.options);
   }
   return plan;
 }
@@ -263,21 +261,19 @@ Status Tuner::refine() {
   Budget budget = Budget::kUnlimited;
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), request_.windows, budget));
   SKIPCAST_TRY_OK(run(near_free_plan(trials_.free(request_.windows)), request_.windows, budget));
-  std::vector<int64_t> order = nfe_order(request_.nfe_max);
+  const std::vector<int64_t> all = nfe_order(request_.nfe_max);
+  std::vector<int64_t> order = all;
   std::erase(order, 0);
   const int64_t first = order.front();
   SKIPCAST_TRY_OK(run(first_plan(basis(first), first), request_.windows, budget));
   budget = Budget::kLimited;
-  for (const int64_t nfe : order) {  // an honest opponent at every NFE, before anything else
-    for (const Trial& best : best_coarse(nfe, /*cold=*/true, 1)) {
-      SKIPCAST_TRY_OK(run({best.options}, request_.windows, budget));
+  for (const size_t count : {size_t{1}, kFinals}) {  // something at every NFE before more of one
+    for (const int64_t nfe : all) {
+      SKIPCAST_TRY_OK(run(finals(nfe, count), request_.windows, budget));
     }
   }
   for (const int64_t nfe : order) {
     SKIPCAST_TRY_OK(run(first_plan(basis(nfe), nfe), request_.windows, budget));
-  }
-  for (const int64_t nfe : nfe_order(request_.nfe_max)) {
-    SKIPCAST_TRY_OK(run(finals(nfe), request_.windows, budget));
   }
   for (const int64_t nfe : order) {
     SKIPCAST_TRY_OK(run(refine_plan(space_, basis(nfe), nfe), request_.windows, budget));
