@@ -62,6 +62,10 @@ Result<std::unique_ptr<AnalogIndex>> AnalogIndex::open(const storage::SeriesStor
                                                        const Progress& progress) {
   SKIPCAST_TRY_OK(check_options(options));
   std::unique_ptr<AnalogIndex> made(new AnalogIndex(store, std::move(encoder), options));
+  if (options.scan) {
+    const Status device = options.scan(made->encoder_->dimension()).status();
+    if (!device.ok()) made->note(device.message() + ": searches stay on the CPU");
+  }
   made->restore();
   SKIPCAST_TRY_OK(made->follow(progress));
   return made;
@@ -108,7 +112,16 @@ AnalogIndex::Built AnalogIndex::empty() const {
   if (options_.kind == "hnsw") built.index = make_hnsw_index(width, options_.hnsw);
   if (options_.kind == "ivfpq") built.index = make_ivfpq_index(width);
   if (options_.kind == "flat") built.index = make_flat_index(width);
+  built.index = placed(std::move(built.index));
   return built;
+}
+
+// Searched on the device where there is one; an index whose rows do not lie in memory stays here.
+std::unique_ptr<VectorIndex> AnalogIndex::placed(std::unique_ptr<VectorIndex> index) const {
+  if (!options_.scan || options_.kind == "hnsw") return index;
+  auto scan = options_.scan(index->dimension());
+  if (!scan.ok()) return index;
+  return make_device_index(std::move(index), std::move(*scan));
 }
 
 // Room for `windows` more rows, within the memory there is.

@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "retrieval/device_scan.h"
 #include "retrieval/encoder.h"
 #include "retrieval/guard.h"
 #include "retrieval/index_envelope.h"
@@ -43,6 +44,7 @@ struct AnalogIndexOptions {
   std::string path;                  // envelope file; empty = memory only
   int64_t batch = 1024;              // windows encoded at once
   int64_t memory_bytes = 0;          // bound on the index while it is built; 0 = none
+  DeviceScanMaker scan;              // searches on a device (device_scan.h); empty = on the CPU
   std::vector<int32_t> targets;      // store variables of which a future must show some value;
                                      // empty = all
 };
@@ -127,6 +129,7 @@ class AnalogIndex {
   };
 
   Built empty() const;
+  std::unique_ptr<VectorIndex> placed(std::unique_ptr<VectorIndex> index) const;
   int64_t next_origin(const Built& built) const;
   EnvelopeHeader header(const Built& built) const;
   void restore();

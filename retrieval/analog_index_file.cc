@@ -125,6 +125,7 @@ Result<AnalogIndex::Built> AnalogIndex::load(const std::string& path) const {
     return data_loss("it does not hold the archive's windows");
   }
   SKIPCAST_TRY_OK(spot_check(*built.index, *encoder_));
+  built.index = placed(std::move(built.index));
   built.seen = {header.block, header.through, header.chain};
   return built;
 }

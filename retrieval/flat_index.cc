@@ -15,6 +15,7 @@ class FlatIndex final : public VectorIndex {
   const char* kind() const override { return "flat"; }
   int64_t dimension() const override { return dimension_; }
   std::span<const int64_t> ids() const override { return rows_.ids(); }
+  RowsView rows() const override { return rows_.view(); }
 
   Status add(std::span<const int64_t> ids, std::span<const float> vectors) override {
     return rows_.add(ids, vectors);

@@ -92,6 +92,8 @@ class HnswIndex final : public VectorIndex {
   }
 
   // A filter only drops what a walk meets, so the beam grows as the share of allowed rows shrinks.
+  RowsView rows() const override { return {}; }
+
   Approach approach(const Wanted& wanted) const override {
     const double rows = static_cast<double>(faiss_.ntotal);
     const double share = static_cast<double>(wanted.allowed) / rows;

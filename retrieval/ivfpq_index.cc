@@ -57,10 +57,11 @@ class IvfpqIndex final : public VectorIndex {
   const char* kind() const override { return "ivfpq"; }
   int64_t dimension() const override { return dimension_; }
   std::span<const int64_t> ids() const override { return rows_.ids(); }
+  RowsView rows() const override { return rows_.view(); }
 
   Status add(std::span<const int64_t> ids, std::span<const float> vectors) override {
     SKIPCAST_TRY_OK(rows_.add(ids, vectors));
-    if (!lists_ && (rows() < kRowsMin || rows() < expected_)) return Status();
+    if (!lists_ && (size() < kRowsMin || size() < expected_)) return Status();
     try {
       if (!lists_) train();
       list_rows();
@@ -95,7 +96,7 @@ class IvfpqIndex final : public VectorIndex {
   // beam is the candidates ranked, for a tenth of the lists' share each.
   Approach approach(const Wanted& wanted) const override {
     if (!lists_) return {};
-    const double share = static_cast<double>(wanted.allowed) / static_cast<double>(rows());
+    const double share = static_cast<double>(wanted.allowed) / static_cast<double>(size());
     const double lists = static_cast<double>(lists_->nlist);
     const double probes = std::min(lists, static_cast<double>(probes_min()) / share);
     const double scanned = probes / lists * static_cast<double>(wanted.allowed);
@@ -121,7 +122,7 @@ class IvfpqIndex final : public VectorIndex {
   static constexpr double kCentroidNs = 40, kListNs = 3000, kCodeNs = 20, kCandidateNs = 130;
   static constexpr int64_t kCandidatesPerProbe = 4;  // a beam says how many lists, too
 
-  int64_t rows() const { return rows_.size(); }
+  int64_t size() const { return rows_.size(); }
   int64_t probes_min() const {
     return std::min<int64_t>(static_cast<int64_t>(lists_->nlist),
                              std::max(kProbesMin, static_cast<int64_t>(lists_->nlist) /
@@ -163,13 +164,13 @@ void IvfpqIndex::make_lists(int64_t lists, int64_t bytes) {
 }
 
 void IvfpqIndex::train() {
-  const int64_t lists = lists_for(std::max(rows(), expected_));
+  const int64_t lists = lists_for(std::max(size(), expected_));
   make_lists(lists, code_bytes(dimension_));
-  const int64_t sample = std::min(rows(), lists * kRowsPerList);
+  const int64_t sample = std::min(size(), lists * kRowsPerList);
   std::vector<float> values;
   values.reserve(static_cast<size_t>(sample * dimension_));
   for (int64_t i = 0; i < sample; ++i) {
-    const float* const row = rows_.row(i * rows() / sample);
+    const float* const row = rows_.row(i * size() / sample);
     values.insert(values.end(), row, row + dimension_);
   }
   lists_->train(sample, values.data());
@@ -178,8 +179,8 @@ void IvfpqIndex::train() {
 
 // Puts the rows that are new into their lists.
 void IvfpqIndex::list_rows() {
-  while (lists_->ntotal < rows()) {
-    const int64_t count = std::min(kAddedAtOnce, rows() - lists_->ntotal);
+  while (lists_->ntotal < size()) {
+    const int64_t count = std::min(kAddedAtOnce, size() - lists_->ntotal);
     lists_->add(count, rows_.row(lists_->ntotal));
   }
 }
@@ -206,7 +207,7 @@ std::vector<Neighbour> IvfpqIndex::probe(const float* query, int64_t k,
                                          std::span<const Interval> allowed, int64_t beam) const {
   const int64_t probes = std::min<int64_t>(static_cast<int64_t>(lists_->nlist),
                                            beam / kCandidatesPerProbe);
-  const size_t want = static_cast<size_t>(std::min(candidates(beam, k), rows()));
+  const size_t want = static_cast<size_t>(std::min(candidates(beam, k), size()));
   std::vector<float> coarse, distances(want);
   std::vector<int64_t> labels(want);
   faiss::maxheap_heapify(want, distances.data(), labels.data());
@@ -286,14 +287,14 @@ Status IvfpqIndex::read_lists(ByteSource& source, int32_t lists, int32_t bytes) 
   std::vector<int32_t> list_of;
   SKIPCAST_TRY_OK(take_array(source, lists * dimension_, centroids));
   SKIPCAST_TRY_OK(take_array(source, 256 * dimension_, codebooks));
-  SKIPCAST_TRY_OK(take_array(source, rows(), list_of));
+  SKIPCAST_TRY_OK(take_array(source, size(), list_of));
   SKIPCAST_TRY_OK(check_vectors(centroids));
   SKIPCAST_TRY_OK(check_vectors(codebooks));
   const auto [least, most] = std::minmax_element(list_of.begin(), list_of.end());
   if (!list_of.empty() && (*least < 0 || *most >= lists)) {
     return data_loss("the ivfpq index's rows point astray");
   }
-  if (static_cast<uint64_t>(rows()) > source.remaining() / static_cast<uint64_t>(bytes)) {
+  if (static_cast<uint64_t>(size()) > source.remaining() / static_cast<uint64_t>(bytes)) {
     return data_loss("the index is shorter than its counts say");
   }
   try {
@@ -303,12 +304,12 @@ Status IvfpqIndex::read_lists(ByteSource& source, int32_t lists, int32_t bytes) 
     lists_->is_trained = true;
     lists_->precompute_table();
     std::vector<char> code(static_cast<size_t>(bytes));
-    for (int64_t row = 0; row < rows(); ++row) {
+    for (int64_t row = 0; row < size(); ++row) {
       SKIPCAST_TRY_OK(source.read(code));
       lists_->invlists->add_entry(static_cast<size_t>(list_of[static_cast<size_t>(row)]), row,
                                   reinterpret_cast<const uint8_t*>(code.data()));
     }
-    lists_->ntotal = rows();
+    lists_->ntotal = size();
   } catch (const std::exception& error) {
     return io_error(fmt::format("loading the ivfpq index failed: {}", error.what()));
   }

@@ -64,6 +64,7 @@ class Normalizer {
   int64_t slots() const { return slots_; }
   int64_t slot_of(int64_t state) const;                    // 0..slots()-1
   int64_t places() const { return places_; }
+  Transform transform(int64_t variable) const { return transforms_[variable]; }
 
   // JSON of everything (floats exact), for model files; and its inverse: kBadInput names the
   // field that is missing, of another size or not finite; kUnsupported a newer version.

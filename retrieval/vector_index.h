@@ -43,12 +43,16 @@ struct Approach {
   double cost = std::numeric_limits<double>::infinity();  // never worth while
 };
 
+struct RowsView;  // retrieval/row_scan.h
+
 class VectorIndex {
  public:
   virtual ~VectorIndex() = default;
   virtual const char* kind() const = 0;  // "flat", "hnsw", "ivfpq"
   virtual int64_t dimension() const = 0;
   virtual std::span<const int64_t> ids() const = 0;
+  // The rows as they lie in memory, until the next add(); empty where the kind keeps none.
+  virtual RowsView rows() const = 0;
   // ids must be >= 0, increase and exceed all present, else kUsage; vectors[ids.size(),
   // dimension()], all finite, else kBadInput. Nothing is added on failure.
   virtual Status add(std::span<const int64_t> ids, std::span<const float> vectors) = 0;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/support/analog_archive.h"
+#include "tests/support/fake_scan.h"
 #include "tests/support/skip.h"
 
 namespace skipcast::retrieval {
@@ -15,6 +16,7 @@ namespace {
 
 using tests::answers;
 using tests::Archive;
+using tests::Behaviour;
 using tests::kSpec;
 using tests::kStates;
 using tests::memory_schema;
@@ -22,6 +24,7 @@ using tests::MemoryFolder;
 using tests::MemoryStore;
 using tests::read_bytes;
 using tests::says;
+using tests::scan_maker;
 using tests::values_of;
 using tests::write_bytes;
 
@@ -46,8 +49,11 @@ TEST_CASE("Analog index: holds every complete window and finds a planted twin fi
 
 TEST_CASE("Analog index: the query's own window and those that see its future never come back") {
   const Archive archive(kStates);
-  for (const std::string kind : {"flat", "hnsw"}) {
-    const auto index = archive.index("", kind);
+  Behaviour careless = {.partial = true};  // proposes windows that the guard forbids
+  const DeviceScanMaker device = scan_maker(careless);
+  for (const std::string kind : {"flat", "hnsw", "device"}) {
+    const bool on_device = kind == "device";
+    const auto index = archive.index("", on_device ? "flat" : kind, on_device ? device : nullptr);
     for (int64_t origin = 60; origin < kStates; origin += 7) {
       const AnalogResult past = index->search(origin, {kSpec}, {20}).value();
       for (const Neighbour& n : past.analogs) REQUIRE(n.origin + 4 <= origin);
@@ -56,6 +62,29 @@ TEST_CASE("Analog index: the query's own window and those that see its future ne
       for (const Neighbour& n : around.analogs) REQUIRE(std::abs(n.origin - origin) >= 10);
     }
   }
+}
+
+TEST_CASE("Analog index: on a device it answers the same, follows, loads, or says it cannot") {
+  const tests::TempDir folder;
+  const std::string path = folder.file("index.skx");
+  Archive archive(203);
+  Behaviour behaviour;
+  const auto index = archive.index(path, "flat", scan_maker(behaviour));
+  for (const int64_t states : {203, 260, 400}) {
+    archive.grow(states);
+    if (states == 400) REQUIRE(index->follow().ok());
+    CHECK(answers(*index, states) == answers(*archive.index(), states));
+  }
+  CHECK(behaviour.searches > 10);
+  Behaviour loaded;
+  const auto reopened = archive.index(path, "flat", scan_maker(loaded));
+  CHECK(answers(*reopened, kStates) == answers(*archive.index(), kStates));
+  CHECK(loaded.searches > 10);
+  const auto none = archive.index("", "flat", [](int64_t) -> Result<std::unique_ptr<DeviceScan>> {
+    return Status(Code::kUnsupported, "no such device");
+  });
+  CHECK(says(*none, "no such device: searches stay on the CPU"));
+  CHECK(answers(*none, kStates) == answers(*archive.index(), kStates));
 }
 
 TEST_CASE("Analog index: k asked is k returned, or an error with the numbers") {

@@ -45,8 +45,10 @@ struct Archive {
   }
 
   std::unique_ptr<retrieval::AnalogIndex> index(const std::string& path = "",
-                                                const std::string& kind = "flat") const {
+                                                const std::string& kind = "flat",
+                                                const retrieval::DeviceScanMaker& scan = {}) const {
     retrieval::AnalogIndexOptions options{kSpec, kind};
+    options.scan = scan;
     options.path = path;
     options.batch = 64;
     return retrieval::AnalogIndex::open(*store, encoder, options).value();
