@@ -17,7 +17,7 @@ at::Tensor EarlyExit::operator()(const at::Tensor& x, double sigma) {
     return last_;
   }
   if (moving_.empty()) return last_;
-  const at::Tensor rows = at::tensor(moving_, at::kLong);
+  const at::Tensor rows = at::tensor(moving_, at::kLong).to(x.device());
   const at::Tensor now = denoise_(x.index_select(0, rows), sigma);
   evaluations_ += now.size(0);
   const at::Tensor before = last_.index_select(0, rows);

@@ -17,7 +17,9 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
+#include <vector>
 
 namespace skipcast::samplers {
 
@@ -31,12 +33,26 @@ struct NoiseKey {
 // Ten rounds of Philox4x32: a bijection of the counter for every key.
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
+// The key of the stream of normal values of (seed, query, step), whatever the member.
+std::array<uint32_t, 2> stream_key(const NoiseKey& key);
+
 // Standard normal values of one member into `out`, element 0 first.
 void fill_gaussian(const NoiseKey& key, std::span<float> out);
 
-// float32 tensor [members.size(), shape...]; row i is fill_gaussian of members[i].
+// The sizes of a member's noise, and where it is wanted. Refers to them.
+struct NoiseShape {
+  NoiseShape(at::IntArrayRef of, at::Device on = at::kCPU) : sizes(of), device(on) {}
+  NoiseShape(const std::vector<int64_t>& of, at::Device on = at::kCPU) : sizes(of), device(on) {}
+  NoiseShape(std::initializer_list<int64_t> of) : sizes(of) {}
+
+  at::IntArrayRef sizes;
+  at::Device device = at::kCPU;
+};
+
+// float32 tensor [members.size(), sizes...] on the device; row i is fill_gaussian of members[i],
+// the same bits on every device: made there by a kernel where this build has one, else copied.
 at::Tensor gaussian(uint64_t seed, int64_t query, std::span<const int64_t> members, int64_t step,
-                    at::IntArrayRef shape);
+                    const NoiseShape& wanted);
 
 // Uniform integers in [0, bound) keyed the same way (blind choice of a past window), independent
 // of the normal values of the same key. Exact, by rejection. REQUIRES bound >= 1.

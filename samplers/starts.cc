@@ -12,18 +12,15 @@
 #include <c10/util/Exception.h>
 
 namespace skipcast::samplers {
-namespace {
 
-// exp(-(l-1)/tau) for l = 1..T as [T, 1, 1]. tau = 0: nothing is shifted, not even lead time 1.
-at::Tensor decay(int64_t lead_times, double tau, const at::TensorOptions& options) {
+// exp(-(l-1)/tau); tau = 0: nothing is shifted, not even lead time 1.
+at::Tensor offset_decay(int64_t lead_times, double tau, const at::TensorOptions& options) {
   std::vector<double> weights(static_cast<size_t>(lead_times), 0.0);
   for (int64_t l = 0; l < lead_times && tau > 0; ++l) {
     weights[static_cast<size_t>(l)] = std::exp(-static_cast<double>(l) / tau);
   }
-  return at::tensor(weights, at::kDouble).to(options).view({lead_times, 1, 1});
+  return at::tensor(weights, at::kDouble).to(options);
 }
-
-}  // namespace
 
 at::Tensor align_offset(const at::Tensor& analog_future, const at::Tensor& analog_last,
                         const at::Tensor& query_last, double tau) {
@@ -31,7 +28,8 @@ at::Tensor align_offset(const at::Tensor& analog_future, const at::Tensor& analo
               "align_offset takes [M, T, V, P], [M, V, P] and [V, P]");
   TORCH_CHECK(tau >= 0, "tau is ", tau, ", must be 0 or more");
   const at::Tensor offset = (query_last - analog_last).unsqueeze(1);  // [M, 1, V, P]
-  return analog_future + offset * decay(analog_future.size(1), tau, analog_future.options());
+  const at::Tensor decay = offset_decay(analog_future.size(1), tau, analog_future.options());
+  return analog_future + offset * decay.view({-1, 1, 1});
 }
 
 at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& analog_mean,

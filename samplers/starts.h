@@ -14,6 +14,9 @@ namespace skipcast::samplers {
 at::Tensor align_offset(const at::Tensor& analog_future, const at::Tensor& analog_last,
                         const at::Tensor& query_last, double tau);
 
+// decay(l) above for l = 1..T: [T].
+at::Tensor offset_decay(int64_t lead_times, double tau, const at::TensorOptions& options);
+
 // Residual alignment ("dress"): query_mean + (future - analog_mean), where the means are the
 // denoiser's mean forecasts at the query's and at the analogs' own contexts. query_mean [T, V, P].
 at::Tensor align_residual(const at::Tensor& analog_future, const at::Tensor& analog_mean,
