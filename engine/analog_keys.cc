@@ -11,6 +11,7 @@
 namespace skipcast::engine {
 namespace {
 
+constexpr int64_t kDeviceStates = 200000;  // fewer are searched sooner than a GPU is asked
 constexpr int64_t kComponents = 64;        // of the PCA before an index
 constexpr int64_t kFitOriginsMax = 4096;   // windows that anything is fitted on
 constexpr size_t kSpreadBatch = 256;       // windows at once
@@ -142,10 +143,12 @@ Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& star
   const std::string name = name_of(start);
   if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
-  const retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
-                                                 .kind = "auto",
-                                                 .path = file(name + ".skx"),
-                                                 .memory_bytes = memory_bytes_};
+  retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
+                                           .kind = "auto",
+                                           .path = file(name + ".skx"),
+                                           .memory_bytes = memory_bytes_};
+  const bool pays = dataset_.device().is_cuda() && dataset_.states() >= kDeviceStates;
+  if (pays && retrieval::has_gpu_scan()) options.scan = retrieval::gpu_scan();
   SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
                retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options,
                                             progress_));

@@ -76,7 +76,7 @@ Forecast Baselines::finish(int64_t origin, const at::Tensor& normalised) const {
 
 Result<Forecast> Baselines::persistence(int64_t origin) const {
   const Dataset& dataset = forecaster_.dataset();
-  const at::Tensor last = dataset.contexts({&origin, 1}).last[0];
+  const at::Tensor last = dataset.contexts({&origin, 1}).last[0].cpu();
   // The last *physical* value: a slot climatology in the units must not move it.
   const int64_t states = dataset.task().spec.future_states;
   at::Tensor held = at::empty({1, states, last.size(0), last.size(1)});
@@ -132,7 +132,7 @@ Result<Forecast> Baselines::climatology_ensemble(int64_t origin,
     if (member >= distinct) origins.push_back(origins[member % distinct]);
     analogs.push_back({origins[member], std::numeric_limits<float>::quiet_NaN()});
   }
-  Forecast forecast = finish(origin, dataset.filled_futures(origins));
+  Forecast forecast = finish(origin, dataset.filled_futures(origins).cpu());
   forecast.analogs = std::move(analogs);
   if (distinct < options.members) {
     forecast.notes.push_back(fmt::format("{} earlier weeks for {} members: used in turn", distinct,

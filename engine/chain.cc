@@ -119,11 +119,13 @@ class Run {
   at::Tensor solve(std::span<const int64_t> members, const at::Tensor& target,
                    const at::Tensor& size);
   at::Tensor solve_from(std::span<const int64_t> members, const at::Tensor& states);
+  at::Tensor solve_aligned(std::span<const int64_t> members, const samplers::AlignedStart& start);
   at::Tensor solve_cold(std::span<const int64_t> members);
   at::Tensor run(const at::Tensor& x, const std::vector<double>& sigmas,
                  const samplers::Noising& noising);
   static at::Tensor rows(const at::Tensor& all, std::span<const int64_t> members) {
-    return all.index_select(0, at::tensor(at::ArrayRef<int64_t>(members.data(), members.size())));
+    const at::ArrayRef<int64_t> numbers(members.data(), members.size());
+    return all.index_select(0, at::tensor(numbers).to(all.device()));
   }
   at::Tensor in_batches(std::span<const int64_t> members,
                         const std::function<at::Tensor(std::span<const int64_t>)>& one) const;
@@ -139,7 +141,7 @@ class Run {
 
 at::Tensor Run::target_of(const at::Tensor& clean) const {
   const std::vector<int64_t> full = full_shape(options_.members);
-  if (!clean.defined()) return at::zeros(full);
+  if (!clean.defined()) return at::zeros(full, query_.last.options());
   return model_.to_target(clean.expand(full), query_.last);
 }
 
@@ -153,7 +155,8 @@ at::Tensor Run::noise_size(const at::Tensor& spread) const {
 samplers::Noising Run::noising_of(std::span<const int64_t> members) const {
   samplers::Noising noising = chain_.noising;
   noising.draw = [this, members](int64_t draw) {  // 0 is the entry's
-    return samplers::gaussian(options_.seed, query_.time_s, members, draw, shape_);
+    return samplers::gaussian(options_.seed, query_.time_s, members, draw,
+                              {shape_, query_.last.device()});
   };
   noising.moments = query_.moments;
   return noising;
@@ -201,6 +204,18 @@ at::Tensor Run::solve_from(std::span<const int64_t> members, const at::Tensor& s
   return run(rows(states, members), chain_.entry.sigmas, noising_of(members));
 }
 
+// From futures that are moved, scaled and noised in one pass.
+at::Tensor Run::solve_aligned(std::span<const int64_t> members,
+                              const samplers::AlignedStart& start) {
+  samplers::AlignedStart these = start;
+  these.future = rows(start.future, members);
+  these.analog_last = rows(start.analog_last, members);
+  const at::Tensor x = samplers::enter_aligned(these, options_.seed, query_.time_s, members,
+                                               chain_.entry.sigma);
+  if (chain_.entry.sigmas.empty()) return x;
+  return run(x, chain_.entry.sigmas, noising_of(members));
+}
+
 at::Tensor Run::solve_cold(std::span<const int64_t> members) {
   const samplers::Noising noising = noising_of(members);
   const at::Tensor x = noising.draw(0) * chain_.cold.front();
@@ -212,10 +227,12 @@ at::Tensor Run::ensemble(const EntryState& entry) {
   for (int64_t member = 0; member < options_.members; ++member) {
     (is_cold(member, options_.start.cold_share) ? cold : order).push_back(member);
   }
-  const at::Tensor target = target_of(entry.clean), size = noise_size(entry.spread);
+  const at::Tensor size = noise_size(entry.spread);
+  const at::Tensor target = entry.aligned ? at::Tensor() : target_of(entry.clean);
   std::vector<at::Tensor> parts;
   if (!order.empty()) {
     parts.push_back(in_batches(order, [&](std::span<const int64_t> members) {
+      if (entry.aligned) return solve_aligned(members, *entry.aligned);
       return entry.state.defined() ? solve_from(members, entry.state)
                                    : solve(members, target, size);
     }));
@@ -227,8 +244,8 @@ at::Tensor Run::ensemble(const EntryState& entry) {
   }
   if (parts.size() == 1) return model_.from_target(parts[0], query_.last);
   order.insert(order.end(), cold.begin(), cold.end());
-  at::Tensor all = at::empty(full_shape(options_.members));
-  all.index_copy_(0, at::tensor(order), at::cat(parts));
+  at::Tensor all = at::empty(full_shape(options_.members), query_.last.options());
+  all.index_copy_(0, at::tensor(order).to(all.device()), at::cat(parts));
   return model_.from_target(all, query_.last);
 }
 

@@ -5,10 +5,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/ensemble_start.h"
 #include "engine/forecaster.h"
+#include "samplers/device_kernels.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers.h"
 
@@ -38,6 +40,7 @@ struct EntryState {
   at::Tensor clean;   // [M, T_out, V, P], or [T_out, V, P] for all members; undefined: cold
   at::Tensor spread;  // [T_out, V, P], standard deviation added to the entry's noise; undefined: 0
   at::Tensor state;   // [M, T_out, V, P] in target space, noise and all, in place of both
+  std::optional<samplers::AlignedStart> aligned;  // in place of `clean`: noised in the same pass
 };
 
 struct Solved {

@@ -96,11 +96,18 @@ struct Dataset::Data {
   at::Tensor base;      // [slots, V, P]
   at::Tensor low, high; // [V, P] of the targets in the training part, normalised
   std::vector<int64_t> slots;  // of states 0..S+T_out-1
+  at::Device device = at::kCPU;
+  at::Tensor level, spread;    // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
+
+  at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) const;
+  void place(const Compute& compute);
+  at::Tensor denormalise_here(const at::Tensor& normalised, int64_t origin) const;
 };
 
 Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store, const Task& task,
                                                const retrieval::Normalizer& normalizer,
-                                               int64_t memory_bytes_max) {
+                                               int64_t memory_bytes_max,
+                                               const Compute& compute) {
   auto data = std::make_shared<Data>();
   data->store = &store;
   data->normalizer = &normalizer;
@@ -139,7 +146,37 @@ Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store
   for (size_t i = 0; i < data->slots.size(); ++i) {
     data->slots[i] = normalizer.slot_of(static_cast<int64_t>(i));
   }
+  data->place(compute);
   return std::unique_ptr<Dataset>(new Dataset(std::move(data)));
+}
+
+// Tables to the device if they fit, else to pinned memory that copies can leave while the device
+// computes.
+void Dataset::Data::place(const Compute& compute) {
+  device = compute.device;
+  if (device.is_cpu()) return;
+  const auto to_device = [&](at::Tensor& table) { table = table.to(device); };
+  for (at::Tensor* table : {&low, &high}) to_device(*table);
+  if (normalizer->slots() > 1) to_device(base);
+  const int64_t variables_all = static_cast<int64_t>(normalizer->options().variables.size());
+  auto* bases = const_cast<float*>(normalizer->base().data());  // copied at once, as the scales
+  auto* scales = const_cast<float*>(normalizer->scale().data());
+  level = at::from_blob(bases, {variables_all, normalizer->slots(), places}, at::kFloat)
+              .narrow(0, 0, targets).transpose(0, 1).contiguous().to(device);
+  spread = at::from_blob(scales, {variables_all, places}, at::kFloat)
+               .narrow(0, 0, targets).contiguous().to(device);
+  if (compute.half_archive) filled = filled.to(at::kHalf);
+  mask = mask.to(at::kByte);
+  const int64_t most = compute.resident_bytes_max > 0 ? compute.resident_bytes_max
+                                                      : free_bytes(device) / 2;
+  const bool fits = static_cast<int64_t>(filled.nbytes() + mask.nbytes()) <= most;
+  for (at::Tensor* table : {&filled, &mask, &calendar}) {
+    if (fits || !device.is_cuda()) {
+      to_device(*table);
+    } else {
+      *table = table->pin_memory();
+    }
+  }
 }
 
 namespace {
@@ -154,14 +191,18 @@ at::Tensor rows_of(std::span<const int64_t> origins, int64_t first, int64_t coun
   return rows;
 }
 
-at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) {
+}  // namespace
+
+// Rows of a table as [batch, rows, ..], float32 on the device.
+at::Tensor Dataset::Data::gather(const at::Tensor& table, const at::Tensor& rows,
+                                 int64_t batch) const {
   std::vector<int64_t> shape = table.sizes().vec();
   shape[0] = rows.numel() / batch;
   shape.insert(shape.begin(), batch);
-  return table.index_select(0, rows).view(shape);
+  at::Tensor picked = table.index_select(0, rows.to(table.device())).view(shape);
+  if (device.is_cuda() && picked.is_cpu()) picked = picked.pin_memory();
+  return picked.to(device, at::kFloat, /*non_blocking=*/true);
 }
-
-}  // namespace
 
 ContextBatch Dataset::contexts(std::span<const int64_t> origins) const {
   const Data& d = *data_;
@@ -171,17 +212,16 @@ ContextBatch Dataset::contexts(std::span<const int64_t> origins) const {
   for (const int64_t origin : origins) SKIPCAST_CHECK(origin >= in - 1 && origin < d.states);
   const at::Tensor rows = rows_of(origins, 1 - in, in);
   ContextBatch made;
-  made.values = gather(d.filled, rows, batch);
-  made.mask = gather(d.mask, rows, batch);
-  const at::Tensor here = rows_of(origins, 0, 1);
-  made.calendar = d.calendar.index_select(0, here);
-  made.last = d.filled.index_select(0, here).narrow(1, 0, d.targets).contiguous();
-  made.base = at::empty({batch, 0, d.targets, d.places}, at::kFloat);
+  made.values = d.gather(d.filled, rows, batch);
+  made.mask = d.gather(d.mask, rows, batch);
+  made.calendar = d.gather(d.calendar, rows_of(origins, 0, 1), batch).select(1, 0);
+  made.last = made.values.select(1, in - 1).narrow(1, 0, d.targets).contiguous();
+  made.base = at::empty({batch, 0, d.targets, d.places}, made.values.options());
   if (d.base.defined()) {
     at::Tensor slots = rows_of(origins, 1 - in, in + out);
     int64_t* slot = slots.data_ptr<int64_t>();
     for (int64_t i = 0; i < slots.numel(); ++i) slot[i] = d.slots[static_cast<size_t>(slot[i])];
-    made.base = gather(d.base, slots, batch);
+    made.base = d.gather(d.base, slots, batch);
   }
   return made;
 }
@@ -190,23 +230,43 @@ FutureBatch Dataset::futures(std::span<const int64_t> origins) const {
   const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
   const int64_t batch = static_cast<int64_t>(origins.size());
   FutureBatch made;
-  made.mask = gather(data_->mask, rows, batch).narrow(2, 0, data_->targets).contiguous();
-  made.values = gather(data_->filled, rows, batch).narrow(2, 0, data_->targets) * made.mask;
+  const Data& d = *data_;
+  made.mask = d.gather(d.mask, rows, batch).narrow(2, 0, d.targets).contiguous();
+  made.values = d.gather(d.filled, rows, batch).narrow(2, 0, d.targets) * made.mask;
   return made;
 }
 
 at::Tensor Dataset::filled_futures(std::span<const int64_t> origins) const {
   const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
-  return gather(data_->filled, rows, static_cast<int64_t>(origins.size()))
+  return data_->gather(data_->filled, rows, static_cast<int64_t>(origins.size()))
       .narrow(2, 0, data_->targets).contiguous();
 }
 
-at::Tensor Dataset::kept_in_range(const at::Tensor& futures, const at::Tensor& last) const {
-  return at::clamp(futures, at::minimum(data_->low, last), at::maximum(data_->high, last));
+Dataset::Range Dataset::range(const at::Tensor& last) const {
+  return {at::minimum(data_->low, last), at::maximum(data_->high, last)};
+}
+
+// Normalizer::denormalise_one on the device.
+at::Tensor Dataset::Data::denormalise_here(const at::Tensor& normalised, int64_t origin) const {
+  std::vector<int64_t> rows(slots.begin() + origin + 1,
+                            slots.begin() + origin + 1 + task.spec.future_states);
+  const at::Tensor slot = at::tensor(rows, at::kLong).to(device);
+  const at::Tensor values = normalised.to(at::kFloat) * spread + level.index_select(0, slot);
+  std::vector<at::Tensor> parts;
+  for (int64_t v = 0; v < targets; ++v) {
+    const at::Tensor part = values.select(-2, v);
+    switch (normalizer->transform(v)) {
+      case retrieval::Transform::kIdentity: parts.push_back(part); break;
+      case retrieval::Transform::kLog: parts.push_back(part.expm1()); break;
+      case retrieval::Transform::kSquareRoot: parts.push_back(part.clamp_min(0).square()); break;
+    }
+  }
+  return at::stack(parts, -2);
 }
 
 at::Tensor Dataset::denormalise(const at::Tensor& normalised, int64_t origin) const {
   const Data& d = *data_;
+  if (!normalised.is_cpu()) return d.denormalise_here(normalised, origin);
   const int64_t out = d.task.spec.future_states;
   // Variable before time: denormalise_one() takes [count, places] of one variable.
   at::Tensor work = normalised.to(at::kFloat).transpose(-3, -2)
@@ -227,6 +287,8 @@ at::Tensor Dataset::observed(int64_t origin) const {
 
 int64_t Dataset::states() const { return data_->states; }
 int64_t Dataset::places() const { return data_->places; }
+at::Device Dataset::device() const { return data_->device; }
+bool Dataset::resident() const { return data_->filled.device() == data_->device; }
 const Task& Dataset::task() const { return data_->task; }
 const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
 const storage::SeriesStore& Dataset::store() const { return *data_->store; }

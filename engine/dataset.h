@@ -1,6 +1,7 @@
 // Windows as tensors: a series, normalised and held in memory, cut into contexts and futures.
 //
-// "Normalised units" are the Normalizer's, per variable and place. Tensors are float32 on the CPU.
+// "Normalised units" are the Normalizer's, per variable and place. Tensors are float32, on the
+// device that the data set serves (compute.h); physical ones on the CPU unless said otherwise.
 // Batch first: context [B, T_in, Vc, P], future [B, T_out, V, P]; Vc context variables (targets
 // first), V targets. Thread safety: const methods may run together.
 #pragma once
@@ -12,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/compute.h"
 #include "engine/task.h"
 #include "retrieval/normalizer.h"
 #include "storage/series_store.h"
@@ -37,13 +39,18 @@ struct FutureBatch {
 // C of ContextBatch::calendar for this task.
 int64_t calendar_features(const Task& task);
 
+inline constexpr int64_t kDatasetBytesMax = int64_t{8} << 30;
+
 class Dataset {
  public:
   // Reads states [0, store.size()) of the task's context variables. kUnsupported when they exceed
-  // `memory_bytes_max` (names both sizes). Store and normalizer must outlive it.
+  // `memory_bytes_max` (names both sizes). On a GPU the archive lies in the device's memory where
+  // it fits (compute.resident_bytes_max), else windows are staged from pinned memory. Store and
+  // normalizer must outlive it.
   static Result<std::unique_ptr<Dataset>> load(const storage::SeriesStore& store, const Task& task,
                                                const retrieval::Normalizer& normalizer,
-                                               int64_t memory_bytes_max = int64_t{8} << 30);
+                                               int64_t memory_bytes_max = kDatasetBytesMax,
+                                               const Compute& compute = {});
 
   // Contexts ending at / futures after these origins. REQUIRES windows inside the series. Missing
   // values are filled with the last normalised value before them, also from before the window.
@@ -51,16 +58,20 @@ class Dataset {
   FutureBatch futures(std::span<const int64_t> origins) const;
   // Futures as starts: missing values filled forward from the origin's last observation.
   at::Tensor filled_futures(std::span<const int64_t> origins) const;
-  // Normalised futures [.., T_out, V, P] kept within what each place has shown in the training
-  // part, widened to `last` [V, P], so that no start is further out than anything learned.
-  at::Tensor kept_in_range(const at::Tensor& futures, const at::Tensor& last) const;
+  // What each place has shown in the training part, widened to `last` [V, P]: normalised futures
+  // kept within it are no further out than anything learned.
+  struct Range { at::Tensor low, high; };  // [V, P]
+  Range range(const at::Tensor& last) const;
 
-  // normalised [.., T_out, V, P] of the window at `origin` -> physical units, and NaN-marked truth.
+  // normalised [.., T_out, V, P] of the window at `origin` -> physical units, where it lies; and
+  // NaN-marked truth, on the CPU.
   at::Tensor denormalise(const at::Tensor& normalised, int64_t origin) const;
   at::Tensor observed(int64_t origin) const;  // [T_out, V, P] physical, NaN missing
 
   int64_t states() const;
   int64_t places() const;
+  at::Device device() const;
+  bool resident() const;  // the archive lies on the device
   const Task& task() const;
   const retrieval::Normalizer& normalizer() const;
   const storage::SeriesStore& store() const;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/target_space.h"
 #include "samplers/noise.h"
 #include "samplers/starts.h"
 #include "storage/window.h"
@@ -203,7 +204,27 @@ at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const
     return (offset() + residual()) * 0.5;
   };
   if (start.alignment == Alignment::kNone) return futures;
-  return dataset.kept_in_range(moved(), query.last);
+  const auto [low, high] = dataset.range(query.last);
+  return at::clamp(moved(), low, high);
+}
+
+std::optional<samplers::AlignedStart> aligned_start(const Dataset& dataset, const Model& model,
+                                                    const Query& query,
+                                                    std::span<const int64_t> origins,
+                                                    const StartOptions& start) {
+  const TargetSpace* target = model.target_space();
+  if (target == nullptr || start.alignment != Alignment::kOffset || start.spread > 0) return {};
+  const auto [low, high] = dataset.range(query.last);
+  return samplers::AlignedStart{
+      .future = dataset.filled_futures(origins),
+      .analog_last = dataset.contexts(origins).last,
+      .query_last = query.last.contiguous(),
+      .decay = samplers::offset_decay(model.task().spec.future_states, start.decay_tau,
+                                      query.last.options()),
+      .low = low,
+      .high = high,
+      .damping = target->damping.contiguous(),
+      .scale = target->scale.contiguous()};
 }
 
 }  // namespace skipcast::engine

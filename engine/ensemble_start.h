@@ -5,11 +5,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/analog_keys.h"
 #include "engine/forecaster.h"
+#include "samplers/device_kernels.h"
 
 namespace skipcast::engine {
 
@@ -44,10 +46,17 @@ Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, con
 //   kOffset    future + exp(-(l-1)/tau) (query's last - analog's last)
 //   kResidual  query's mean forecast + future - mean forecast at the analog's own context
 //   kHalf      the mean of both
-// What is moved is kept within the range of the training part (Dataset::kept_in_range): an offset
+// What is moved is kept within the range of the training part (Dataset::range): an offset
 // that is harmless for one analog is a factor of many where the network works in logarithms.
 // `means` is used by kResidual and kHalf alone.
 at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
                            std::span<const int64_t> origins, const StartOptions& start);
+
+// The same on its way into the chain, for samplers::enter_aligned, where one pass can do it: offset
+// alignment, nothing added to the noise, a model with a target space. Else nullopt.
+std::optional<samplers::AlignedStart> aligned_start(const Dataset& dataset, const Model& model,
+                                                    const Query& query,
+                                                    std::span<const int64_t> origins,
+                                                    const StartOptions& start);
 
 }  // namespace skipcast::engine

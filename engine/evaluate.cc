@@ -38,7 +38,7 @@ Truth truth_at(const Dataset& dataset, int64_t origin) {
   const FutureBatch future = dataset.futures({&origin, 1});
   const at::Tensor missing = future.mask[0].eq(0);
   return {dataset.observed(origin).contiguous(),
-          future.values[0].masked_fill(missing, std::nan("")).contiguous()};
+          future.values[0].masked_fill(missing, std::nan("")).cpu().contiguous()};
 }
 
 // What one candidate's sweep over the queries gathers.

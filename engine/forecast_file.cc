@@ -20,7 +20,10 @@ struct Layout {
   int number = -1, init_time = -1, lead_time = -1, valid_time = -1;
   int analog_time = -1, analog_distance = -1;
   PlaceAxes places;
-  std::vector<int> targets;
+  std::vector<int> targets;     // the members, or in their place:
+  int quantile = -1;
+  struct Summary { int mean, spread, quantiles; };
+  std::vector<Summary> summaries;
 };
 
 // Lead times in the largest of h, min, s that divides them: names that readers do not turn into
@@ -66,18 +69,55 @@ void define_analogs(NetcdfWriter& file, int number, int init_time, Layout& layou
   file.text(layout.analog_distance, "units", "1");
 }
 
-void define_target(NetcdfWriter& file, const storage::Variable& variable,
-                   const std::vector<int>& dimensions, Layout& layout) {
-  const int id = file.variable(cf_name(variable.name), Type::kFloat, dimensions);
+// A field of a target, with `suffix` to its name and words before its long name.
+struct Field {
+  std::string suffix, words, cell_methods;
+};
+
+int define_field(NetcdfWriter& file, const storage::Variable& variable, const Field& field,
+                 const std::vector<int>& dimensions, const Layout& layout) {
+  const int id = file.variable(cf_name(variable.name) + field.suffix, Type::kFloat, dimensions);
   file.missing_as_nan(id, Type::kFloat);
-  file.text(id, "long_name", variable.long_name.empty() ? variable.name : variable.long_name);
+  const std::string& name = variable.long_name.empty() ? variable.name : variable.long_name;
+  file.text(id, "long_name", field.words + name);
   file.text(id, "units", variable.units.empty() ? "1" : variable.units);
   const std::string& places = layout.places.coordinates;
   file.text(id, "coordinates", places.empty() ? "valid_time" : "valid_time " + places);
+  if (!field.cell_methods.empty()) file.text(id, "cell_methods", field.cell_methods);
+  return id;
+}
+
+void define_target(NetcdfWriter& file, const storage::Variable& variable,
+                   const std::vector<int>& dimensions, Layout& layout) {
+  const int id = define_field(file, variable, {}, dimensions, layout);
   if (layout.analog_time >= 0) {
     file.text(id, "ancillary_variables", "analog_time analog_distance");
   }
   layout.targets.push_back(id);
+}
+
+// `dimensions` without the member's; the last one defined is the quantile's.
+void define_summary(NetcdfWriter& file, const storage::Variable& variable,
+                    const std::vector<int>& dimensions, int quantile, Layout& layout) {
+  std::vector<int> ranked = {quantile};
+  ranked.insert(ranked.end(), dimensions.begin(), dimensions.end());
+  const auto field = [&](const Field& what, const std::vector<int>& shape) {
+    return define_field(file, variable, what, shape, layout);
+  };
+  layout.summaries.push_back(
+      {field({"_mean", "ensemble mean of ", "number: mean"}, dimensions),
+       field({"_spread", "standard deviation of the ensemble's ", "number: standard_deviation"},
+             dimensions),
+       field({"_quantile", "quantiles of the ensemble's ", ""}, ranked)});
+}
+
+int define_quantiles(NetcdfWriter& file, const EnsembleStatistics& statistics, Layout& layout) {
+  const auto levels = static_cast<int64_t>(statistics.levels.size());
+  const int dimension = file.dimension("quantile", levels);
+  layout.quantile = file.variable("quantile", Type::kDouble, {dimension});
+  file.text(layout.quantile, "long_name", "share of the ensemble that is below");
+  file.text(layout.quantile, "units", "1");
+  return dimension;
 }
 
 Layout define_layout(NetcdfWriter& file, const Forecaster& forecaster, const Forecast& forecast,
@@ -101,11 +141,19 @@ Layout define_layout(NetcdfWriter& file, const Forecaster& forecaster, const For
   define_time(file, layout.valid_time, "time", "time the forecast is valid for");
   layout.places = define_places(file, schema.places);
   if (!forecast.analogs.empty()) define_analogs(file, number, init_time, layout);
-  std::vector<int> dimensions = {number, init_time, lead_time};
+  std::vector<int> dimensions = {init_time, lead_time};
   dimensions.insert(dimensions.end(), layout.places.dimensions.begin(),
                     layout.places.dimensions.end());
+  const int quantile =
+      forecast.statistics ? define_quantiles(file, *forecast.statistics, layout) : -1;
+  if (!forecast.statistics) dimensions.insert(dimensions.begin(), number);
   for (const std::string& name : forecaster.model().task().variables) {
-    define_target(file, schema.variables[schema.variable_index(name)], dimensions, layout);
+    const storage::Variable& variable = schema.variables[schema.variable_index(name)];
+    if (forecast.statistics) {
+      define_summary(file, variable, dimensions, quantile, layout);
+    } else {
+      define_target(file, variable, dimensions, layout);
+    }
   }
   return layout;
 }
@@ -176,6 +224,23 @@ void put_analogs(NetcdfWriter& file, const Layout& layout, const storage::TimeAx
   file.put(layout.analog_distance, std::span<const float>(distances));
 }
 
+void put_tensor(NetcdfWriter& file, int id, const at::Tensor& tensor) {
+  const at::Tensor values = tensor.contiguous();
+  file.put(id, std::span<const float>(values.const_data_ptr<float>(),
+                                      static_cast<size_t>(values.numel())));
+}
+
+void put_statistics(NetcdfWriter& file, const Layout& layout,
+                    const EnsembleStatistics& statistics) {
+  file.put(layout.quantile, std::span<const double>(statistics.levels));
+  for (size_t i = 0; i < layout.summaries.size(); ++i) {
+    const auto v = static_cast<int64_t>(i);
+    put_tensor(file, layout.summaries[i].mean, statistics.mean.select(1, v));
+    put_tensor(file, layout.summaries[i].spread, statistics.spread.select(1, v));
+    put_tensor(file, layout.summaries[i].quantiles, statistics.quantiles.select(2, v));
+  }
+}
+
 void put_values(NetcdfWriter& file, const Layout& layout, const Forecaster& forecaster,
                 const Forecast& forecast, const LeadTimes& leads) {
   const storage::Schema& schema = forecaster.store().schema();
@@ -191,10 +256,9 @@ void put_values(NetcdfWriter& file, const Layout& layout, const Forecaster& fore
   put_places(file, schema.places, layout.places);
   put_analogs(file, layout, schema.axis, forecast);
   for (size_t v = 0; v < layout.targets.size(); ++v) {
-    const at::Tensor values = forecast.members.select(2, static_cast<int64_t>(v)).contiguous();
-    file.put(layout.targets[v], std::span<const float>(values.const_data_ptr<float>(),
-                                                       static_cast<size_t>(values.numel())));
+    put_tensor(file, layout.targets[v], forecast.members.select(2, static_cast<int64_t>(v)));
   }
+  if (forecast.statistics) put_statistics(file, layout, *forecast.statistics);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 // Variables: one per target (number, init_time, lead_time, place | lat, lon), named by cf_name();
 // number, init_time, lead_time, valid_time(init_time, lead_time), place_name or lat and lon;
 // analog_time, analog_distance (number, init_time) when members have analogs, NaN where blind.
+// A forecast with statistics: in place of each target <name>_mean, <name>_spread (init_time,
+// lead_time, ..) and <name>_quantile (quantile, init_time, lead_time, ..), and quantile.
 // Times are double seconds since 1970-01-01 (CF-1.8 has no 64-bit integers).
 #pragma once
 

@@ -160,7 +160,7 @@ Status MeanTable::extend(const std::string& path, const Progress& progress) {
   for (int64_t first = 0; first < total && !stopped; first += kBatch) {
     const int64_t count = std::min(kBatch, total - first);
     const std::span<const int64_t> batch(fresh.data() + first, count);
-    const at::Tensor mean = model_->mean_forecast(dataset_.contexts(batch)).contiguous();
+    const at::Tensor mean = model_->mean_forecast(dataset_.contexts(batch)).cpu().contiguous();
     SKIPCAST_CHECK(mean.numel() == count * values_);
     origins_.insert(origins_.end(), batch.begin(), batch.end());
     const float* from = mean.const_data_ptr<float>();
@@ -215,7 +215,7 @@ at::Tensor MeanTable::means(std::span<const int64_t> origins) const {
       out[i].copy_(model_->mean_forecast(dataset_.contexts(origins.subspan(i, 1)))[0]);
     }
   }
-  return out;
+  return out.to(dataset_.device());
 }
 
 std::string MeanTable::fingerprint() const {
@@ -247,7 +247,7 @@ class ForecastEncoder : public retrieval::Encoder {
 
   Status encode(std::span<const int64_t> origins, std::span<float> out) const override {
     SKIPCAST_CHECK(out.size() == origins.size() * size_t(table_->values()));
-    const at::Tensor means = table_->means(origins);
+    const at::Tensor means = table_->means(origins).cpu();
     std::copy_n(means.const_data_ptr<float>(), out.size(), out.data());
     return {};
   }

@@ -126,12 +126,20 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.normalised = solved.ensemble;
   forecast.timing.solve_s = watch.lap();
 
-  // De-normalise.
+  // De-normalise, and back from the device.
   forecast.members = dataset_->denormalise(forecast.normalised, origin);
+  if (options.statistics) forecast.statistics = on_cpu(ensemble_statistics(forecast.members));
+  if (!options.keep_on_device) {
+    forecast.members = forecast.members.cpu();
+    forecast.normalised = forecast.normalised.cpu();
+  }
 
   forecast.entry_sigma = chain.entry.sigma;
   forecast.nfe = evaluations(chain);
   forecast.nfe_mean = solved.evaluations;
+  const bool usual = model_->compute().device.is_cpu() &&
+                     model_->compute().precision == Precision::kFloat32;
+  if (!usual) forecast.notes.push_back("computed on " + describe(model_->compute()));
   const std::vector<std::string> remarked = remarks(chain, options);
   forecast.notes.insert(forecast.notes.end(), remarked.begin(), remarked.end());
   forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());
@@ -203,7 +211,7 @@ void ArchiveForecaster::evaluate_mean(Query& query) const {
   if (query.mean.defined()) return;
   const Task& task = model_->task();
   const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
-                                     query.last.size(1)});
+                                     query.last.size(1)}, query.last.options());
   const at::Tensor mean = query.denoise(zero, task.schedule.sigma_max);
   query.mean = model_->from_target(mean, query.last)[0];
 }
@@ -244,6 +252,10 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
     }
     std::vector<int64_t> origins;
     for (const retrieval::Neighbour& analog : found.analogs) origins.push_back(analog.origin);
+    if (dataset_->device().is_cuda()) {
+      entry.aligned = aligned_start(*dataset_, *model_, query, origins, start);
+    }
+    if (entry.aligned) return entry;
     entry.clean = aligned_futures(*dataset_, means.get(), query, origins, start);
   }
   return entry;
@@ -307,6 +319,7 @@ Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
     earlier.start.kind = StartKind::kAnalog;
     earlier.start.rolls = 1;
   }
+  earlier.keep_on_device = true;
   SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
   return made.normalised;
 }
@@ -355,7 +368,8 @@ Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::Series
                                                            int64_t memory_bytes) {
   const Task& task = model->task();
   SKIPCAST_TRY(std::unique_ptr<Dataset> dataset,
-               Dataset::load(store, task, model->normalizer()));
+               Dataset::load(store, task, model->normalizer(), kDatasetBytesMax,
+                             model->compute()));
   if (dataset->states() < task.spec.context_states) {
     return bad_input(fmt::format("the archive {} has {} states; task {} needs a context of {}",
                                  store.path(), dataset->states(), task.name,
@@ -368,8 +382,9 @@ Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::Series
 Result<std::unique_ptr<Forecaster>> Forecaster::open(const storage::SeriesStore& store,
                                                      const std::string& task,
                                                      const Progress& progress,
-                                                     int64_t memory_bytes) {
-  SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task));
+                                                     int64_t memory_bytes,
+                                                     const Compute& compute) {
+  SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task, compute));
   return with_model(store, std::move(model), progress, memory_bytes);
 }
 

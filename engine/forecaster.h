@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/ensemble_statistics.h"
 #include "engine/dataset.h"
 #include "engine/model.h"
 #include "retrieval/analog_index.h"
@@ -77,6 +78,8 @@ struct ForecastOptions {
   ArchiveMode archive = ArchiveMode::kGrowing;
   bool tuning_band = false;           // validation queries: the guard's extra band
   int64_t member_batch = 0;           // members solved at once; 0 = all (never changes a bit)
+  bool statistics = false;            // summarise the members where they lie
+  bool keep_on_device = false;        // leave the members where they were computed
 };
 
 // Starts with an analog a member, and those of them that a search finds.
@@ -89,6 +92,7 @@ struct Forecast {
   int64_t origin = 0;                 // state index
   at::Tensor normalised;              // [M, T_out, V, P]
   at::Tensor members;                 // the same in physical units
+  std::optional<EnsembleStatistics> statistics;  // of `members`, on the CPU, when asked for
   std::vector<retrieval::Neighbour> analogs;  // one a member (empty unless retrieved)
   retrieval::SearchPlan plan;
   std::string encoder_fingerprint;    // of the key the analogs were found by; else empty
@@ -102,12 +106,12 @@ struct Forecast {
 
 class Forecaster {
  public:
-  // Loads model and dataset, opens (or builds) the index of each key on demand. The store must
-  // outlive it. Errors: Model::load's, and kBadInput for an archive too short.
-  // An index that does not fit `memory_bytes` while it is built is kUsage.
+  // Loads model and dataset where `compute` says, opens (or builds) the index of each key on
+  // demand. The store must outlive it. Errors: Model::load's, and kBadInput for an archive too
+  // short. An index that does not fit `memory_bytes` while it is built is kUsage.
   static Result<std::unique_ptr<Forecaster>> open(
       const storage::SeriesStore& store, const std::string& task, const Progress& progress = {},
-      int64_t memory_bytes = storage::kMemoryBytesDefault);
+      int64_t memory_bytes = storage::kMemoryBytesDefault, const Compute& compute = {});
   // The same with a model at hand (tests, benches): `model` belongs to `store`.
   static Result<std::unique_ptr<Forecaster>> with_model(const storage::SeriesStore& store,
                                                         std::shared_ptr<const Model> model,

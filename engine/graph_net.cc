@@ -106,6 +106,7 @@ class GraphNet : public Network {
                                 torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
     out_ = register_module("out", torch::nn::Linear(width, outputs));
     if (options.adjacency && shape.adjacency.defined() && options.inducing == 0) {
+      roads_ = register_buffer("roads", shape.adjacency);
       adjacency_ = register_parameter("adjacency", at::zeros({2, options.heads}));
     }
   }
@@ -160,8 +161,8 @@ class GraphNet : public Network {
   // Learned weights of the adjacency and its transpose, one pair a head: [heads, P, P].
   at::Tensor attention_bias() const {
     if (!adjacency_.defined()) return {};
-    const at::Tensor forward = adjacency_[0].view({-1, 1, 1}) * shape_.adjacency;
-    return forward + adjacency_[1].view({-1, 1, 1}) * shape_.adjacency.t();
+    const at::Tensor forward = adjacency_[0].view({-1, 1, 1}) * roads_;
+    return forward + adjacency_[1].view({-1, 1, 1}) * roads_.t();
   }
 
   NetworkOptions options_;
@@ -169,7 +170,7 @@ class GraphNet : public Network {
   torch::nn::Linear features_{nullptr}, calendar_{nullptr}, context_out_{nullptr};
   torch::nn::Linear noisy_{nullptr}, out_{nullptr};
   torch::nn::LayerNorm context_norm_{nullptr}, out_norm_{nullptr};
-  at::Tensor places_, adjacency_;
+  at::Tensor places_, adjacency_, roads_;
   std::shared_ptr<SigmaEmbedding> level_;
   std::vector<std::shared_ptr<Block>> context_, blocks_;
 };

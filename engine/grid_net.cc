@@ -104,8 +104,9 @@ class UNet : public nn::Module {
   }
 
   // `added` joins after the first convolution (calendar), broadcasting over the grid.
+  // Channels lie side by side on a GPU, where convolutions run on tensor cores.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& level, const at::Tensor& added) {
-    at::Tensor h = in_(x);
+    at::Tensor h = in_(x.is_cuda() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x);
     if (added.defined()) h = h + added;
     for (const auto& block : before_) h = block->forward(h, level);
     at::Tensor deep = down_(h);

@@ -29,7 +29,8 @@ at::Tensor entry_noise(const Forecaster& forecaster, int64_t origin, uint64_t se
   std::vector<int64_t> members(static_cast<size_t>(shape[0]));
   std::iota(members.begin(), members.end(), 0);
   const int64_t time_s = forecaster.store().schema().axis.time_at(origin);
-  return samplers::gaussian(seed, time_s, members, 0, at::IntArrayRef(shape).slice(1));
+  return samplers::gaussian(seed, time_s, members, 0,
+                            {at::IntArrayRef(shape).slice(1), forecaster.dataset().device()});
 }
 
 // Below the entry four digits: what differs further down comes from the order of sums.
@@ -47,13 +48,14 @@ Result<at::Tensor> clean_of(Forecaster& forecaster, int64_t origin, const Foreca
   if (base.start.kind == StartKind::kCold) {
     const Task& task = model.task();
     return at::zeros({base.members, task.spec.future_states, context.last.size(1),
-                      context.last.size(2)});
+                      context.last.size(2)}, context.last.options());
   }
   ForecastOptions start = base;
   start.steps = 0;
   start.depth = {};
   start.start.spread = 0;
   start.start.cold_share = 0;
+  start.keep_on_device = true;
   SKIPCAST_TRY(const Forecast forecast, forecaster.forecast(origin, start));
   return model.to_target(forecast.normalised, context.last);
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/compute.h"
 #include "engine/dataset.h"
 #include "engine/task.h"
 #include "samplers/optimised_levels.h"
@@ -21,13 +22,19 @@
 
 namespace skipcast::engine {
 
+struct TargetSpace;  // engine/target_space.h
+
 class Model {
  public:
   // kNotFound when not trained yet (says which command trains it); kRefused when it belongs to
   // another archive or task; kDataLoss when a checksum fails; kUnsupported for a newer version.
   static Result<std::shared_ptr<const Model>> load(const storage::SeriesStore& store,
-                                                   const std::string& task_name);
+                                                   const std::string& task_name,
+                                                   const Compute& compute = {});
   virtual ~Model() = default;
+
+  // Where it computes: contexts and states lie there.
+  virtual const Compute& compute() const;
 
   // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
   virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
@@ -49,6 +56,9 @@ class Model {
   // B = M).
   virtual at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const = 0;
   virtual at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const = 0;
+
+  // Those two as tensors, for kernels that do more at once; null when they are not of that form.
+  virtual const TargetSpace* target_space() const { return nullptr; }
 
   virtual const Task& task() const = 0;
   virtual const Split& split() const = 0;

@@ -94,31 +94,58 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
   return taken == 0 ? Status() : data_loss("there are parameters the network does not have");
 }
 
-samplers::Denoiser make_denoiser(std::shared_ptr<Network> network,
+samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
                                  std::vector<at::Tensor> conditioning, double sigma_data) {
-  return [network = std::move(network), conditioning = std::move(conditioning), sigma_data](
+  return [evaluator = std::move(evaluator), conditioning = std::move(conditioning), sigma_data](
              const at::Tensor& x, double sigma) {
     const at::NoGradGuard no_grad;
     const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
-    const at::Tensor c_noise = at::full({1}, s.c_noise, at::kFloat);
-    const at::Tensor raw = network->denoise((x * s.c_in).to(at::kFloat), c_noise, conditioning);
+    const at::Tensor in = (x * s.c_in).to(at::kFloat);
+    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
+    const at::Tensor raw = evaluator->denoise(in, c_noise, conditioning);
     return x * s.c_skip + raw.to(x.scalar_type()) * s.c_out;
   };
 }
 
+void move_to(const Compute& compute, ModelParts& parts) {
+  parts.target.damping = parts.target.damping.to(compute.device);
+  parts.target.scale = parts.target.scale.to(compute.device);
+  parts.network->to(compute.device);
+}
+
+const Compute& Model::compute() const {
+  static const Compute on_cpu;
+  return on_cpu;
+}
+
 namespace {
+
+// Channels side by side, as GridNet runs on a GPU.
+void lay_out_for_gpu(Network& network) {
+  const at::NoGradGuard no_grad;
+  for (auto& parameter : network.parameters()) {
+    if (parameter.dim() != 4) continue;
+    parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
 
 class TrainedModel : public Model {
  public:
-  TrainedModel(ModelParts parts, std::string fingerprint)
-      : parts_(std::move(parts)), fingerprint_(std::move(fingerprint)) {
+  TrainedModel(ModelParts parts, std::string fingerprint, const Compute& compute)
+      : parts_(std::move(parts)),
+        fingerprint_(std::move(fingerprint)),
+        evaluator_(std::make_shared<Evaluator>(parts_.network, compute)) {
     parts_.network->eval();
+    move_to(compute, parts_);
+    if (compute.device.is_cuda()) lay_out_for_gpu(*parts_.network);
   }
+
+  const Compute& compute() const override { return evaluator_->compute(); }
 
   samplers::Denoiser condition(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_denoiser(parts_.network, parts_.network->encode(context), parts_.task.sigma_data);
+    return make_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
   }
 
   bool has_gradients() const override { return true; }
@@ -136,8 +163,7 @@ class TrainedModel : public Model {
     const at::NoGradGuard no_grad;
     if (!has_moments()) return {};
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_moment_denoiser(parts_.network, parts_.network->encode(context),
-                                parts_.task.sigma_data);
+    return make_moment_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
   }
   bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
 
@@ -145,9 +171,10 @@ class TrainedModel : public Model {
     const at::NoGradGuard no_grad;
     const Task& task = parts_.task;
     const samplers::Denoiser denoise =
-        make_denoiser(parts_.network, parts_.network->encode(contexts), task.sigma_data);
-    const at::Tensor zero = at::zeros({contexts.values.size(0), task.spec.future_states,
-                                       contexts.last.size(1), contexts.last.size(2)}, at::kFloat);
+        make_denoiser(evaluator_, evaluator_->encode(contexts), task.sigma_data);
+    const at::Tensor zero =
+        at::zeros({contexts.values.size(0), task.spec.future_states, contexts.last.size(1),
+                   contexts.last.size(2)}, contexts.last.options());
     return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
   }
 
@@ -158,6 +185,8 @@ class TrainedModel : public Model {
     return parts_.target.from_target(target, last);
   }
 
+  const TargetSpace* target_space() const override { return &parts_.target; }
+
   const Task& task() const override { return parts_.task; }
   const Split& split() const override { return parts_.split; }
   const retrieval::Normalizer& normalizer() const override { return parts_.normalizer; }
@@ -167,6 +196,7 @@ class TrainedModel : public Model {
  private:
   ModelParts parts_;
   std::string fingerprint_;
+  std::shared_ptr<const Evaluator> evaluator_;
 };
 
 // What a description says about where the model belongs; the rest follows from its task.
@@ -290,10 +320,11 @@ Result<StoredModel> read_model(const storage::SeriesStore& store, const std::str
 }
 
 Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& store,
-                                                 const std::string& task_name) {
+                                                 const std::string& task_name,
+                                                 const Compute& compute) {
   SKIPCAST_TRY(StoredModel stored, read_model(store, task_name));
-  return std::shared_ptr<const Model>(
-      std::make_shared<TrainedModel>(std::move(stored.parts), std::move(stored.fingerprint)));
+  return std::shared_ptr<const Model>(std::make_shared<TrainedModel>(
+      std::move(stored.parts), std::move(stored.fingerprint), compute));
 }
 
 }  // namespace skipcast::engine

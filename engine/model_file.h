@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/model.h"
+#include "engine/evaluator.h"
 #include "engine/network.h"
 #include "engine/target_space.h"
 
@@ -57,7 +58,10 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
 
 // D(x; sigma) with EDM preconditioning; conditioning rows as denoise() wants them. Shares
 // ownership of the network, which must not change meanwhile.
-samplers::Denoiser make_denoiser(std::shared_ptr<Network> network,
+samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
                                  std::vector<at::Tensor> conditioning, double sigma_data);
+
+// The network and the target space to where `compute` says.
+void move_to(const Compute& compute, ModelParts& parts);
 
 }  // namespace skipcast::engine

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/evaluator.h"
 #include "engine/network.h"
 #include "samplers/precondition.h"
 
@@ -43,7 +44,7 @@ struct ResidualMoments {
 ResidualMoments residual_moments(const at::Tensor& raw);
 
 // As make_denoiser() (engine/model_file.h), of a network with moment heads.
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<Network> network,
+samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const Evaluator> evaluator,
                                               std::vector<at::Tensor> conditioning,
                                               double sigma_data);
 

@@ -96,7 +96,8 @@ class HeadsRun {
 
 Status HeadsRun::build() {
   const Task& task = parts().task;
-  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts().normalizer));
+  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts().normalizer, kDatasetBytesMax,
+                                       request_.compute));
   const storage::TimeAxis& axis = store_.schema().axis;
   std::vector<int64_t> origins = part_origins(axis, task, parts().split, Part::kTrain);
   std::vector<int64_t> held_out = part_origins(axis, task, parts().split, Part::kValidation);
@@ -113,9 +114,10 @@ Status HeadsRun::build() {
   } else {
     network.moment_heads()->initialise(task.training.seed);
   }
+  move_to(request_.compute, parts());
   for (auto& parameter : network.moment_heads()->parameters()) parameter.set_requires_grad(true);
   heads_ = std::make_unique<FlatParameters>(*network.moment_heads());
-  optimiser_ = std::make_unique<AdamW>(heads_->values.numel());
+  optimiser_ = std::make_unique<AdamW>(*heads_);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/compute.h"
 #include "storage/progress.h"
 #include "storage/series_store.h"
 
@@ -20,6 +21,7 @@ struct MomentsRequest {
   double minutes = 0;      // > 0 overrides the default of 4
   int64_t steps_max = 0;   // > 0 overrides the default of 20000; alone it rules alone
   int64_t threads = 0;     // intra-op threads; 0 = all cores
+  Compute compute;         // float32, whatever its precision
   Progress progress;       // "moments", detail: step, loss
 };
 

@@ -68,7 +68,7 @@ at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source) {
       out[first + i] = ((bits >> (8 * i)) & 255) < threshold ? 0 : kept;
     }
   }
-  return x * mask;
+  return x * mask.to(x.device());
 }
 
 namespace {
@@ -180,7 +180,7 @@ std::shared_ptr<Network> make_network(const NetworkOptions& options, const Netwo
 SigmaEmbedding::SigmaEmbedding(int64_t width) {
   first_ = register_module("first", torch::nn::Linear(2 * kSigmaFrequencies, width));
   second_ = register_module("second", torch::nn::Linear(width, width));
-  frequencies_ = at::empty({kSigmaFrequencies}, at::kFloat);
+  frequencies_ = register_buffer("frequencies", at::empty({kSigmaFrequencies}, at::kFloat));
   float* out = frequencies_.data_ptr<float>();
   for (int64_t i = 0; i < kSigmaFrequencies; ++i) {
     out[i] = static_cast<float>(kHalfPi * std::exp2(static_cast<double>(i) / 3));
@@ -214,6 +214,13 @@ at::Tensor Attention::split(const at::Tensor& x) const {
 
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const at::Tensor& bias) const {
+  if (q.is_cuda()) {  // fused: the matrix of weights never exists
+    const at::Tensor queries = split(q);
+    std::optional<at::Tensor> added;
+    if (bias.defined()) added = bias.to(queries.scalar_type()).unsqueeze(0);
+    return at::scaled_dot_product_attention(queries, split(k), split(v), added)
+        .transpose(1, 2).reshape({q.size(0), q.size(1), -1});
+  }
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)) / static_cast<double>(heads_));
   at::Tensor scores = at::matmul(split(q) * scale, split(k).transpose(-2, -1));
   if (bias.defined()) scores = scores + bias;

@@ -110,6 +110,8 @@ ForecastOptions choose(const Policy& policy, double measured, const ForecastOpti
   options.archive = base.archive;
   options.tuning_band = base.tuning_band;
   options.member_batch = base.member_batch;
+  options.statistics = base.statistics;
+  options.keep_on_device = base.keep_on_device;
   return options;
 }
 

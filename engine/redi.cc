@@ -21,9 +21,9 @@ at::Tensor RediBase::run(const samplers::Denoiser& denoise, const at::Tensor& x,
                          const std::vector<double>& sigmas) const {
   samplers::Noising noising = chain_.noising;
   const std::vector<int64_t> shape(initial_.sizes().begin() + 1, initial_.sizes().end());
-  noising.draw = [shape](int64_t draw) {
+  noising.draw = [shape, device = x.device()](int64_t draw) {
     const int64_t member[] = {0};
-    return samplers::gaussian(kSeed, 0, member, draw, shape);
+    return samplers::gaussian(kSeed, 0, member, draw, {shape, device});
   };
   return chain_.solver.solve(denoise, x, sigmas, noising);
 }
@@ -43,9 +43,11 @@ Result<std::shared_ptr<const RediBase>> RediBase::build(std::shared_ptr<const Mo
   const int64_t member[] = {0};
   base->chain_ = chain;
   base->initial_ =
-      samplers::gaussian(kSeed, 0, member, 0, shape) * chain.redi.to_key.front();
-  base->keys_ = at::empty({rows, shape[0] * shape[1] * shape[2]});
-  base->values_ = at::empty({rows, shape[0], shape[1], shape[2]});
+      samplers::gaussian(kSeed, 0, member, 0, {shape, dataset.device()}) *
+      chain.redi.to_key.front();
+  const at::TensorOptions there = at::TensorOptions(at::kFloat).device(dataset.device());
+  base->keys_ = at::empty({rows, shape[0] * shape[1] * shape[2]}, there);
+  base->values_ = at::empty({rows, shape[0], shape[1], shape[2]}, there);
   for (int64_t row = 0; row < rows; ++row) {
     const samplers::Denoiser denoise =
         model->condition(dataset.contexts({&windows[static_cast<size_t>(row)], 1}));
@@ -68,7 +70,8 @@ at::Tensor RediBase::states(const samplers::Denoiser& denoise, int64_t members,
   const at::Tensor nearest = std::get<1>(distances.topk(wanted, 0, /*largest=*/false));
   std::vector<at::Tensor> states;
   for (int64_t m = 0; m < members; ++m) {
-    const at::Tensor places = at::arange(m * count, (m + 1) * count, at::kLong).remainder(wanted);
+    const at::Tensor places =
+        at::arange(m * count, (m + 1) * count, nearest.options()).remainder(wanted);
     const at::Tensor chosen = nearest.index_select(0, places);
     const at::Tensor w = samplers::redi_weights(keys_.index_select(0, chosen), query);
     states.push_back((values_.index_select(0, chosen) * w.view({-1, 1, 1, 1})).sum(0));

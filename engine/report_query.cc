@@ -53,7 +53,7 @@ Result<ChainFacts> run_chain(Forecaster& forecaster, TracedModel& model, int64_t
   if (!forecast.ok()) return forecast.status();
   chain.forecast = std::move(forecast).value();
   const Dataset& dataset = forecaster.dataset();
-  const at::Tensor last = dataset.contexts({&origin, 1}).last[0];
+  const at::Tensor last = dataset.contexts({&origin, 1}).last[0].cpu();
   const auto physical = [&](const at::Tensor& target) {
     return dataset.denormalise(model.from_target(target, last), origin);
   };

@@ -127,7 +127,8 @@ Result<std::unique_ptr<Run>> Run::prepare(const storage::SeriesStore& store, con
 
 Status Run::build() {
   const Task& task = parts_.task;
-  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts_.normalizer));
+  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts_.normalizer, kDatasetBytesMax,
+                                       request_.compute));
   const storage::Schema& schema = store_.schema();
   std::vector<int64_t> origins = part_origins(schema.axis, task, parts_.split, Part::kTrain);
   const std::vector<int64_t> held_out =
@@ -146,9 +147,11 @@ Status Run::build() {
   parts_.network = make_network(task.network, shape);
   parts_.network->initialise(task.training.seed);
   parts_.network->eval();
+  network_->to(request_.compute.device);
+  parts_.network->to(request_.compute.device);
   parameters_ = std::make_unique<FlatParameters>(*network_);
   average_ = std::make_unique<FlatParameters>(*parts_.network);
-  optimiser_ = std::make_unique<AdamW>(parameters_->values.numel());
+  optimiser_ = std::make_unique<AdamW>(*parameters_);
   batches_ = std::make_unique<BatchSource>(*dataset_, parts_.target, std::move(origins));
   owner_ = owner_of(store_, task, parameters_->layout);
   if (!request_.resume) return {};
@@ -174,8 +177,10 @@ Status Run::train_one_step() {
   const double rate = t.learning_rate * learning_rate_factor(t, state_.step, fraction());
   parameters_->gradients.zero_();
   const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
-  const at::Tensor loss =
-      edm_loss(*network_, batches_->batch(state_.step), parts_.task, state_.step);
+  const at::Tensor loss = [&] {
+    const ArithmeticGuard arithmetic(request_.compute);
+    return edm_loss(*network_, batches_->batch(state_.step), parts_.task, state_.step);
+  }();
   loss.backward();
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/compute.h"
 #include "engine/task.h"
 #include "storage/progress.h"
 #include "storage/series_store.h"
@@ -23,6 +24,7 @@ struct TrainRequest {
   int64_t steps_max = 0;     // > 0 overrides the task's
   bool resume = false;       // continue from the checkpoint; kNotFound when there is none
   int64_t threads = 0;       // intra-op threads; 0 = all cores
+  Compute compute;           // weights, sums and optimiser stay float32 whatever the precision
   Progress progress;         // "train", detail: step, loss, validation CRPS
 };
 

@@ -54,7 +54,8 @@ at::Tensor draw_sigmas(const Task& task, int64_t count, int64_t step) {
 }
 
 at::Tensor noise_like(const at::Tensor& x, uint64_t seed, int64_t purpose, int64_t step) {
-  return samplers::gaussian(seed, purpose, numbers(x.size(0)), step, x.sizes().slice(1));
+  return samplers::gaussian(seed, purpose, numbers(x.size(0)), step,
+                            {x.sizes().slice(1), x.device()});
 }
 
 }  // namespace
@@ -64,9 +65,11 @@ FlatParameters::FlatParameters(torch::nn::Module& network) {
   for (const auto& parameter : network.parameters()) {
     size += (parameter.numel() + kAlign - 1) / kAlign * kAlign;
   }
-  values = at::zeros({size}, at::kFloat);
-  gradients = at::zeros({size}, at::kFloat);
-  decays = at::zeros({size}, at::kFloat);
+  const at::TensorOptions there =
+      at::TensorOptions(at::kFloat).device(network.parameters().front().device());
+  values = at::zeros({size}, there);
+  gradients = at::zeros({size}, there);
+  decays = at::zeros({size}, there);
   const at::NoGradGuard no_grad;
   std::string names;
   int64_t at = 0;
@@ -84,8 +87,8 @@ FlatParameters::FlatParameters(torch::nn::Module& network) {
   layout = retrieval::fingerprint_of(names);
 }
 
-AdamW::AdamW(int64_t size)
-    : first(at::zeros({size}, at::kFloat)), second(at::zeros({size}, at::kFloat)) {}
+AdamW::AdamW(const FlatParameters& parameters)
+    : first(at::zeros_like(parameters.values)), second(at::zeros_like(parameters.values)) {}
 
 void AdamW::update(FlatParameters& parameters, double learning_rate, double weight_decay,
                    int64_t step) {
@@ -163,12 +166,12 @@ NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
   const int64_t draws = options.sigma_draws, rows = batch.target.size(0) * draws;
   const at::Tensor y = batch.target.repeat_interleave(draws, 0);
   const at::Tensor levels = draw_sigmas(task, rows, step);
-  const at::Tensor sigma = levels.to(at::kFloat).view({rows, 1, 1, 1});
+  const at::Tensor sigma = levels.to(y.options()).view({rows, 1, 1, 1});
   const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
   const double data = task.sigma_data;
   const at::Tensor total = (sigma.square() + data * data).sqrt();
   return {.input = x / total,
-          .c_noise = (levels.log() / 4).to(at::kFloat),
+          .c_noise = (levels.log() / 4).to(y.options()),
           .wanted = (y - x * (data * data) / total.square()) * total / (sigma * data),
           .mask = batch.mask.repeat_interleave(draws, 0)};
 }

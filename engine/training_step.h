@@ -29,7 +29,7 @@ class FlatParameters {
 struct AdamW {
   at::Tensor first, second;  // moments, [n]
 
-  explicit AdamW(int64_t size);
+  explicit AdamW(const FlatParameters& parameters);
   // `step` counts from 1.
   void update(FlatParameters& parameters, double learning_rate, double weight_decay, int64_t step);
 };

@@ -60,9 +60,12 @@ at::Tensor mean_deviation(const Dataset& dataset, std::span<const int64_t> origi
 // Ensembles in normalised units, [Q * M, T, V, P].
 at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const ContextBatch& contexts,
                      std::span<const int64_t> origins) {
+  Compute compute = {.device = dataset.device()};
+  compute.graphs = false;  // the network changes between validations
   const Task& task = parts.task;
   const storage::TimeAxis& axis = dataset.store().schema().axis;
-  std::vector<at::Tensor> conditioning = parts.network->encode(contexts);
+  const auto evaluator = std::make_shared<Evaluator>(parts.network, compute);
+  std::vector<at::Tensor> conditioning = evaluator->encode(contexts);
   for (at::Tensor& part : conditioning) part = part.repeat_interleave(kMembers, 0);
   std::vector<int64_t> members(kMembers);
   std::iota(members.begin(), members.end(), 0);
@@ -70,11 +73,12 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
   std::vector<at::Tensor> noise;
   for (const int64_t origin : origins) {
     noise.push_back(
-        samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0, shape));
+        samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0,
+                           {shape, dataset.device()}));
   }
   const std::vector<double> sigmas = samplers::karras(kSteps, task.schedule);
   const samplers::Denoiser denoise =
-      make_denoiser(parts.network, std::move(conditioning), task.sigma_data);
+      make_denoiser(evaluator, std::move(conditioning), task.sigma_data);
   const at::Tensor target = samplers::dpmpp_2m(denoise, at::cat(noise) * sigmas[0], sigmas);
   return parts.target.from_target(target, contexts.last.repeat_interleave(kMembers, 0));
 }
@@ -100,11 +104,12 @@ ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
     const auto part = origins.subspan(first, std::min(kQueries, origins.size() - first));
     const ContextBatch contexts = dataset.contexts(part);
     const FutureBatch futures = dataset.futures(part);
-    const at::Tensor all = ensembles(parts, dataset, contexts, part);
+    const at::Tensor all = ensembles(parts, dataset, contexts, part).cpu();
+    const at::Tensor observed = futures.values.cpu(), masks = futures.mask.cpu();
     for (size_t q = 0; q < part.size(); ++q) {
       const int64_t row = static_cast<int64_t>(q);
-      const at::Tensor one = all.narrow(0, row * kMembers, kMembers), mask = futures.mask[row];
-      normalised.add(one, futures.values[row], mask);
+      const at::Tensor one = all.narrow(0, row * kMembers, kMembers), mask = masks[row];
+      normalised.add(one, observed[row], mask);
       physical.add(dataset.denormalise(one, part[q]), dataset.observed(part[q]), mask);
     }
   }

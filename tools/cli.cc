@@ -72,9 +72,10 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
 Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
                                                             const std::string& task,
                                                             const Progress& progress,
-                                                            int64_t memory_bytes) {
+                                                            int64_t memory_bytes,
+                                                            const engine::Compute& compute) {
   SKIPCAST_TRY_OK(storage::check_memory(memory_bytes));
-  auto opened = engine::Forecaster::open(store, task, progress, memory_bytes);
+  auto opened = engine::Forecaster::open(store, task, progress, memory_bytes, compute);
   if (!opened.ok()) return suggest_task(store, task, opened.status());
   return opened;
 }

@@ -21,6 +21,7 @@ class App;
 
 namespace skipcast::engine {
 class Forecaster;
+struct Compute;
 }
 
 namespace skipcast::tools {
@@ -64,7 +65,8 @@ Status suggest_task(const storage::SeriesStore& store, const std::string& task, 
 Result<std::unique_ptr<engine::Forecaster>> open_forecaster(const storage::SeriesStore& store,
                                                             const std::string& task,
                                                             const Progress& progress,
-                                                            int64_t memory_bytes);
+                                                            int64_t memory_bytes,
+                                                            const engine::Compute& compute);
 
 // The words of a command line as one line that a shell would read back.
 std::string command_line_text(int argc, char** argv);

@@ -10,6 +10,7 @@
 #include "engine/evaluate.h"
 #include "engine/presets.h"
 #include "tools/cli.h"
+#include "tools/compute_flags.h"
 #include "tools/progress_bar.h"
 
 namespace skipcast::tools {
@@ -23,6 +24,7 @@ struct CompareArguments {
   std::string archive, task, split = "test", metric = "crps", mode = "growing";
   std::vector<std::string> policies, presets;
   int64_t windows = 0, members = 16, threads = 0, memory_bytes = storage::kMemoryBytesDefault;
+  ComputeFlags compute;
   uint64_t seed = 1;
 };
 
@@ -131,10 +133,11 @@ Status run_compare(const CompareArguments& arguments, const Invocation& invocati
   SKIPCAST_TRY(request.part, engine::part_from(arguments.split));
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.mode));
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  SKIPCAST_TRY(const engine::Compute compute, compute_of(arguments.compute));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                      arguments.memory_bytes));
+                                                      arguments.memory_bytes, compute));
   SKIPCAST_TRY(request.candidates, candidates_of(*forecaster, arguments));
   request.windows_max = arguments.windows;
   request.members = arguments.members;
@@ -178,6 +181,7 @@ void add_compare(CLI::App& program, Invocation& invocation) {
   command->add_option("--seed", arguments->seed, "of all randomness")->capture_default_str();
   command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
       ->capture_default_str();
+  add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/compute.h"
 #include "tools/cli.h"
 #include "tools/gnuplot.h"
 
@@ -97,11 +98,20 @@ Finding memory() {
 }
 
 Finding gpu() {
-  if (std::string(SKIPCAST_CUDA_BUILD) == "OFF") {
+  if (!engine::built_for_gpu()) {
     return {"GPU", "not used: this build is for the CPU (tools/setup --cuda, preset cuda)"};
   }
-  if (at::hasCUDA()) return {"GPU", "CUDA device found"};
-  return {"GPU", "this build could use one, but no CUDA device answers", Verdict::kNote};
+  const char* searches = engine::searches_on_gpu()
+                             ? "searches there too"
+                             : "searches on the CPU (tools/setup --cuda builds FAISS for it)";
+  if (!at::hasCUDA()) {
+    return {"GPU", fmt::format("this build could use one ({}), but no CUDA device answers: see "
+                               "nvidia-smi", searches), Verdict::kNote};
+  }
+  const auto compute = engine::resolve(engine::DeviceChoice::kCuda, engine::Precision::kFloat32);
+  if (!compute.ok()) return {"GPU", compute.status().message(), Verdict::kBad};
+  return {"GPU", fmt::format("{}, {} free, our kernels built in, {}", engine::describe(*compute),
+                             bytes_text(engine::free_bytes(compute->device)), searches)};
 }
 
 Finding disk() {

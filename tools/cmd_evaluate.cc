@@ -10,6 +10,7 @@
 #include "engine/evaluate.h"
 #include "engine/presets.h"
 #include "tools/cli.h"
+#include "tools/compute_flags.h"
 #include "tools/forecast_flags.h"
 #include "tools/progress_bar.h"
 
@@ -27,6 +28,7 @@ struct EvaluateArguments {
   std::vector<double> cold_sigmas = {0};  // 0: the model's sigma_max
   bool baselines = false, no_reference = false;
   int64_t windows = 0, threads = 0, memory_bytes = storage::kMemoryBytesDefault;
+  ComputeFlags compute;
   ForecastFlags flags;
 };
 
@@ -159,10 +161,11 @@ Status check(const EvaluateArguments& arguments) {
 Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(check(arguments));
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  SKIPCAST_TRY(const engine::Compute compute, compute_of(arguments.compute));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes));
+                                                 arguments.memory_bytes, compute));
   engine::EvaluateRequest request;
   SKIPCAST_TRY(request.part, engine::part_from(arguments.split));
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
@@ -234,6 +237,7 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
   command->add_option("--save", arguments->save,
                       "NetCDF file for every forecast of the first row and its observations");
   command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
+  add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);

@@ -12,6 +12,7 @@
 #include "engine/forecaster.h"
 #include "engine/policy.h"
 #include "tools/cli.h"
+#include "tools/compute_flags.h"
 #include "tools/forecast_flags.h"
 #include "tools/forecast_plot.h"
 #include "tools/forecast_report.h"
@@ -25,6 +26,8 @@ struct ForecastArguments {
   ForecastFlags flags;
   PlotWish plot;
   int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
+  ComputeFlags compute;
+  bool statistics = false;  // in place of the members
   const CLI::App* command = nullptr;
 };
 
@@ -58,6 +61,9 @@ Status check(const ForecastArguments& arguments) {
     return usage(fmt::format("--plot {}: pictures are PNG files; give a name that ends in .png",
                              arguments.plot.path));
   }
+  if (arguments.statistics && arguments.out.empty()) {
+    return usage("--statistics says what --out writes: add --out f.nc");
+  }
   SKIPCAST_TRY_OK(check_folder("--out", arguments.out));
   return check_folder("--plot", arguments.plot.path);
 }
@@ -71,7 +77,8 @@ Result<int64_t> origin_of(const engine::Forecaster& forecaster, const std::strin
 
 Result<Made> make(engine::Forecaster& forecaster, const ForecastArguments& arguments) {
   SKIPCAST_TRY(const int64_t origin, origin_of(forecaster, arguments.at));
-  SKIPCAST_TRY(const engine::ForecastOptions options, forecast_options(arguments.flags));
+  SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
+  options.statistics = arguments.statistics;
   if (arguments.policy.empty()) {
     SKIPCAST_TRY_OK(forecaster.prepare(options));
     SKIPCAST_TRY(engine::Forecast forecast, forecaster.forecast(origin, options));
@@ -109,10 +116,11 @@ Status print(const engine::Forecaster& forecaster, const Made& made,
 Status run_forecast(const ForecastArguments& arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(check(arguments));
   SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  SKIPCAST_TRY(const engine::Compute compute, compute_of(arguments.compute));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes));
+                                                 arguments.memory_bytes, compute));
   SKIPCAST_TRY(const Made made, make(*forecaster, arguments));
   bar.finish();
   if (!arguments.out.empty()) {
@@ -140,12 +148,15 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
                       "a tuned policy (name or file) chooses start, depth and solver");
   add_forecast_flags(*command, arguments->flags);
   command->add_option("--out", arguments->out, "NetCDF file to write");
+  command->add_flag("--statistics", arguments->statistics,
+                    "write mean, spread and quantiles in place of the members");
   command->add_option("--plot", arguments->plot.path, "PNG file to draw");
   command->add_option("--plot-variable", arguments->plot.variable, "variable to draw");
   command->add_option("--plot-places", arguments->plot.places, "places to draw: a,b,c")
       ->delimiter(',')->allow_extra_args(false);
   command->add_option("--plot-leads", arguments->plot.lead_times, "lead times of maps: 1,4,8")
       ->delimiter(',')->allow_extra_args(false);
+  add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);

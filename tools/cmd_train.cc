@@ -10,6 +10,7 @@
 #include "engine/moment_trainer.h"
 #include "engine/trainer.h"
 #include "tools/cli.h"
+#include "tools/compute_flags.h"
 #include "tools/progress_bar.h"
 
 namespace skipcast::tools {
@@ -21,6 +22,7 @@ struct TrainArguments {
   std::string archive;
   engine::TrainRequest request;
   bool moments = false;  // only the moment heads
+  ComputeFlags compute;
 };
 
 Status check(const TrainArguments& arguments) {
@@ -80,7 +82,7 @@ Status run_moments(const storage::SeriesStore& store, const TrainArguments& argu
   ProgressBar bar(console_progress());
   const engine::MomentsRequest request = {.task = asked.task, .minutes = asked.minutes,
                                           .steps_max = asked.steps_max, .threads = asked.threads,
-                                          .progress = bar.callback()};
+                                          .compute = asked.compute, .progress = bar.callback()};
   const auto report = engine::train_moments(store, request);
   bar.finish();
   if (!report.ok()) return suggest_task(store, asked.task, report.status());
@@ -88,8 +90,9 @@ Status run_moments(const storage::SeriesStore& store, const TrainArguments& argu
   return {};
 }
 
-Status run_train(const TrainArguments& arguments, const Invocation& invocation) {
+Status run_train(TrainArguments arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(check(arguments));
+  SKIPCAST_TRY(arguments.request.compute, compute_of(arguments.compute));
   SKIPCAST_TRY_OK(use_threads(arguments.request.threads));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   if (arguments.moments) return run_moments(*store, arguments, invocation);
@@ -122,6 +125,7 @@ void add_train(CLI::App& program, Invocation& invocation) {
                     "only the heads that the solver gms needs, on the network as it is trained; 4 "
                     "minutes unless said otherwise");
   command->add_flag("--resume", arguments->request.resume, "go on from the last checkpoint");
+  add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->request.threads);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {

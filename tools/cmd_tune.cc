@@ -12,6 +12,7 @@
 
 #include "engine/tuner.h"
 #include "tools/cli.h"
+#include "tools/compute_flags.h"
 #include "tools/plot.h"
 #include "tools/progress_bar.h"
 
@@ -22,6 +23,7 @@ struct TuneArguments {
   std::string archive, task, mode = "growing", objective = "crps";
   engine::TuneRequest request;
   int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
+  ComputeFlags compute;
 };
 
 std::vector<FrontPoint> points(const std::vector<engine::Trial>& trials) {
@@ -111,10 +113,11 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   if (request.name.find('/') != std::string::npos) {
     return usage(fmt::format("--name {}: a name without slashes is expected", request.name));
   }
+  SKIPCAST_TRY(const engine::Compute compute, compute_of(arguments.compute));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes));
+                                                 arguments.memory_bytes, compute));
   request.progress = bar.callback();
   const auto report = engine::tune(*forecaster, request);
   bar.finish();
@@ -160,6 +163,7 @@ void add_tune(CLI::App& program, Invocation& invocation) {
   command->add_option("--seed", request.seed, "of all randomness")->capture_default_str();
   command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
       ->capture_default_str();
+  add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
   add_json_flag(*command, invocation);

@@ -210,8 +210,12 @@ TEST_CASE("Dataset: futures are kept within each place's training part, or the l
     }
   }
   const at::Tensor far = at::tensor({-99.0f, 99.0f}).view({2, 1, 1, 1}).expand({2, 3, 1, kPlaces});
-  const at::Tensor kept = fixture.dataset->kept_in_range(far, at::zeros({1, kPlaces}));
-  const at::Tensor widened = fixture.dataset->kept_in_range(far, at::full({1, kPlaces}, 77.0f));
+  const auto within = [&](const at::Tensor& last) {
+    const auto [lowest, highest] = fixture.dataset->range(last);
+    return at::clamp(far, lowest, highest);
+  };
+  const at::Tensor kept = within(at::zeros({1, kPlaces}));
+  const at::Tensor widened = within(at::full({1, kPlaces}, 77.0f));
   for (int64_t p = 0; p < kPlaces; ++p) {
     CHECK(kept[0][2][0][p].item<float>() <= low[p]);  // the first states count too
     CHECK(kept[0][2][0][p].item<float>() > low[p] - 1);

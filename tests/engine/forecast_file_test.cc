@@ -8,6 +8,7 @@
 #include <netcdf.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -124,6 +125,45 @@ TEST_CASE("ForecastFile: ncdump reads it and shows what CF asks for") {
                "a:coordinates = \"valid_time place_name lat lon\"",
                ":Conventions = \"CF-1.8\"", ":entry_sigma = 2.", ":nfe = 3", ":start = \"analog\"",
                ":key = \"context\"", ":archive_mode = \"growing\""});
+}
+
+TEST_CASE("ForecastFile: statistics stand in for the members, with names and methods of CF") {
+  const TempDir folder;
+  const std::string path = folder.file("s.nc");
+  ForecastScene scene(named_graph());
+  scene.forecast.statistics = engine::ensemble_statistics(scene.forecast.members);
+  REQUIRE(write_forecast(path, *scene.forecaster, scene.forecast, file_options(scene)).ok());
+  check_holds(header_of(path),
+              {"double quantile(quantile)", "float a_mean(init_time, lead_time, place)",
+               "a_mean:cell_methods = \"number: mean\"",
+               "a_spread:cell_methods = \"number: standard_deviation\"",
+               "float a_quantile(quantile, init_time, lead_time, place)"});
+  CHECK(header_of(path).find("float a(") == std::string::npos);
+  const OpenFile file(path);
+  CHECK(file.values("quantile") == engine::kQuantileLevels);
+  const at::Tensor mean = scene.forecast.members.mean(0).select(1, 0).contiguous();
+  const std::vector<double> means = file.values("a_mean"), quantiles = file.values("a_quantile");
+  REQUIRE(static_cast<int64_t>(means.size()) == mean.numel());
+  for (size_t i = 0; i < means.size(); ++i) {
+    CHECK(means[i] == doctest::Approx(mean.flatten()[static_cast<int64_t>(i)].item<double>()));
+    CHECK(quantiles[i] <= quantiles[4 * means.size() + i]);
+  }
+}
+
+TEST_CASE("Statistics: mean, spread and quantiles of known members, of one and of several") {
+  const at::Tensor members = at::tensor({4.0f, 1.0f, 3.0f, 2.0f, 10.0f}).view({5, 1, 1, 1});
+  const engine::EnsembleStatistics five =
+      engine::ensemble_statistics(members, {0, 0.25, 0.3, 0.5, 1});
+  CHECK(five.mean.item<double>() == doctest::Approx(4));
+  CHECK(five.spread.item<double>() == doctest::Approx(std::sqrt(50.0 / 4)));
+  const std::vector<double> expected = {1, 2, 2.2, 3, 10};
+  for (int64_t i = 0; i < 5; ++i) {
+    CHECK(five.quantiles[i].item<double>() == doctest::Approx(expected[static_cast<size_t>(i)]));
+  }
+  const engine::EnsembleStatistics one = engine::ensemble_statistics(members.narrow(0, 4, 1));
+  CHECK(one.spread.item<double>() == 0);
+  CHECK((one.quantiles == 10).all().item<bool>());
+  CHECK(one.quantiles.size(0) == 5);
 }
 
 TEST_CASE("ForecastFile: a grid has lat and lon, a cold forecast no analogs") {

@@ -110,7 +110,8 @@ TEST_CASE("Moment heads: bits depend neither on the batch nor on threads, and th
       parameter.add_(random_values({parameter.numel()}, parameter.numel()).view_as(parameter));
     }
     const auto moments = make_moment_denoiser(
-        network, network->encode(random_contexts(shape, 1, 5)), 1);
+        std::make_shared<Evaluator>(network, Compute()),
+        network->encode(random_contexts(shape, 1, 5)), 1);
     const at::Tensor x = random_values({9, 4, 2, shape.places}, 4) * 3;
     const int before = at::get_num_threads();
     at::set_num_threads(1);

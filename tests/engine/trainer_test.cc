@@ -183,7 +183,7 @@ TEST_CASE("AdamW: the first step moves by the learning rate against the gradient
     void initialise_special(uint64_t) override {}
   } wrapped(network);
   FlatParameters flat(wrapped);
-  AdamW optimiser(flat.values.numel());
+  AdamW optimiser(flat);
   flat.gradients.copy_(at::where(flat.decays > 0, at::full({1}, 3.0), at::full({1}, -0.5)));
   const at::Tensor before = flat.values.clone();
   optimiser.update(flat, 0.01, 0, 1);

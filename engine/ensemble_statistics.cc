@@ -1,0 +1,36 @@
+#include "engine/ensemble_statistics.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "storage/status.h"
+
+namespace skipcast::engine {
+
+EnsembleStatistics ensemble_statistics(const at::Tensor& members,
+                                       const std::vector<double>& levels) {
+  const int64_t count = members.size(0);
+  SKIPCAST_CHECK(count >= 1);
+  const at::Tensor sorted = std::get<0>(members.sort(0));
+  EnsembleStatistics made = {.levels = levels, .mean = members.mean(0)};
+  made.spread = count > 1 ? members.std(0) : at::zeros_like(made.mean);
+  std::vector<at::Tensor> quantiles;
+  for (const double level : levels) {
+    SKIPCAST_CHECK(level >= 0 && level <= 1);
+    const double at = level * static_cast<double>(count - 1);
+    const auto below = static_cast<int64_t>(std::floor(at));
+    const int64_t above = std::min(below + 1, count - 1);
+    quantiles.push_back(at::lerp(sorted[below], sorted[above], at - static_cast<double>(below)));
+  }
+  made.quantiles = quantiles.empty() ? at::empty({0}) : at::stack(quantiles);
+  return made;
+}
+
+EnsembleStatistics on_cpu(const EnsembleStatistics& statistics) {
+  return {statistics.levels, statistics.mean.cpu(), statistics.spread.cpu(),
+          statistics.quantiles.cpu()};
+}
+
+}  // namespace skipcast::engine
