@@ -10,22 +10,23 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
 #include "bench/pairs.h"
+#include "bench/simulated.h"
 #include "engine/forecaster.h"
 #include "engine/trainer.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers.h"
-#include "storage/series_store.h"
 
 namespace {
 
 using namespace skipcast;
+using bench::argument;
+using bench::require;
 using engine::Alignment;
 using engine::ForecastOptions;
 using engine::KeyKind;
@@ -37,42 +38,6 @@ constexpr int64_t kLevels = 10;
 
 constexpr const char* kTasks = R"([{"name": "bench", "variables": ["x"], "context_states": 24,
   "future_states": 24, "network": {"kind": "graph", "width": 128}}])";
-
-template <typename T>
-T require(Result<T> result) {
-  if (result.ok()) return std::move(result).value();
-  fmt::print(stderr, "forecast_bench: {}\n", result.status().message());
-  std::exit(1);
-}
-
-std::string argument(int argc, char** argv, const std::string& name, const std::string& otherwise) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (argv[i] == name) return argv[i + 1];
-  }
-  return otherwise;
-}
-
-// Daily waves with noise that is shared by neighbouring places.
-std::unique_ptr<storage::SeriesStore> simulated(const std::string& path) {
-  storage::Schema schema = {.title = "bench", .tasks_json = kTasks};
-  schema.axis = {.start_s = 1514764800, .step_s = 3600};
-  schema.variables = {{.name = "x", .units = "1"}};
-  for (int64_t p = 0; p < kPlaces; ++p) schema.places.names.push_back(fmt::format("p{}", p));
-  storage::StateBlock block = {.first = 0, .states = kStates};
-  uint64_t random = 1;
-  double weather = 0;
-  for (int64_t s = 0; s < kStates; ++s) {
-    for (int64_t p = 0; p < kPlaces; ++p) {
-      random = random * 6364136223846793005ULL + 1442695040888963407ULL;
-      const double kick = static_cast<double>(random >> 33) / double(1ULL << 31) - 0.5;
-      weather = 0.995 * weather + 0.1 * kick;
-      block.values.push_back(static_cast<float>(std::sin(0.2618 * double(s)) + weather + kick));
-    }
-  }
-  auto store = require(storage::SeriesStore::create(path, schema));
-  require(store->append(block));
-  return store;
-}
 
 struct Case {
   std::string name;
@@ -155,11 +120,6 @@ bench::Pair measured(engine::Forecaster& forecaster, const Case& each, int repet
           fmt::format("<= {}", kTarget), ratio <= kTarget};
 }
 
-std::string temporary_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "skipcast-XXXXXX").string();
-  return mkdtemp(pattern.data()) == nullptr ? "" : pattern;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -167,10 +127,11 @@ int main(int argc, char** argv) {
   const std::string archive = argument(argc, argv, "--archive", "");
   const std::string task = argument(argc, argv, "--task", "bench");
   const int repetitions = std::atoi(argument(argc, argv, "--repetitions", "31").c_str());
-  const std::string folder = archive.empty() ? temporary_folder() : "";
+  const std::string folder = archive.empty() ? bench::temporary_folder() : "";
   std::unique_ptr<storage::SeriesStore> store;
   if (archive.empty()) {
-    store = simulated(folder + "/bench.skc");
+    store = bench::simulated(folder + "/bench.skc",
+                             {.states = kStates, .nodes = kPlaces, .tasks_json = kTasks});
     require(engine::train(*store, {.task = task, .steps_max = 3}));
   } else {
     store = require(storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly));
