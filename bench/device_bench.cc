@@ -22,6 +22,7 @@ namespace {
 using namespace skipcast;
 using bench::argument;
 using bench::Pair;
+using bench::paired;
 using bench::require;
 using engine::Compute;
 using engine::ForecastOptions;
@@ -83,12 +84,6 @@ struct Place {
     return bench::seconds_of([&] { require(forecaster->forecast(origin, options)); });
   }
 };
-
-Pair paired(const std::string& name, const bench::Medians& medians, double target) {
-  const double ratio = medians.ours_s / medians.raw_s;
-  return {name, medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
-          fmt::format("<= {:g}", target), ratio <= target};
-}
 
 void overhead(const Place& place, const Settings& s, std::vector<Pair>& pairs) {
   for (const int64_t nfe : {s.few, s.many}) {

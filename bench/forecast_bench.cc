@@ -90,11 +90,8 @@ bench::Pair of_solver(const Scene& scene, const samplers::NamedSolver& solver, i
     });
   };
   for (int i = 0; i < 3; ++i) raw();
-  const bench::Medians medians = bench::interleaved(repetitions, ours, raw);
-  const double ratio = medians.ours_s / medians.raw_s;
-  return {fmt::format("{}, {} levels, {} NFE, 32 members", solver.name, kLevels, nfe),
-          medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
-          fmt::format("<= {}", kSolverTarget), ratio <= kSolverTarget};
+  return bench::paired(fmt::format("{}, {} levels, {} NFE, 32 members", solver.name, kLevels, nfe),
+                       bench::interleaved(repetitions, ours, raw), kSolverTarget);
 }
 
 bench::Pair measured(engine::Forecaster& forecaster, const Case& each, int repetitions) {
@@ -114,10 +111,7 @@ bench::Pair measured(engine::Forecaster& forecaster, const Case& each, int repet
     });
   };
   for (int i = 0; i < 3; ++i) raw();
-  const bench::Medians medians = bench::interleaved(repetitions, ours, raw);
-  const double ratio = medians.ours_s / medians.raw_s;
-  return {each.name, medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
-          fmt::format("<= {}", kTarget), ratio <= kTarget};
+  return bench::paired(each.name, bench::interleaved(repetitions, ours, raw), kTarget);
 }
 
 }  // namespace

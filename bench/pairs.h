@@ -50,6 +50,13 @@ inline Medians interleaved(int repetitions, const std::function<double()>& ours,
   return {median(ours_s), median(raw_s)};
 }
 
+// Milliseconds of both, met when ours takes no more than `target` times the raw one's.
+inline Pair paired(const std::string& name, const Medians& medians, double target) {
+  const double ratio = medians.ours_s / medians.raw_s;
+  return {name, medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
+          fmt::format("<= {:g}", target), ratio <= target};
+}
+
 // `--out FILE.json` from the command line, or "".
 inline std::string out_file(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; ++i) {

@@ -4,9 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 
-#include <array>
-#include <utility>
-
+#include "engine/words.h"
 #include "retrieval/device_scan.h"
 #include "samplers/device_kernels.h"
 
@@ -18,42 +16,22 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr std::array<std::pair<const char*, DeviceChoice>, 3> kDevices = {
-    {{"auto", DeviceChoice::kAuto}, {"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}}};
-constexpr std::array<std::pair<const char*, Precision>, 3> kPrecisions = {
-    {{"float32", Precision::kFloat32},
-     {"tf32", Precision::kTf32},
-     {"bfloat16", Precision::kBfloat16}}};
-
-template <typename Words>
-auto of_word(const Words& words, std::string_view word, const char* what)
-    -> Result<decltype(words[0].second)> {
-  std::string all;
-  for (const auto& [name, value] : words) {
-    if (name == word) return value;
-    all += all.empty() ? name : std::string(", ") + name;
-  }
-  return usage(fmt::format("no {} is called '{}'; there are {}", what, word, all));
-}
+constexpr Words<DeviceChoice, 3> kDevices = {{{"auto", DeviceChoice::kAuto},
+                                              {"cpu", DeviceChoice::kCpu},
+                                              {"cuda", DeviceChoice::kCuda}}};
+constexpr Words<Precision, 3> kPrecisions = {{{"float32", Precision::kFloat32},
+                                              {"tf32", Precision::kTf32},
+                                              {"bfloat16", Precision::kBfloat16}}};
 
 }  // namespace
 
 Result<DeviceChoice> device_from(std::string_view word) {
-  SKIPCAST_TRY(const DeviceChoice choice, of_word(kDevices, word, "device"));
-  return choice;
+  return from_word(kDevices, "device", word);
 }
-
 Result<Precision> precision_from(std::string_view word) {
-  SKIPCAST_TRY(const Precision precision, of_word(kPrecisions, word, "precision"));
-  return precision;
+  return from_word(kPrecisions, "precision", word);
 }
-
-const char* word(Precision precision) {
-  for (const auto& [name, each] : kPrecisions) {
-    if (each == precision) return name;
-  }
-  return "";
-}
+const char* word(Precision precision) { return to_word(kPrecisions, precision); }
 
 Result<Compute> resolve(DeviceChoice device, Precision precision) {
   Compute compute = {.precision = precision};

@@ -55,14 +55,21 @@ at::Tensor calendar_table(const Task& task, const storage::TimeAxis& axis, int64
   return table;
 }
 
+// The targets' part of the normalizer's base and scale: [slots, V, P], [V, P]. They do not own.
+at::Tensor base_by_slot(const retrieval::Normalizer& normalizer, int64_t targets) {
+  const auto variables = static_cast<int64_t>(normalizer.options().variables.size());
+  auto* data = const_cast<float*>(normalizer.base().data());
+  return at::from_blob(data, {variables, normalizer.slots(), normalizer.places()}, at::kFloat)
+      .narrow(0, 0, targets).transpose(0, 1);
+}
+at::Tensor scale_of(const retrieval::Normalizer& normalizer, int64_t targets) {
+  auto* data = const_cast<float*>(normalizer.scale().data());
+  return at::from_blob(data, {targets, normalizer.places()}, at::kFloat);
+}
+
 // The targets' climatology per slot, at mean 0 and deviation 1 over slots: [slots, V, P].
 at::Tensor base_table(const retrieval::Normalizer& normalizer, int64_t targets) {
-  const int64_t slots = normalizer.slots(), places = normalizer.places();
-  const int64_t variables = static_cast<int64_t>(normalizer.options().variables.size());
-  // from_blob does not own; clone() at the end of the chain does.
-  auto* data = const_cast<float*>(normalizer.base().data());
-  const at::Tensor all = at::from_blob(data, {variables, slots, places}, at::kFloat);
-  const at::Tensor base = all.narrow(0, 0, targets).transpose(0, 1).to(at::kDouble);
+  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
   const at::Tensor centred = base - base.mean(0, true);
   const at::Tensor deviation = centred.square().mean(0, true).sqrt().clamp_min(1e-6);
   return (centred / deviation).to(at::kFloat).contiguous().clone();
@@ -158,13 +165,8 @@ void Dataset::Data::place(const Compute& compute) {
   const auto to_device = [&](at::Tensor& table) { table = table.to(device); };
   for (at::Tensor* table : {&low, &high}) to_device(*table);
   if (normalizer->slots() > 1) to_device(base);
-  const int64_t variables_all = static_cast<int64_t>(normalizer->options().variables.size());
-  auto* bases = const_cast<float*>(normalizer->base().data());  // copied at once, as the scales
-  auto* scales = const_cast<float*>(normalizer->scale().data());
-  level = at::from_blob(bases, {variables_all, normalizer->slots(), places}, at::kFloat)
-              .narrow(0, 0, targets).transpose(0, 1).contiguous().to(device);
-  spread = at::from_blob(scales, {variables_all, places}, at::kFloat)
-               .narrow(0, 0, targets).contiguous().to(device);
+  level = base_by_slot(*normalizer, targets).contiguous().to(device);
+  spread = scale_of(*normalizer, targets).to(device);
   if (compute.half_archive) filled = filled.to(at::kHalf);
   mask = mask.to(at::kByte);
   const int64_t most = compute.resident_bytes_max > 0 ? compute.resident_bytes_max

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/model.h"
 #include "engine/evaluator.h"
+#include "engine/model.h"
 #include "engine/network.h"
 #include "engine/target_space.h"
 

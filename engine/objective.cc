@@ -1,19 +1,14 @@
 // What tuning minimises, by the words users say.
-#include <fmt/format.h>
-
-#include <array>
-#include <utility>
-
 #include "engine/tuner.h"
+#include "engine/words.h"
 
 namespace skipcast::engine {
 namespace {
 
-constexpr std::array<std::pair<const char*, Objective>, 4> kObjectives = {
-    {{"crps", Objective::kCrps},
-     {"energy", Objective::kEnergy},
-     {"variogram", Objective::kVariogram},
-     {"mix", Objective::kMix}}};
+constexpr Words<Objective, 4> kObjectives = {{{"crps", Objective::kCrps},
+                                              {"energy", Objective::kEnergy},
+                                              {"variogram", Objective::kVariogram},
+                                              {"mix", Objective::kMix}}};
 
 // Half the sum of two means, each query with weight 1.
 Contribution half_each(const Contribution& a, const Contribution& b) {
@@ -24,19 +19,9 @@ Contribution half_each(const Contribution& a, const Contribution& b) {
 }  // namespace
 
 Result<Objective> objective_from(std::string_view word) {
-  for (const auto& [name, objective] : kObjectives) {
-    if (name == word) return objective;
-  }
-  return usage(fmt::format("no objective is called '{}'; there are crps, energy, variogram, mix",
-                           word));
+  return from_word(kObjectives, "objective", word);
 }
-
-const char* word(Objective objective) {
-  for (const auto& [name, each] : kObjectives) {
-    if (each == objective) return name;
-  }
-  return "";
-}
+const char* word(Objective objective) { return to_word(kObjectives, objective); }
 
 std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective objective) {
   switch (objective) {

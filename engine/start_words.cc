@@ -1,17 +1,11 @@
 // The words users say for starts, keys, alignments, archive modes, spacings and measures.
-#include <fmt/format.h>
-
-#include <array>
 #include <string_view>
-#include <utility>
 
 #include "engine/forecaster.h"
+#include "engine/words.h"
 
 namespace skipcast::engine {
 namespace {
-
-template <typename Kind, size_t n>
-using Words = std::array<std::pair<const char*, Kind>, n>;
 
 constexpr Words<StartKind, 8> kStarts = {{{"cold", StartKind::kCold},
                                           {"analog", StartKind::kAnalog},
@@ -36,25 +30,6 @@ constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing
                                                     {"cosine", samplers::Spacing::kCosine}}};
 constexpr Words<Measure, 2> kMeasures = {{{"distance", Measure::kDistance},
                                           {"spread", Measure::kSpread}}};
-
-template <typename Kind, size_t n>
-Result<Kind> from_word(const Words<Kind, n>& words, const char* noun, std::string_view text) {
-  std::string all;
-  for (const auto& [name, kind] : words) {
-    if (name == text) return kind;
-    all += fmt::format("{}{}", all.empty() ? "" : ", ", name);
-  }
-  return usage(fmt::format("no {} is called '{}'; there are {}", noun, text, all));
-}
-
-template <typename Kind, size_t n>
-const char* to_word(const Words<Kind, n>& words, Kind kind) {
-  for (const auto& [name, each] : words) {
-    if (each == kind) return name;
-  }
-  SKIPCAST_CHECK(false);
-  return "";
-}
 
 }  // namespace
 

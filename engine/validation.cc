@@ -60,8 +60,8 @@ at::Tensor mean_deviation(const Dataset& dataset, std::span<const int64_t> origi
 // Ensembles in normalised units, [Q * M, T, V, P].
 at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const ContextBatch& contexts,
                      std::span<const int64_t> origins) {
-  Compute compute = {.device = dataset.device()};
-  compute.graphs = false;  // the network changes between validations
+  // The network changes between validations: no graphs.
+  const Compute compute = {.device = dataset.device(), .graphs = false};
   const Task& task = parts.task;
   const storage::TimeAxis& axis = dataset.store().schema().axis;
   const auto evaluator = std::make_shared<Evaluator>(parts.network, compute);

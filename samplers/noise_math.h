@@ -135,7 +135,7 @@ struct AlignedPointers {
 
 // The state at which a member's chain is entered, one element: the analog's future moved by an
 // offset that has decayed, kept in a range, taken to target space, and noised. Every operation is
-// rounded by itself, in the order of align_offset, kept_in_range, to_target and enter_at.
+// rounded by itself, in the order of align_offset, clamp, to_target and enter_at.
 SKIPCAST_ANYWHERE float entry_value(const AlignedPointers& start, int64_t row, int64_t each,
                                     int64_t element, float eps) {
   const int64_t lead = element / start.state_size, place = element % start.state_size;
