@@ -30,7 +30,7 @@ struct Compute {
   bool graphs = true;              // CUDA graphs of network evaluations, where there is a GPU
   bool half_archive = false;       // float16 for the archive on the device: half the memory
   int64_t resident_bytes_max = 0;  // of the archive on the device; beyond it stays on the host,
-                                   // in pinned memory. 0 = half of what is free
+                                   // in pinned memory. 0 = half of what is free on the GPU
 };
 
 // kAuto: a CUDA device that answers, else the CPU. kUnsupported when kCuda is asked for and this

@@ -9,6 +9,7 @@
 #include <limits>
 #include <numbers>
 
+#include "engine/staging.h"
 #include "storage/window.h"
 
 namespace skipcast::engine {
@@ -104,6 +105,7 @@ struct Dataset::Data {
   at::Tensor low, high; // [V, P] of the targets in the training part, normalised
   std::vector<int64_t> slots;  // of states 0..S+T_out-1
   at::Device device = at::kCPU;
+  Staging staging{at::kCPU};
   at::Tensor level, spread;    // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
 
   at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) const;
@@ -158,10 +160,11 @@ Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store
 }
 
 // Tables to the device if they fit, else to pinned memory that copies can leave while the device
-// computes.
+// computes. Of a device that is no GPU nobody knows what is free: there they fit.
 void Dataset::Data::place(const Compute& compute) {
   device = compute.device;
   if (device.is_cpu()) return;
+  staging = Staging(device);
   const auto to_device = [&](at::Tensor& table) { table = table.to(device); };
   for (at::Tensor* table : {&low, &high}) to_device(*table);
   if (normalizer->slots() > 1) to_device(base);
@@ -169,13 +172,13 @@ void Dataset::Data::place(const Compute& compute) {
   spread = scale_of(*normalizer, targets).to(device);
   if (compute.half_archive) filled = filled.to(at::kHalf);
   mask = mask.to(at::kByte);
-  const int64_t most = compute.resident_bytes_max > 0 ? compute.resident_bytes_max
-                                                      : free_bytes(device) / 2;
-  const bool fits = static_cast<int64_t>(filled.nbytes() + mask.nbytes()) <= most;
+  const auto bytes = static_cast<int64_t>(filled.nbytes() + mask.nbytes());
+  int64_t most = device.is_cuda() ? free_bytes(device) / 2 : bytes;
+  if (compute.resident_bytes_max > 0) most = compute.resident_bytes_max;
   for (at::Tensor* table : {&filled, &mask, &calendar}) {
-    if (fits || !device.is_cuda()) {
+    if (bytes <= most) {
       to_device(*table);
-    } else {
+    } else if (device.is_cuda()) {
       *table = table->pin_memory();
     }
   }
@@ -201,9 +204,9 @@ at::Tensor Dataset::Data::gather(const at::Tensor& table, const at::Tensor& rows
   std::vector<int64_t> shape = table.sizes().vec();
   shape[0] = rows.numel() / batch;
   shape.insert(shape.begin(), batch);
-  at::Tensor picked = table.index_select(0, rows.to(table.device())).view(shape);
-  if (device.is_cuda() && picked.is_cpu()) picked = picked.pin_memory();
-  return picked.to(device, at::kFloat, /*non_blocking=*/true);
+  const at::Tensor picked = table.device() == device ? table.index_select(0, staging.copy(rows))
+                                                     : staging.copy_rows(table, rows);
+  return picked.view(shape).to(at::kFloat);
 }
 
 ContextBatch Dataset::contexts(std::span<const int64_t> origins) const {

@@ -45,8 +45,8 @@ class Dataset {
  public:
   // Reads states [0, store.size()) of the task's context variables. kUnsupported when they exceed
   // `memory_bytes_max` (names both sizes). On a GPU the archive lies in the device's memory where
-  // it fits (compute.resident_bytes_max), else windows are staged from pinned memory. Store and
-  // normalizer must outlive it.
+  // it fits (compute.resident_bytes_max), else windows are staged from pinned memory beside what
+  // the device computes (staging.h). Store and normalizer must outlive it.
   static Result<std::unique_ptr<Dataset>> load(const storage::SeriesStore& store, const Task& task,
                                                const retrieval::Normalizer& normalizer,
                                                int64_t memory_bytes_max = kDatasetBytesMax,

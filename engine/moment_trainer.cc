@@ -139,6 +139,7 @@ Status HeadsRun::train_one_step() {
   const at::Tensor loss = variance_loss(batch.r, v, batch.mask) +
                           skewness_loss(cubes(batch.r, v), batch.said.skewness, batch.mask);
   loss.backward();
+  batches_->fetch_ahead(step_ + 1);  // while the device is at this one
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
     return bad_input(fmt::format("task {}: the moment heads' loss is not finite at step {}; the "

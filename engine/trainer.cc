@@ -182,6 +182,7 @@ Status Run::train_one_step() {
     return edm_loss(*network_, batches_->batch(state_.step), parts_.task, state_.step);
   }();
   loss.backward();
+  batches_->fetch_ahead(state_.step + 1);  // while the device is at this one
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
     return bad_input(fmt::format("task {}: the loss is not finite at step {}; lower "

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
@@ -146,6 +147,17 @@ std::vector<int64_t> BatchSource::origins_at(int64_t step) {
 }
 
 TrainingBatch BatchSource::batch(int64_t step) {
+  const std::optional<TrainingBatch> ahead = std::exchange(ahead_, std::nullopt);
+  return ahead && ahead_step_ == step ? *ahead : made(step);
+}
+
+void BatchSource::fetch_ahead(int64_t step) {
+  if (dataset_.device().is_cpu()) return;
+  ahead_ = made(step);
+  ahead_step_ = step;
+}
+
+TrainingBatch BatchSource::made(int64_t step) {
   const TrainingOptions& options = dataset_.task().training;
   const std::vector<int64_t> origins = origins_at(step);
   TrainingBatch batch;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,15 +57,22 @@ class BatchSource {
   BatchSource(const Dataset& dataset, const TargetSpace& target, std::vector<int64_t> origins);
 
   TrainingBatch batch(int64_t step);
+  // Makes the batch of a step before batch() asks for it, so that on a device its copies run beside
+  // what the device is at: call it between giving work and waiting for it. Nothing on the CPU.
+  void fetch_ahead(int64_t step);
   // Origins of the step's windows, for tests.
   std::vector<int64_t> origins_at(int64_t step);
 
  private:
+  TrainingBatch made(int64_t step);
+
   const Dataset& dataset_;
   const TargetSpace& target_;
   const std::vector<int64_t> origins_;
   std::vector<int64_t> order_;
   int64_t epoch_ = -1;
+  std::optional<TrainingBatch> ahead_;
+  int64_t ahead_step_ = -1;
 };
 
 // The batch's futures noised, x = y + sigma eps, sigma stratified over the batch, with what the

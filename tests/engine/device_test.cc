@@ -73,6 +73,71 @@ TEST_CASE("Device: the archive's windows lie where they are asked for") {
                      dataset.denormalise(mean.cpu(), 250), 1e-5, 1e-5));
 }
 
+// Writes down what streams are given while it lives.
+struct StreamLog {
+  std::vector<std::string> lines;
+  StreamLog() { skipcast::tests::FakeStreams::log = &lines; }
+  ~StreamLog() { skipcast::tests::FakeStreams::log = nullptr; }
+};
+
+std::unique_ptr<Dataset> staged(const Scene& scene, bool half = false) {
+  const Dataset& here = scene.here->dataset();
+  Compute compute = {.device = kFake, .half_archive = half, .resident_bytes_max = 1};
+  return Dataset::load(*scene.trained.store, here.task(), here.normalizer(), kDatasetBytesMax,
+                       compute).value();
+}
+
+void check_equal(const TrainingBatch& made, const TrainingBatch& expected) {
+  const auto same = [](const at::Tensor& there, const at::Tensor& here) {
+    CHECK(there.device() == kFake);
+    CHECK(at::equal(there.cpu(), here.cpu()));
+  };
+  same(made.contexts.values, expected.contexts.values);
+  same(made.contexts.mask, expected.contexts.mask);
+  same(made.contexts.calendar, expected.contexts.calendar);
+  same(made.contexts.base, expected.contexts.base);
+  same(made.contexts.last, expected.contexts.last);
+  same(made.target, expected.target);
+  same(made.mask, expected.mask);
+}
+
+TEST_CASE("Device: an archive beyond its memory is staged, on a stream of its own") {
+  const Scene scene;
+  const std::vector<int64_t> origins = {200, 250, 260};
+  const Dataset& here = scene.here->dataset();
+  const auto dataset = staged(scene);
+  CHECK_FALSE(dataset->resident());
+  const StreamLog log;
+  const ContextBatch contexts = dataset->contexts(origins);
+  const FutureBatch futures = dataset->futures(origins);
+  // Each copy is followed by its event, for which, and with whose memory, the current stream waits.
+  const std::vector<std::string> once = {"copy on 1", "event on 1", "wait on 0", "memory of 0"};
+  REQUIRE(log.lines.size() >= 5 * once.size());
+  for (size_t i = 0; i < log.lines.size(); ++i) CHECK(log.lines[i] == once[i % once.size()]);
+  CHECK(at::equal(contexts.values.cpu(), here.contexts(origins).values));
+  CHECK(at::equal(contexts.mask.cpu(), here.contexts(origins).mask));
+  CHECK(at::equal(futures.values.cpu(), here.futures(origins).values));
+  CHECK(at::allclose(staged(scene, true)->contexts(origins).values.cpu(),
+                     here.contexts(origins).values, 1e-3, 1e-3));
+}
+
+TEST_CASE("Device: a batch fetched ahead is the same, and is there when it is asked for") {
+  const Scene scene;
+  const auto dataset = staged(scene);
+  const std::vector<int64_t> origins = {100, 120, 140, 160, 180};
+  const TargetSpace& target = *scene.there->model().target_space();
+  BatchSource ahead(*dataset, target, origins), plain(*dataset, target, origins);
+  for (int64_t step = 0; step < 6; ++step) {
+    CAPTURE(step);
+    const TrainingBatch expected = plain.batch(step);
+    const StreamLog log;
+    const TrainingBatch made = ahead.batch(step);
+    CHECK(log.lines.empty() == (step > 0 && step != 4));
+    check_equal(made, expected);
+    ahead.fetch_ahead(step == 3 ? 9 : step + 1);  // 9 is not what is asked for next
+  }
+}
+
 TEST_CASE("Device: every solver comes to the CPU's values from cold and from analogs") {
   const Scene scene;
   for (const auto& solver : skipcast::samplers::solvers()) {

@@ -2,18 +2,19 @@
 // for which its wheels hold no kernels, here on host memory. Every operation demands that its
 // tensors lie there (numbers without dimensions aside) and then runs on the CPU: a tensor left
 // behind on the CPU, or one that took a way over it, throws. Results have the CPU's bits. Include
-// in one file of a test binary, after LibTorch's headers and doctest.
+// in one file of a test binary, after LibTorch's headers and doctest. Streams: fake_streams.h.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/Exception.h>
 #include <torch/library.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include "tests/support/fake_streams.h"
 
 namespace skipcast::tests {
 
@@ -148,6 +149,7 @@ inline void on_fake_device(const c10::OperatorHandle& operation, torch::jit::Sta
 
 // Between devices, and on this one.
 inline at::Tensor& copy_on_fake_device(at::Tensor& self, const at::Tensor& from, bool) {
+  if (from.is_cpu()) FakeStreams::note("copy on", FakeStreams::current);
   at::Tensor to = on_host(self);
   to.copy_(on_host(from));
   return self;
@@ -182,10 +184,6 @@ const bool fake_allocator_set = [] {
 }();
 
 }  // namespace
-
-namespace at::detail {
-C10_REGISTER_GUARD_IMPL(HPU, c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::HPU>)
-}
 
 TORCH_LIBRARY_IMPL(_, HPU, library) {
   library.fallback(torch::CppFunction::makeFromBoxedFunction<&skipcast::tests::on_fake_device>());
