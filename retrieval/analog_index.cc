@@ -62,10 +62,6 @@ Result<std::unique_ptr<AnalogIndex>> AnalogIndex::open(const storage::SeriesStor
                                                        const Progress& progress) {
   SKIPCAST_TRY_OK(check_options(options));
   std::unique_ptr<AnalogIndex> made(new AnalogIndex(store, std::move(encoder), options));
-  if (options.scan) {
-    const Status device = options.scan(made->encoder_->dimension()).status();
-    if (!device.ok()) made->note(device.message() + ": searches stay on the CPU");
-  }
   made->restore();
   SKIPCAST_TRY_OK(made->follow(progress));
   return made;
@@ -119,9 +115,15 @@ AnalogIndex::Built AnalogIndex::empty() const {
 // Searched on the device where there is one; an index whose rows do not lie in memory stays here.
 std::unique_ptr<VectorIndex> AnalogIndex::placed(std::unique_ptr<VectorIndex> index) const {
   if (!options_.scan || options_.kind == "hnsw") return index;
-  auto scan = options_.scan(index->dimension());
-  if (!scan.ok()) return index;
-  return make_device_index(std::move(index), std::move(*scan));
+  return make_device_index(std::move(index), options_.scan);
+}
+
+// REQUIRES: follow_mutex_ is held.
+void AnalogIndex::note_device() {
+  const Status device = device_status(*main_.index);
+  if (device.ok() || device_noted_) return;
+  note(device.message() + ": searches stay on the CPU");
+  device_noted_ = true;
 }
 
 // Room for `windows` more rows, within the memory there is.
@@ -206,6 +208,7 @@ Status AnalogIndex::follow(const Progress& progress) {
     }
     status = add_all(main_, progress);
   }
+  note_device();
   save();
   return status;
 }

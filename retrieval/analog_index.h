@@ -136,6 +136,7 @@ class AnalogIndex {
   Result<Built> load(const std::string& path) const;
   void save();
   void note(std::string text);
+  void note_device();
   Status add_windows(Built& built, std::span<const int64_t> origins);
   Status add_all(Built& built, const Progress& progress);
   void replace(Built& built);
@@ -156,6 +157,7 @@ class AnalogIndex {
   mutable std::mutex turnstile_;  // held by a writer waiting for mutex_, so that readers let it in
   std::mutex follow_mutex_;       // held by the one follow() at work
   bool saved_ = false;            // guarded by follow_mutex_: the file holds what the index holds
+  bool device_noted_ = false;     // guarded by follow_mutex_: that the device fails
   mutable std::mutex tail_mutex_;  // held by the one search that extends the tail
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "retrieval/device_scan.h"
 #include "retrieval/row_scan.h"
@@ -12,8 +13,8 @@ constexpr int64_t kAppendRows = 1 << 16;  // at once
 
 class DeviceIndex final : public VectorIndex {
  public:
-  DeviceIndex(std::unique_ptr<VectorIndex> rows, std::unique_ptr<DeviceScan> scan)
-      : host_(std::move(rows)), scan_(std::move(scan)) {
+  DeviceIndex(std::unique_ptr<VectorIndex> rows, DeviceScanMaker maker)
+      : host_(std::move(rows)), maker_(std::move(maker)) {
     follow();
   }
 
@@ -47,12 +48,18 @@ class DeviceIndex final : public VectorIndex {
   Result<std::vector<std::vector<Neighbour>>> search_many(
       std::span<const float> queries, int64_t k, std::span<const Interval> allowed) const;
 
+  Status status() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
+
  private:
   std::span<const float> query_at(std::span<const float> queries, size_t number) const {
     const auto width = static_cast<size_t>(dimension());
     return queries.subspan(number * width, width);
   }
   void follow();
+  void give_up(Status failure) const;
   std::vector<std::vector<int64_t>> proposals(std::span<const float> queries, int64_t k,
                                               std::span<const Interval> rows) const;
   Result<std::vector<Neighbour>> ranked(std::span<const float> query, int64_t k,
@@ -60,21 +67,35 @@ class DeviceIndex final : public VectorIndex {
                                         std::span<const Interval> rows) const;
 
   std::unique_ptr<VectorIndex> host_;
-  mutable std::mutex mutex_;  // guards scan_: a device works off one search after the other
-  mutable std::unique_ptr<DeviceScan> scan_;  // null once it has failed
-  int64_t followed_ = 0;      // rows that are on the device
+  // Guards what follows: a device works off one search after the other.
+  mutable std::mutex mutex_;
+  DeviceScanMaker maker_;                     // until there are rows
+  mutable std::unique_ptr<DeviceScan> scan_;  // null before, and once it has failed
+  mutable Status failure_;
+  int64_t followed_ = 0;  // rows that are on the device
 };
+
+// REQUIRES: mutex_ is held.
+void DeviceIndex::give_up(Status failure) const {
+  scan_.reset();
+  failure_ = std::move(failure);
+}
 
 // What is not on the device yet. A scan that cannot take it is given up.
 void DeviceIndex::follow() {
   const std::lock_guard lock(mutex_);
   const RowsView view = host_->rows();
   const auto total = static_cast<int64_t>(view.ids.size());
+  if (total > 0 && maker_) {
+    Result<std::unique_ptr<DeviceScan>> made = std::exchange(maker_, nullptr)(dimension());
+    if (made.ok()) scan_ = std::move(made).value();
+    failure_ = made.status();
+  }
   while (scan_ != nullptr && followed_ < total) {
     const int64_t count = std::min(kAppendRows, total - followed_);
     const float* first = view.vectors + followed_ * view.dimension;
-    const Status added = scan_->append({first, static_cast<size_t>(count * view.dimension)});
-    if (!added.ok()) scan_.reset();
+    Status added = scan_->append({first, static_cast<size_t>(count * view.dimension)});
+    if (!added.ok()) give_up(std::move(added));
     followed_ += count;
   }
 }
@@ -90,7 +111,7 @@ std::vector<std::vector<int64_t>> DeviceIndex::proposals(std::span<const float> 
     const auto found =
         scan_->nearest(queries, std::min(wanted, range.end - range.begin), range);
     if (!found.ok()) {
-      scan_.reset();
+      give_up(found.status());
       return {};
     }
     for (size_t q = 0; q < all.size(); ++q) {
@@ -142,9 +163,14 @@ Result<std::vector<std::vector<Neighbour>>> DeviceIndex::search_many(
 }  // namespace
 
 std::unique_ptr<VectorIndex> make_device_index(std::unique_ptr<VectorIndex> rows,
-                                               std::unique_ptr<DeviceScan> scan) {
+                                               DeviceScanMaker maker) {
   SKIPCAST_CHECK(rows->rows().ids.size() == rows->ids().size());
-  return std::make_unique<DeviceIndex>(std::move(rows), std::move(scan));
+  return std::make_unique<DeviceIndex>(std::move(rows), std::move(maker));
+}
+
+Status device_status(const VectorIndex& index) {
+  const auto* on_device = dynamic_cast<const DeviceIndex*>(&index);
+  return on_device == nullptr ? Status() : on_device->status();
 }
 
 Result<std::vector<std::vector<Neighbour>>> search_together(const VectorIndex& index,

@@ -33,13 +33,16 @@ class DeviceScan {
 using DeviceScanMaker = std::function<Result<std::unique_ptr<DeviceScan>>(int64_t dimension)>;
 
 // An index that is searched on a device: `rows` (of a kind that keeps its rows, whatever is in it)
-// with a scan. With an exact scan results are those of a flat index, whatever the kind: distances
-// are the CPU's, and of equal ones the smaller id comes first; the scan is asked for a quarter more
-// than k and 16, so that rounding on the device loses a neighbour only where that many lie within
-// its error of the k-th (about 1e-6 of the squared norms). With another scan neighbours may be
-// missed, but k allowed ones are k found. Where a scan fails, for good, the CPU answers alone.
+// with a scan, which is made when there is a row to search. With an exact scan results are those of
+// a flat index, whatever the kind: distances are the CPU's, and of equal ones the smaller id comes
+// first; the scan is asked for a quarter more than k and 16, so that rounding on the device loses a
+// neighbour only where that many lie within its error of the k-th (about 1e-6 of the squared
+// norms). With another scan neighbours may be missed, but k allowed ones are k found. Where a scan
+// fails, or cannot be made, the CPU answers alone from then on, and device_status() says why; it is
+// OK for other indexes.
 std::unique_ptr<VectorIndex> make_device_index(std::unique_ptr<VectorIndex> rows,
-                                               std::unique_ptr<DeviceScan> scan);
+                                               DeviceScanMaker maker);
+Status device_status(const VectorIndex& index);
 
 // Many queries that may see the same rows, in one call of the scan: [q][..], as search_exact() of
 // each. `index` is one of make_device_index().

@@ -76,10 +76,12 @@ TEST_CASE("Analog index: on a device it answers the same, follows, loads, or say
     CHECK(answers(*index, states) == answers(*archive.index(), states));
   }
   CHECK(behaviour.searches > 10);
+  CHECK(behaviour.made == 1);
   Behaviour loaded;
   const auto reopened = archive.index(path, "flat", scan_maker(loaded));
   CHECK(answers(*reopened, kStates) == answers(*archive.index(), kStates));
   CHECK(loaded.searches > 10);
+  CHECK(loaded.made == 1);
   const auto none = archive.index("", "flat", [](int64_t) -> Result<std::unique_ptr<DeviceScan>> {
     return Status(Code::kUnsupported, "no such device");
   });

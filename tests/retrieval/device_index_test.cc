@@ -13,7 +13,7 @@ namespace {
 
 using namespace skipcast::retrieval;
 using skipcast::tests::Behaviour;
-using skipcast::tests::FakeScan;
+using skipcast::tests::scan_maker;
 using skipcast::Code;
 
 constexpr int64_t kWidth = 6;
@@ -77,7 +77,7 @@ struct Twins {
     auto host = make_flat_index(kWidth);
     add(*flat, before);
     add(*host, before);
-    device = make_device_index(std::move(host), std::make_unique<FakeScan>(kWidth, behaviour));
+    device = make_device_index(std::move(host), scan_maker(behaviour));
     add(*flat, after);
     add(*device, after);
   }
@@ -116,21 +116,48 @@ TEST_CASE("Device index: a device that fails, or has no room, leaves the CPU's a
   for (Behaviour behaviour : {Behaviour{.fails_after = 0}, Behaviour{.fails_after = 17},
                               Behaviour{.room = 100}, Behaviour{.room = 320}}) {
     const auto flat = make_flat_index(kWidth);
-    const auto index =
-        make_device_index(make_flat_index(kWidth), std::make_unique<FakeScan>(kWidth, behaviour));
+    const auto index = make_device_index(make_flat_index(kWidth), scan_maker(behaviour));
     for (const Rows& rows : {random_rows(0, 300), random_rows(300, 50)}) {
       add(*flat, rows);
       add(*index, rows);
     }
     check_same(*index, *flat);
     CHECK(behaviour.searches <= 18);
+    CHECK(device_status(*index).code() == Code::kUnsupported);
   }
+}
+
+TEST_CASE("Device index: one scan is made, when there is a row to search, or none can be had") {
+  Behaviour behaviour;
+  const auto index = make_device_index(make_flat_index(kWidth), scan_maker(behaviour));
+  const std::vector<float> query = random_queries(1);
+  CHECK(index->search_exact(query, 1, kGuards[0]).value().empty());
+  CHECK(behaviour.made == 0);
+  add(*index, random_rows(0, 20));
+  add(*index, random_rows(20, 20));
+  CHECK(behaviour.made == 1);
+  CHECK(device_status(*index).ok());
+  int asked = 0;
+  const DeviceScanMaker none = [&](int64_t) -> skipcast::Result<std::unique_ptr<DeviceScan>> {
+    ++asked;
+    return skipcast::Status(Code::kUnsupported, "no such device");
+  };
+  const auto here = make_device_index(make_flat_index(kWidth), none);
+  const auto flat = make_flat_index(kWidth);
+  CHECK(device_status(*here).ok());
+  for (const Rows& rows : {random_rows(0, 20), random_rows(20, 20)}) {
+    add(*here, rows);
+    add(*flat, rows);
+  }
+  check_same(*here, *flat);
+  CHECK(asked == 1);
+  CHECK(device_status(*here).message() == "no such device");
+  CHECK(device_status(*flat).ok());
 }
 
 TEST_CASE("Device index: wrong queries and rows are refused as by the flat index") {
   Behaviour behaviour;
-  const auto index =
-      make_device_index(make_flat_index(kWidth), std::make_unique<FakeScan>(kWidth, behaviour));
+  const auto index = make_device_index(make_flat_index(kWidth), scan_maker(behaviour));
   add(*index, random_rows(0, 20));
   const std::vector<float> query(kWidth, 0), wrong(kWidth + 1, 0);
   CHECK(index->search_exact(query, 0, kGuards[0]).status().code() == Code::kUsage);

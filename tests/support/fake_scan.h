@@ -16,6 +16,7 @@ struct Behaviour {
   int fails_after = 1 << 30;   // searches
   int64_t room = 1 << 30;      // rows
   int searches = 0;
+  int made = 0;                // scans
 };
 
 class FakeScan : public retrieval::DeviceScan {
@@ -74,6 +75,7 @@ class FakeScan : public retrieval::DeviceScan {
 // Scans that behave so; `behaviour` must outlive them.
 inline retrieval::DeviceScanMaker scan_maker(Behaviour& behaviour) {
   return [&behaviour](int64_t width) -> Result<std::unique_ptr<retrieval::DeviceScan>> {
+    ++behaviour.made;
     return std::unique_ptr<retrieval::DeviceScan>(std::make_unique<FakeScan>(width, behaviour));
   };
 }
