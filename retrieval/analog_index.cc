@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "retrieval/batch_search.h"
 #include "retrieval/search_planner.h"
 
 namespace skipcast::retrieval {
@@ -273,13 +274,46 @@ Result<AnalogResult> AnalogIndex::search(int64_t query_origin, const Guard& guar
   return search(query, query_origin, guard, options);
 }
 
-Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t query_origin,
-                                         const Guard& guard, const SearchOptions& options) const {
+Status AnalogIndex::check_request(const Guard& guard, const SearchOptions& options) const {
   if (guard.spec != options_.spec) return usage("the guard is for windows of another shape");
   if (options.k < 1) return usage(fmt::format("{} analogs: ask for at least 1", options.k));
   if (options.separation < 1) return usage("a separation of analogs is at least 1 state");
+  return {};
+}
+
+Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t query_origin,
+                                         const Guard& guard, const SearchOptions& options) const {
+  SKIPCAST_TRY_OK(check_request(guard, options));
   SKIPCAST_TRY(const std::shared_lock<std::shared_mutex> lock, caught_up());
-  SKIPCAST_TRY(AnalogResult result, search_locked(query, query_origin, guard, options));
+  return search_locked(query, query_origin, guard, options, {});
+}
+
+// REQUIRES: mutex_ is held.
+AnalogIndex::Visible AnalogIndex::visible(const Guard& guard, int64_t query_origin) const {
+  const std::span<const int64_t> ids = main_.index->ids();
+  const int64_t next = next_origin(main_);
+  const int64_t end = tail_.size() == 0 ? next : tail_.ids().back() + 1;
+  SKIPCAST_CHECK(ids.empty() || ids.back() < next);
+  SKIPCAST_CHECK(tail_.size() == 0 || tail_.ids().front() >= next);
+  const std::vector<Interval> usable = usable_intervals(guard, query_origin, 0, end);
+  std::vector<Interval> indexed = clipped(usable, 0, next);
+  std::vector<Interval> allowed = without(indexed, erased_);
+  return {std::move(indexed), std::move(allowed), clipped(usable, next, end)};
+}
+
+// REQUIRES: mutex_ is held.
+Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, int64_t query_origin,
+                                                const Guard& guard, const SearchOptions& options,
+                                                std::span<const Neighbour> known) const {
+  const Visible seen = visible(guard, query_origin);
+  const PlannedQuery planned{query, seen.allowed, 2 * options_.spec.span(), seen.tail, known};
+  SKIPCAST_TRY(AnalogResult result, plan_search({*main_.index, tail_.view()}, planned, options));
+  result.plan.tail = tail_.size();
+  if (!erased_.empty()) {
+    const std::span<const int64_t> ids = main_.index->ids();
+    result.plan.erased = total_length(rows_within(ids, seen.indexed)) -
+                         total_length(rows_within(ids, seen.allowed));
+  }
   for (const Neighbour& analog : result.analogs) {
     SKIPCAST_CHECK(usable(guard, query_origin, analog.origin));
   }
@@ -294,33 +328,23 @@ Result<AnalogResult> AnalogIndex::search(std::span<const float> query, int64_t q
   return result;
 }
 
-// REQUIRES: mutex_ is held.
-Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, int64_t query_origin,
-                                                const Guard& guard,
-                                                const SearchOptions& options) const {
-  const std::span<const int64_t> ids = main_.index->ids();
-  const int64_t next = next_origin(main_);
-  const int64_t end = tail_.size() == 0 ? next : tail_.ids().back() + 1;
-  SKIPCAST_CHECK(ids.empty() || ids.back() < next);
-  SKIPCAST_CHECK(tail_.size() == 0 || tail_.ids().front() >= next);
-  const std::vector<Interval> usable = usable_intervals(guard, query_origin, 0, end);
-  const std::vector<Interval> indexed = clipped(usable, 0, next);
-  const std::vector<Interval> allowed = without(indexed, erased_);
-  const std::vector<Interval> allowed_tail = clipped(usable, next, end);
-  const PlannedQuery planned{query, allowed, 2 * options_.spec.span(), allowed_tail};
-  SKIPCAST_TRY(AnalogResult result,
-               plan_search({*main_.index, tail_.view()}, planned, options));
-  result.plan.tail = tail_.size();
-  if (!erased_.empty()) {
-    result.plan.erased =
-        total_length(rows_within(ids, indexed)) - total_length(rows_within(ids, allowed));
+// For each query the neighbours that a device found for many at once, if any. REQUIRES: mutex_ is
+// held.
+Result<std::vector<std::vector<Neighbour>>> AnalogIndex::known_of(
+    std::span<const float> queries, std::span<const int64_t> origins, const Guard& guard,
+    const SearchOptions& options) const {
+  const size_t width = static_cast<size_t>(encoder_->dimension());
+  std::vector<BatchQuery> asked;
+  for (size_t i = 0; i < origins.size(); ++i) {
+    asked.push_back({queries.subspan(i * width, width), visible(guard, origins[i]).allowed});
   }
-  return result;
+  return search_batch(*main_.index, asked, worth_knowing(options));
 }
 
 Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64_t> query_origins,
                                                            const Guard& guard,
                                                            const SearchOptions& options) const {
+  SKIPCAST_TRY_OK(check_request(guard, options));
   const size_t width = static_cast<size_t>(encoder_->dimension());
   std::vector<AnalogResult> results(query_origins.size());
   SKIPCAST_TRY_OK(caught_up().status());
@@ -328,11 +352,19 @@ Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64
     const std::span<const int64_t> batch = query_origins.subspan(
         begin, std::min<size_t>(kQueryBatch, query_origins.size() - begin));
     SKIPCAST_TRY(const std::vector<float> queries, encode_queries(batch));
+    std::shared_lock<std::shared_mutex> lock;  // over what a device found and what is made of it
+    std::vector<std::vector<Neighbour>> known(batch.size());
+    if (options_.scan) {
+      SKIPCAST_TRY(lock, caught_up());
+      SKIPCAST_TRY(known, known_of(queries, batch, guard, options));
+    }
     std::vector<Status> statuses(batch.size());
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < batch.size(); ++i) {
-      Result<AnalogResult> found = search(std::span<const float>(queries).subspan(i * width, width),
-                                          batch[i], guard, options);
+      const auto query = std::span<const float>(queries).subspan(i * width, width);
+      Result<AnalogResult> found =
+          lock.owns_lock() ? search_locked(query, batch[i], guard, options, known[i])
+                           : search(query, batch[i], guard, options);
       statuses[i] = found.status();
       if (found.ok()) results[begin + i] = std::move(found).value();
     }

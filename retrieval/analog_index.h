@@ -91,8 +91,9 @@ class AnalogIndex {
   // k < 1, separation < 1 or a guard for another window shape.
   Result<AnalogResult> search(int64_t query_origin, const Guard& guard,
                               const SearchOptions& options) const;
-  // Many queries on all threads, result i for query_origins[i], the same bits as one by one. The
-  // first failure is returned.
+  // Many queries on all threads, result i for query_origins[i], the same bits as one by one; on a
+  // device those that may see about the same rows in one call of it (batch_search.h). The first
+  // failure is returned.
   Result<std::vector<AnalogResult>> search_many(std::span<const int64_t> query_origins,
                                                 const Guard& guard,
                                                 const SearchOptions& options) const;
@@ -128,6 +129,11 @@ class AnalogIndex {
     storage::Receipt seen;  // the archive its rows were made from
   };
 
+  // What a query may see of the index, before and after what was erased is left out, and the tail.
+  struct Visible {
+    std::vector<Interval> indexed, allowed, tail;
+  };
+
   Built empty() const;
   std::unique_ptr<VectorIndex> placed(std::unique_ptr<VectorIndex> index) const;
   int64_t next_origin(const Built& built) const;
@@ -143,8 +149,15 @@ class AnalogIndex {
   Status make_room(Built& built, int64_t windows) const;
   Status catch_up() const;
   Result<std::shared_lock<std::shared_mutex>> caught_up() const;
+  Visible visible(const Guard& guard, int64_t query_origin) const;
+  Status check_request(const Guard& guard, const SearchOptions& options) const;
   Result<AnalogResult> search_locked(std::span<const float> query, int64_t query_origin,
-                                     const Guard& guard, const SearchOptions& options) const;
+                                     const Guard& guard, const SearchOptions& options,
+                                     std::span<const Neighbour> known) const;
+  Result<std::vector<std::vector<Neighbour>>> known_of(std::span<const float> queries,
+                                                       std::span<const int64_t> origins,
+                                                       const Guard& guard,
+                                                       const SearchOptions& options) const;
   Result<std::vector<float>> encode_queries(std::span<const int64_t> origins) const;
   std::shared_lock<std::shared_mutex> read_lock() const;
   std::unique_lock<std::shared_mutex> write_lock() const;

@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kSpare = 16;       // proposals beyond k, and a quarter of k
 constexpr int64_t kAppendRows = 1 << 16;  // at once
 
+int64_t proposed_for(int64_t k) { return k + k / 4 + kSpare; }
+
 class DeviceIndex final : public VectorIndex {
  public:
   DeviceIndex(std::unique_ptr<VectorIndex> rows, DeviceScanMaker maker)
@@ -51,6 +53,13 @@ class DeviceIndex final : public VectorIndex {
   Status status() const {
     const std::lock_guard lock(mutex_);
     return failure_;
+  }
+  int64_t together_max() const {
+    const std::lock_guard lock(mutex_);
+    if (scan_ == nullptr || !scan_->exact()) return 0;
+    int64_t k = scan_->k_max();
+    while (k > 0 && proposed_for(k) > scan_->k_max()) --k;
+    return k;
   }
 
  private:
@@ -104,7 +113,7 @@ void DeviceIndex::follow() {
 std::vector<std::vector<int64_t>> DeviceIndex::proposals(std::span<const float> queries, int64_t k,
                                                          std::span<const Interval> rows) const {
   const std::lock_guard lock(mutex_);
-  const int64_t wanted = k + k / 4 + kSpare;
+  const int64_t wanted = proposed_for(k);
   if (scan_ == nullptr || wanted > scan_->k_max()) return {};
   std::vector<std::vector<int64_t>> all(queries.size() / static_cast<size_t>(dimension()));
   for (const Interval& range : rows) {
@@ -185,6 +194,11 @@ Result<std::vector<std::vector<Neighbour>>> search_together(const VectorIndex& i
     SKIPCAST_TRY_OK(check_query(index.dimension(), queries.subspan(first, width), k));
   }
   return on_device->search_many(queries, k, allowed);
+}
+
+int64_t together_max(const VectorIndex& index) {
+  const auto* on_device = dynamic_cast<const DeviceIndex*>(&index);
+  return on_device == nullptr ? 0 : on_device->together_max();
 }
 
 }  // namespace skipcast::retrieval

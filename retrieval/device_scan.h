@@ -50,6 +50,9 @@ Result<std::vector<std::vector<Neighbour>>> search_together(const VectorIndex& i
                                                             std::span<const float> queries,
                                                             int64_t k,
                                                             std::span<const Interval> allowed);
+// The largest k of which search_together() has the device find the k nearest; 0 where it does not:
+// with other indexes, and scans that are not exact or have failed.
+int64_t together_max(const VectorIndex& index);
 
 enum class GpuScanKind { kFlat, kIvfFlat, kIvfPq };
 struct GpuScanOptions {

@@ -8,6 +8,11 @@
 namespace skipcast::retrieval {
 namespace {
 
+constexpr int64_t kFactor = 4;  // from one round to the next
+
+// Neighbours fetched for each wanted, in the first round.
+int64_t first_factor(const SearchOptions& options) { return options.separation > 1 ? 2 : 1; }
+
 // What one search fetches and how.
 struct Fetch {
   int64_t count;
@@ -26,7 +31,9 @@ Fetch plan_fetch(const VectorIndex& index, const Wanted& wanted) {
 Result<std::vector<Neighbour>> run_fetch(const VectorIndex& index, const Fetch& fetch,
                                          const PlannedQuery& query, SearchPlan& plan) {
   plan.method = fetch.method;
-  if (fetch.count == 0) return std::vector<Neighbour>();
+  if (static_cast<int64_t>(query.known.size()) >= fetch.count) {
+    return std::vector<Neighbour>(query.known.begin(), query.known.begin() + fetch.count);
+  }
   if (plan.method != "exact") {
     SKIPCAST_TRY(std::vector<Neighbour> found,
                  index.search(query.embedding, fetch.count, query.allowed, fetch.beam));
@@ -53,6 +60,12 @@ std::vector<Neighbour> pick_separated(std::span<const Neighbour> found, int64_t 
   return chosen;
 }
 
+int64_t worth_knowing(const SearchOptions& options) {
+  constexpr int64_t kMost = int64_t{1} << 32;  // more than anyone knows
+  const int64_t rounds = options.separation > 1 ? kFactor : 1;
+  return std::min(options.k, kMost) * first_factor(options) * rounds;
+}
+
 Result<AnalogResult> plan_search(const SearchedRows& rows, const PlannedQuery& query,
                                  const SearchOptions& options) {
   const std::vector<Interval> tail = rows_within(rows.tail.ids, query.allowed_tail);
@@ -63,8 +76,7 @@ Result<AnalogResult> plan_search(const SearchedRows& rows, const PlannedQuery& q
   result.plan.allowed = allowed + allowed_tail;
   result.plan.method = "exact";
   if (result.plan.allowed == 0) return result;
-  const int64_t first = options.separation > 1 ? 2 : 1;
-  for (int64_t factor = first;; factor *= 4) {
+  for (int64_t factor = first_factor(options);; factor *= kFactor) {
     const bool enough = options.k < result.plan.allowed / factor;
     const int64_t count = enough ? options.k * factor : result.plan.allowed;
     const Fetch fetch = plan_fetch(rows.index, {std::min(count, allowed), allowed, query.crowd});

@@ -21,7 +21,12 @@ struct PlannedQuery {
   int64_t crowd = 0;  // forbidden rows that may lie nearer than any allowed one (windows that
                       // overlap the query's): an approximate search has to look past them
   std::span<const Interval> allowed_tail = {};  // ids in the tail
+  std::span<const Neighbour> known = {};  // the nearest of `allowed` as search_exact() gives them,
+                                          // where they are known: of so many none need be asked for
 };
+
+// As many as a plan asks for in its first two rounds: what is worth knowing beforehand.
+int64_t worth_knowing(const SearchOptions& options);
 
 // "exact": flat indexes; else when scanning the allowed rows costs no more than the approximate
 // search that the index would need (VectorIndex::approach). "ann": nothing is forbidden; beam as
