@@ -15,6 +15,7 @@
 #include "tools/compute_flags.h"
 #include "tools/plot.h"
 #include "tools/progress_bar.h"
+#include "tools/tune_figure.h"
 
 namespace skipcast::tools {
 namespace {
@@ -25,32 +26,6 @@ struct TuneArguments {
   int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
   ComputeFlags compute;
 };
-
-std::vector<FrontPoint> points(const std::vector<engine::Trial>& trials) {
-  std::vector<FrontPoint> result;
-  for (const engine::Trial& trial : trials) {
-    result.push_back({trial.nfe + trial.nfe_shared / static_cast<double>(trial.options.members),
-                      trial.seconds_per_query, trial.crps});
-  }
-  return result;
-}
-
-std::vector<FrontPoint> points(const std::map<int64_t, engine::Trial>& trials) {
-  std::vector<engine::Trial> list;
-  for (const auto& [nfe, trial] : trials) list.push_back(trial);
-  return points(list);
-}
-
-Status draw_report(const engine::TuneReport& report, const std::string& task,
-                   const std::string& path) {
-  FrontFigure figure{.title = fmt::format("{}: skill against cost on validation windows", task),
-                     .score_label = "fair CRPS (normalised units)",
-                     .path = path,
-                     .trials = points(report.trials),
-                     .curves = {{"best start", points(report.best_per_nfe)},
-                                {"cold start", points(report.cold_per_nfe)}}};
-  return draw_front(figure);
-}
 
 void print_row(int64_t nfe, const engine::Trial& trial) {
   fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps, trial.energy,
@@ -128,7 +103,7 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   if (!report.ok()) return report.status();
   const std::string picture =
       std::filesystem::path(report->front_csv_path).replace_extension(".png").string();
-  SKIPCAST_TRY_OK(draw_report(*report, arguments.task, picture));
+  SKIPCAST_TRY_OK(draw_front(tune_figure(*report, arguments.task, picture)));
   if (invocation.json) {
     print_json(report_json(*report, picture));
     return {};

@@ -21,8 +21,8 @@ std::string block(const std::string& name, const std::vector<FrontPoint>& points
 // One of the two plots: `column` is 1 for NFE and 2 for milliseconds.
 std::string side(const FrontFigure& figure, int column) {
   std::string text = fmt::format(
-      "plot $trials using {}:3 with points pt 7 ps 0.4 lc rgb '#cccccc' title 'all trials'",
-      column);
+      "plot $trials using {}:3 with points pt 7 ps 0.4 lc rgb '#cccccc' "
+      "title 'trials on all windows'", column);
   for (size_t i = 0; i < figure.curves.size(); ++i) {
     text += fmt::format(", \\\n $curve{} using {}:3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '{}' "
                         "title {}", i, column, kColours[i % std::size(kColours)],

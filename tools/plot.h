@@ -57,7 +57,8 @@ struct FrontPoint {
   double nfe = 0, seconds = 0, score = 0;
 };
 
-// Score against NFE (left) and against wall time (right): all trials, and named curves over them.
+// Score against NFE (left) and against wall time (right): trials that were measured on the same
+// windows, and named curves over them.
 struct FrontCurve {
   std::string name;
   std::vector<FrontPoint> points;
