@@ -59,6 +59,19 @@ void add_config_copy(const std::string& archive, std::vector<Verdict>& verdicts)
                       .remedy = fmt::format("copy {} over it", storage::kConfigFile)});
 }
 
+// A model's fine-tuned copies, where there are any.
+void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    const Status status = model.has_role(role);
+    if (status.code() == Code::kNotFound) continue;
+    verdicts.push_back({.part = fmt::format("{} network of {}", word(role), model.task().name),
+                        .status = status,
+                        .remedy = fmt::format("run skipcast train --{}", word(role)),
+                        .unused = status.code() == Code::kRefused});
+    if (status.ok()) verdicts.back().facts = model.role_info(role).fingerprint;
+  }
+}
+
 // Weights and description belong together: the model as a forecast would load it.
 void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
   const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
@@ -68,7 +81,9 @@ void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
     if (model.status().code() == Code::kNotFound) continue;
     verdicts.push_back({.part = "model of " + task, .status = model.status(),
                         .remedy = "copy its files back, or run skipcast train"});
-    if (model.ok()) verdicts.back().facts = (*model)->fingerprint();
+    if (!model.ok()) continue;
+    verdicts.back().facts = (*model)->fingerprint();
+    add_copies(**model, verdicts);
   }
 }
 

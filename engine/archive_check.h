@@ -15,7 +15,8 @@ struct Verdict {
   Status status;       // ok: intact; else what is wrong
   std::string facts;   // what is in it
   std::string remedy;  // what to do when it is damaged; "" where the status says it
-  bool unused = false;  // an index of another version: no damage, its next use builds it anew
+  bool unused = false;  // of no use any more, but no damage: an index of another version, a copy of
+                        // an earlier network
 };
 
 // The series first, CONFIG.json's copy, then the files of index/, models/ and policies/ by name.

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "engine/archive_check.h"
+#include "engine/fine_tuned.h"
 #include "engine/model_file.h"
 #include "engine/policy.h"
 #include "engine/task.h"
@@ -31,12 +32,25 @@ Status copy_files(const std::string& from, const std::string& to, const std::str
   return {};
 }
 
+void keep_copies(const storage::SeriesStore& store, const Model& model, ArchiveSalvage& report) {
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    const Status status = model.has_role(role);
+    if (status.code() == Code::kNotFound) continue;
+    const std::string path = fine_tuned_path(store, model.task().name, role);
+    std::error_code gone;
+    if (status.ok()) report.kept.push_back(path);
+    if (!status.ok()) fs::remove(path, gone);
+    if (!status.ok()) report.left.push_back(fmt::format("{}: {}", path, status.message()));
+  }
+}
+
 // A model's two files, as a forecast would load them; removed again when they do not load.
 void keep_models(const std::string& archive, ArchiveSalvage& report) {
   const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
   if (!store.ok()) return;
   for (const std::string& task : task_names(**store)) {
-    const Status status = Model::load(**store, task).status();
+    const auto model = Model::load(**store, task);
+    const Status status = model.status();
     if (status.code() == Code::kNotFound) continue;
     const ModelPaths paths = model_paths(**store, task);
     for (const std::string& path : {paths.description, paths.weights}) {
@@ -45,6 +59,7 @@ void keep_models(const std::string& archive, ArchiveSalvage& report) {
       if (!status.ok()) fs::remove(path, gone);
     }
     if (!status.ok()) report.left.push_back(fmt::format("model of {}: {}", task, status.message()));
+    if (model.ok()) keep_copies(**store, **model, report);
   }
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64, kRollsMax = 1000;
 constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kSpreadMax = 10;
+constexpr double kRetrievalWeightMax = 4;
 
 Status check_start(const StartOptions& start) {
   if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
@@ -69,9 +70,9 @@ Result<samplers::Noising> noising_for(const samplers::NamedSolver& solver, doubl
   return samplers::Noising{.draw = {}, .amount = amount, .scale = scale, .sigma_max = sigma_max};
 }
 
-// What a solver that needs moments does not go with.
-Status check_moments(const samplers::NamedSolver& solver, const ForecastOptions& options) {
-  if (!solver.needs_moments) return {};
+// What solvers that need more than a denoiser do not go with.
+Status check_needs(const samplers::NamedSolver& solver, const ForecastOptions& options) {
+  if (!solver.needs_moments && !solver.needs_finisher) return {};
   if (options.exit_tolerance > 0) {
     return usage(fmt::format("{} cannot exit early: leave --exit-tolerance out", solver.name));
   }
@@ -298,7 +299,12 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   if (options.rho && !(*options.rho >= 1 && *options.rho <= kRhoMax)) {
     return usage(fmt::format("rho must lie in 1..{:g}, not {:g}", kRhoMax, *options.rho));
   }
-  SKIPCAST_TRY_OK(check_moments(*solver, options));
+  SKIPCAST_TRY_OK(check_needs(*solver, options));
+  const double told = options.retrieval_weight.value_or(0);
+  if (!(told >= 0 && told <= kRetrievalWeightMax)) {
+    return usage(fmt::format("the weight of retrieved futures must lie in 0..{:g}, not {:g}",
+                             kRetrievalWeightMax, told));
+  }
   if (!(options.exit_tolerance >= 0)) return usage("the exit tolerance must not be negative");
   std::string error;
   const auto entry =

@@ -21,7 +21,8 @@ struct Query {
   int64_t time_s = 0;    // of the origin: keys the noise
   ContextBatch context;  // B = 1
   at::Tensor last;       // [V, P]
-  samplers::Denoiser denoise;  // conditioned on the context
+  samplers::Denoiser base;     // the model's denoiser, conditioned on the context
+  samplers::Denoiser denoise;  // the chain's: the same, or a fine-tuned copy's
   samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
   at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
 };

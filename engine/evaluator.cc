@@ -20,6 +20,11 @@ std::string shapes_of(const std::vector<at::Tensor>& tensors) {
   return text;
 }
 
+std::vector<at::Tensor> in_float32(std::vector<at::Tensor> tensors) {
+  for (at::Tensor& tensor : tensors) tensor = tensor.to(at::kFloat);
+  return tensors;
+}
+
 }  // namespace
 
 #ifdef SKIPCAST_WITH_CUDA
@@ -88,9 +93,13 @@ Evaluator::Evaluator(std::shared_ptr<Network> network, const Compute& compute)
 
 std::vector<at::Tensor> Evaluator::encode(const ContextBatch& contexts) const {
   const ArithmeticGuard guard(compute_);
-  std::vector<at::Tensor> encoded = network_->encode(contexts);
-  for (at::Tensor& part : encoded) part = part.to(at::kFloat);
-  return encoded;
+  return in_float32(network_->encode(contexts));
+}
+
+std::vector<at::Tensor> Evaluator::inform(const std::vector<at::Tensor>& encoded,
+                                          const RetrievedBatch& retrieved) const {
+  const ArithmeticGuard guard(compute_);
+  return in_float32(network_->inform(encoded, retrieved));
 }
 
 // Inputs: x, c_noise, conditioning. Outputs: F, and the raw moments where asked for.

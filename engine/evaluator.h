@@ -43,6 +43,8 @@ class Evaluator {
 
   // As Network's.
   std::vector<at::Tensor> encode(const ContextBatch& contexts) const;
+  std::vector<at::Tensor> inform(const std::vector<at::Tensor>& encoded,
+                                 const RetrievedBatch& retrieved) const;
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning) const;
   Network::Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,

@@ -12,6 +12,8 @@
 #include "engine/analog_keys.h"
 #include "engine/chain.h"
 #include "engine/ensemble_start.h"
+#include "engine/informed.h"
+#include "engine/query_origin.h"
 #include "engine/redi.h"
 #include "samplers/solvers.h"
 #include "samplers/starts.h"
@@ -62,17 +64,14 @@ class ArchiveForecaster : public Forecaster {
 
   Result<Forecast> ensemble(int64_t origin, const Decide& decide);
   Result<Chain> chain_of(const ForecastOptions& options) const;
-  Status check_origin(int64_t origin) const;
   Result<Query> query_at(int64_t origin) const;
+  const samplers::Denoiser& base_of(Query& query) const;
   void evaluate_mean(Query& query) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
   std::vector<std::string> remarks(const Chain& chain, const ForecastOptions& options) const;
-  std::string time_of(int64_t state) const {
-    return storage::format_time(store_.schema().axis.time_at(state));
-  }
 
   Result<at::Tensor> earlier_cycle(int64_t origin, const ForecastOptions& options);
   Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
@@ -99,17 +98,28 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   SKIPCAST_TRY(Query query, query_at(origin));
 
   // Encode: the network sees the context once; its mean forecast is shared by all members.
-  query.denoise = model_->condition(query.context);
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
   SKIPCAST_TRY(const Chain chain, chain_of(options));
+  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
   if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
-  if (needs_mean(options.start)) evaluate_mean(query);
+  if (needs_mean(options.start) || lookup_needs_mean(*model_, told)) evaluate_mean(query);
   forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
   forecast.timing.encode_s = watch.lap();
 
   // Search: one analog a member, under the leakage guard.
   SKIPCAST_TRY(MemberAnalogs found, search(query, options));
   forecast.timing.search_s = watch.lap();
+
+  // The network that makes the members, told of what happened after similar situations.
+  MemberAnalogs known;
+  if (told.weight > 0) {
+    SKIPCAST_TRY(known, search(query, lookup_options(model_->role_info(*told.role), options)));
+  }
+  forecast.timing.search_s += watch.lap();
+  query.denoise = told.role ? denoiser_for(*dataset_, *model_, query, told, known.analogs)
+                            : base_of(query);
+  if (told.role) forecast.notes.push_back(describe(*model_, told, options));
+  forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
   SKIPCAST_TRY(EntryState entry, clean_start(query, found, options));
@@ -166,43 +176,28 @@ Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOp
 // The chain, if the model can run it.
 Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
   SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
+  SKIPCAST_TRY_OK(told_for(*model_, chain, options).status());
   if (!chain.solver.needs_moments || model_->has_moments()) return chain;
   return refused(fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
                              "--moments", chain.solver.name, store_.path(), model_->task().name));
 }
 
-Status ArchiveForecaster::check_origin(int64_t origin) const {
-  const storage::WindowSpec& spec = model_->task().spec;
-  const storage::TimeAxis& axis = store_.schema().axis;
-  const int64_t states = dataset_->states();
-  if (origin >= states) {
-    return not_found(fmt::format("{} is after the archive's last state {}: ingest newer states, "
-                                 "or take an earlier time", time_of(origin), time_of(states - 1)));
-  }
-  if (origin - spec.context_states + 1 < 0) {
-    return not_found(fmt::format("{} has no context: {} states up to it are needed and the archive "
-                                 "begins at {}; the first forecast can start at {}",
-                                 time_of(origin), spec.context_states, time_of(0),
-                                 time_of(spec.context_states - 1)));
-  }
-  if (!axis.contiguous(origin - spec.context_states + 1, origin + spec.future_states)) {
-    return bad_input(fmt::format("a forecast from {} would cross a calendar break: its {} states "
-                                 "of context and {} of future must lie in one session",
-                                 time_of(origin), spec.context_states, spec.future_states));
-  }
-  return {};
-}
-
 Result<Query> ArchiveForecaster::query_at(int64_t origin) const {
-  SKIPCAST_TRY_OK(check_origin(origin));
+  SKIPCAST_TRY_OK(check_origin(*dataset_, origin));
   Query query = {.origin = origin, .time_s = store_.schema().axis.time_at(origin)};
   query.context = dataset_->contexts({&origin, 1});
   if (query.context.mask.sum().item<double>() == 0) {
     return bad_input(fmt::format("nothing was observed in the {} states up to {}: no forecast",
-                                 model_->task().spec.context_states, time_of(origin)));
+                                 model_->task().spec.context_states,
+                                 storage::format_time(query.time_s)));
   }
   query.last = query.context.last[0];
   return query;
+}
+
+const samplers::Denoiser& ArchiveForecaster::base_of(Query& query) const {
+  if (!query.base) query.base = model_->condition(query.context);
+  return query.base;
 }
 
 // The denoiser's mean forecast at sigma_max, x = 0: Model::mean_forecast of this context, without
@@ -212,7 +207,7 @@ void ArchiveForecaster::evaluate_mean(Query& query) const {
   const Task& task = model_->task();
   const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
                                      query.last.size(1)}, query.last.options());
-  const at::Tensor mean = query.denoise(zero, task.schedule.sigma_max);
+  const at::Tensor mean = base_of(query)(zero, task.schedule.sigma_max);
   query.mean = model_->from_target(mean, query.last)[0];
 }
 
@@ -302,7 +297,6 @@ Result<double> ArchiveForecaster::measure(int64_t origin, const ForecastOptions&
                                           Measure by) {
   const at::NoGradGuard no_grad;
   SKIPCAST_TRY(Query query, query_at(origin));
-  if (options.start.key != KeyKind::kContext) query.denoise = model_->condition(query.context);
   return measure(query, options, by);
 }
 
@@ -314,7 +308,7 @@ Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
   ForecastOptions earlier = options;
   earlier.start.rolls = options.start.rolls - 1;
   const bool goes_on =
-      earlier.start.rolls > 0 && check_origin(before - options.start.cycle).ok();
+      earlier.start.rolls > 0 && check_origin(*dataset_, before - options.start.cycle).ok();
   if (!goes_on) {
     earlier.start.kind = StartKind::kAnalog;
     earlier.start.rolls = 1;
@@ -346,8 +340,13 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
     SKIPCAST_TRY_OK(keys_.index(options.start).status());
   }
   if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
+  SKIPCAST_TRY(const Chain chain, chain_of(options));
+  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
+  if (told.weight > 0) {
+    const RoleInfo& info = model_->role_info(*told.role);
+    SKIPCAST_TRY_OK(keys_.index(lookup_options(info, options).start).status());
+  }
   if (options.start.kind == StartKind::kRedi) {
-    SKIPCAST_TRY(const Chain chain, chain_for(model_->task(), options));
     SKIPCAST_TRY_OK(redi_base(chain, options).status());
   }
   if (needs_mean(options.start)) return keys_.means().status();
@@ -356,7 +355,7 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
 
 Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
   SKIPCAST_TRY(const int64_t origin, store_.schema().axis.index_of(time_s));
-  SKIPCAST_TRY_OK(check_origin(origin));
+  SKIPCAST_TRY_OK(check_origin(*dataset_, origin));
   return origin;
 }
 

@@ -73,6 +73,10 @@ struct ForecastOptions {
   // Anytime: a member is done when its last two estimates differ by no more than this, root mean
   // square in target space (where the future has deviation sigma_data); 0 = never.
   double exit_tolerance = 0;
+  // How much the network is told of what happened after similar situations; 0 = nothing. Beyond 1
+  // extrapolates. None: 1 for a finisher that was trained so, else 0.
+  std::optional<double> retrieval_weight;
+  bool shuffled_retrieval = false;    // blind control: what happened after another situation
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
@@ -122,7 +126,8 @@ class Forecaster {
 
   // kUsage: zero members, unknown solver, noise for a solver of the ODE, sigma outside
   // [sigma_min, sigma_max], two depths.
-  // kRefused: a solver that needs moment heads on a model without them.
+  // kRefused: a solver that needs moment heads, or a finisher, on a model without them; retrieved
+  // futures for one whose copy was not trained on them.
   // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
   virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
   // The same with options that depend on the query's nearest analogs: `choose` gets what

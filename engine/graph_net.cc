@@ -6,6 +6,7 @@
 #include "engine/activations.h"
 #include "engine/moment_heads.h"
 #include "engine/network.h"
+#include "engine/retrieval_attention.h"
 
 namespace skipcast::engine {
 namespace {
@@ -142,6 +143,18 @@ class GraphNet : public Network {
                          at::IntArrayRef sizes) override {
     return moment_heads_->forward(features, c_noise).transpose(1, 2).reshape(
         {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+  }
+
+  std::shared_ptr<RetrievalAttention> make_retrieval() const override {
+    const int64_t states = shape_.context_states + shape_.future_states;
+    return std::make_shared<RetrievalAttention>(options_.width, options_.heads,
+                                                states * shape_.variables);
+  }
+
+  at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) override {
+    const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2);
+    const at::Tensor tokens = states.flatten(2, 3).transpose(2, 3);  // [B, K, P, values]
+    return retrieval_->forward(encoded, tokens, retrieved.facts, retrieved.weight);
   }
 
   std::shared_ptr<MomentHeads> make_moment_heads() const override {

@@ -8,6 +8,7 @@
 #include "engine/activations.h"
 #include "engine/moment_heads.h"
 #include "engine/network.h"
+#include "engine/retrieval_attention.h"
 
 namespace skipcast::engine {
 namespace {
@@ -192,6 +193,24 @@ class GridNet : public Network {
     const at::Tensor made = moment_heads_->forward(tokens, c_noise).transpose(1, 2).contiguous();
     return unfolded(made.view({sizes[0], -1, rows_, columns_})).reshape(
         {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+  }
+
+  std::shared_ptr<RetrievalAttention> make_retrieval() const override {
+    const int64_t states = shape_.context_states + shape_.future_states;
+    const int64_t width = encoded_->options.out_features();
+    return std::make_shared<RetrievalAttention>(width, width % 4 == 0 ? 4 : 1,
+                                                states * shape_.variables * kFold * kFold);
+  }
+
+  // Tokens are the folded fields' cells.
+  at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) override {
+    const int64_t batch = encoded.size(0), count = retrieved.futures.size(1);
+    const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2).flatten(0, 1);
+    const at::Tensor cells = folded(states).flatten(2).transpose(1, 2);
+    const at::Tensor tokens = cells.reshape({batch, count, cells.size(1), cells.size(2)});
+    const at::Tensor h = encoded.flatten(2).transpose(1, 2);
+    const at::Tensor moved = retrieval_->forward(h, tokens, retrieved.facts, retrieved.weight);
+    return moved.transpose(1, 2).reshape(encoded.sizes());
   }
 
   std::shared_ptr<MomentHeads> make_moment_heads() const override {

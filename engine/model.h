@@ -22,7 +22,23 @@
 
 namespace skipcast::engine {
 
-struct TargetSpace;  // engine/target_space.h
+struct TargetSpace;     // engine/target_space.h
+struct RetrievedBatch;  // engine/retrieved.h
+
+// Fine-tuned copies of a network, beside it (engine/fine_tuned.h).
+enum class Role { kInformed, kFinisher };
+const char* word(Role role);
+
+struct RoleInfo {
+  Role role = Role::kInformed;
+  bool retrieval = false;         // it can be told what happened after similar situations, namely
+  std::string key = "context";    // after the nearest windows by this key
+  double key_mix = 0.5;           // of a mixed key
+  int64_t neighbours = 8;         // so many of them
+  double distance_scale = 1;      // a usual distance, not squared
+  int64_t evaluations = 1;        // of a finisher, the most that it was trained for
+  std::string fingerprint;        // of its weights
+};
 
 class Model {
  public:
@@ -48,6 +64,14 @@ class Model {
     return {};
   }
   virtual bool has_moments() const { return false; }
+  // Why there is no copy for a role, or ok.
+  virtual Status has_role(Role role) const;
+  // REQUIRES has_role(role).ok().
+  virtual const RoleInfo& role_info(Role role) const;
+  // condition() of the copy; with `retrieved` (B = 1) where it has retrieval, else null. REQUIRES
+  // has_role(role).ok().
+  virtual samplers::Denoiser condition_as(Role role, const ContextBatch& context,
+                                          const RetrievedBatch* retrieved) const;
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/fine_tuned.h"
 #include "engine/moment_heads.h"
+#include "engine/retrieved.h"
 #include "engine/weights.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/precondition.h"
@@ -118,6 +120,21 @@ const Compute& Model::compute() const {
   return on_cpu;
 }
 
+Status Model::has_role(Role role) const {
+  return Status(Code::kUnsupported, std::string("this model has no copy for: ") + word(role));
+}
+
+const RoleInfo& Model::role_info(Role) const {
+  static const RoleInfo none;
+  SKIPCAST_CHECK(false);
+  return none;
+}
+
+samplers::Denoiser Model::condition_as(Role, const ContextBatch&, const RetrievedBatch*) const {
+  SKIPCAST_CHECK(false);
+  return {};
+}
+
 namespace {
 
 // Channels side by side, as GridNet runs on a GPU.
@@ -131,13 +148,15 @@ void lay_out_for_gpu(Network& network) {
 
 class TrainedModel : public Model {
  public:
-  TrainedModel(ModelParts parts, std::string fingerprint, const Compute& compute)
+  TrainedModel(const storage::SeriesStore& store, ModelParts parts, std::string fingerprint,
+               const Compute& compute)
       : parts_(std::move(parts)),
         fingerprint_(std::move(fingerprint)),
         evaluator_(std::make_shared<Evaluator>(parts_.network, compute)) {
     parts_.network->eval();
     move_to(compute, parts_);
     if (compute.device.is_cuda()) lay_out_for_gpu(*parts_.network);
+    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, role);
   }
 
   const Compute& compute() const override { return evaluator_->compute(); }
@@ -167,6 +186,18 @@ class TrainedModel : public Model {
   }
   bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
 
+  Status has_role(Role role) const override { return copies_.at(role).status; }
+  const RoleInfo& role_info(Role role) const override { return copies_.at(role).info; }
+  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
+                                  const RetrievedBatch* retrieved) const override {
+    const at::NoGradGuard no_grad;
+    const Copy& copy = copies_.at(role);
+    SKIPCAST_CHECK(copy.status.ok() && context.values.size(0) == 1);
+    std::vector<at::Tensor> encoded = copy.evaluator->encode(context);
+    if (retrieved != nullptr) encoded = copy.evaluator->inform(encoded, *retrieved);
+    return make_denoiser(copy.evaluator, std::move(encoded), parts_.task.sigma_data);
+  }
+
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
     const at::NoGradGuard no_grad;
     const Task& task = parts_.task;
@@ -194,9 +225,29 @@ class TrainedModel : public Model {
   int64_t parameters() const override { return parts_.network->parameter_count(); }
 
  private:
+  struct Copy {
+    Status status;
+    RoleInfo info;
+    std::shared_ptr<const Evaluator> evaluator;
+  };
+
+  void add_copy(const storage::SeriesStore& store, Role role) {
+    const NetworkShape shape =
+        shape_of(parts_.task, store.schema().places, parts_.normalizer.slots());
+    Result<FineTuned> tuned = read_fine_tuned(store, parts_.task, shape, fingerprint_, role);
+    Copy& copy = copies_[role];
+    copy.status = tuned.status();
+    if (!tuned.ok()) return;
+    copy.info = tuned->info;
+    tuned->network->to(compute().device);
+    if (compute().device.is_cuda()) lay_out_for_gpu(*tuned->network);
+    copy.evaluator = std::make_shared<Evaluator>(std::move(tuned->network), compute());
+  }
+
   ModelParts parts_;
   std::string fingerprint_;
   std::shared_ptr<const Evaluator> evaluator_;
+  std::map<Role, Copy> copies_;
 };
 
 // What a description says about where the model belongs; the rest follows from its task.
@@ -324,7 +375,7 @@ Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& sto
                                                  const Compute& compute) {
   SKIPCAST_TRY(StoredModel stored, read_model(store, task_name));
   return std::shared_ptr<const Model>(std::make_shared<TrainedModel>(
-      std::move(stored.parts), std::move(stored.fingerprint), compute));
+      store, std::move(stored.parts), std::move(stored.fingerprint), compute));
 }
 
 }  // namespace skipcast::engine

@@ -10,6 +10,7 @@
 
 #include "engine/activations.h"
 #include "engine/moment_heads.h"
+#include "engine/retrieval_attention.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
 
@@ -142,6 +143,25 @@ void Network::add_moment_heads(uint64_t seed) {
   SKIPCAST_CHECK(moment_heads_ == nullptr);
   moment_heads_ = register_module("moments", make_moment_heads());
   moment_heads_->initialise(seed);
+}
+
+std::vector<at::Tensor> Network::inform(const std::vector<at::Tensor>& encoded,
+                                        const RetrievedBatch& retrieved) {
+  SKIPCAST_CHECK(retrieval_ != nullptr && encoded.size() == 1);
+  const at::Tensor& h = encoded[0];
+  const int64_t rows = h.size(0), times = repeats_of(rows, retrieved.futures.size(-1));
+  if (times == 1) return {inform_rows(h, retrieved)};
+  RetrievedBatch many = retrieved;
+  for (at::Tensor* part : {&many.futures, &many.mismatch, &many.facts, &many.weight}) {
+    *part = repeated(*part, times);
+  }
+  return {inform_rows(repeated(h, times), many).narrow(0, 0, rows)};
+}
+
+void Network::add_retrieval(uint64_t seed) {
+  SKIPCAST_CHECK(retrieval_ == nullptr);
+  retrieval_ = register_module("retrieval", make_retrieval());
+  retrieval_->initialise(seed);
 }
 
 void Network::initialise(uint64_t seed) {

@@ -47,7 +47,9 @@ struct DropoutSource {
 // start() and stop(); x itself otherwise. Counter-based: the same for any number of threads.
 at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source);
 
-class MomentHeads;  // engine/moment_heads.h
+class MomentHeads;         // engine/moment_heads.h
+class RetrievalAttention;  // engine/retrieval_attention.h
+struct RetrievedBatch;     // engine/retrieved.h
 
 inline constexpr int64_t kTokensMin = 32;  // rows x places of a batch
 inline constexpr int64_t kRowsMin = 2;
@@ -71,6 +73,14 @@ class Network : public torch::nn::Module {
   void add_moment_heads(uint64_t seed);
   MomentHeads* moment_heads() { return moment_heads_.get(); }  // null when there are none
 
+  // What encode() made, moved by what happened after similar situations; rows of the batch as its.
+  // Where retrieved.weight is 0 nothing changes. REQUIRES retrieval attention.
+  std::vector<at::Tensor> inform(const std::vector<at::Tensor>& encoded,
+                                 const RetrievedBatch& retrieved);
+  // Its parameters begin "retrieval.".
+  void add_retrieval(uint64_t seed);
+  RetrievalAttention* retrieval() { return retrieval_.get(); }  // null when there is none
+
   // Fills every parameter as a function of the seed (weights uniform in +-1/sqrt(fan-in) as in
   // PyTorch's linear layers, vectors 0), then lets the network set its special ones.
   void initialise(uint64_t seed);
@@ -87,10 +97,13 @@ class Network : public torch::nn::Module {
   virtual at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
                                  at::IntArrayRef sizes) = 0;
   virtual std::shared_ptr<MomentHeads> make_moment_heads() const = 0;
+  virtual std::shared_ptr<RetrievalAttention> make_retrieval() const = 0;
+  virtual at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) = 0;
   // Zero-initialised outputs, open gates, small embeddings.
   virtual void initialise_special(uint64_t seed) = 0;
   std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();
   std::shared_ptr<MomentHeads> moment_heads_;
+  std::shared_ptr<RetrievalAttention> retrieval_;
 };
 
 std::shared_ptr<Network> make_network(const NetworkOptions& options, const NetworkShape& shape);

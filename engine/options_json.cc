@@ -48,6 +48,8 @@ json options_json(const ForecastOptions& options) {
   if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
   if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
   if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
+  if (options.retrieval_weight) object["retrieval_weight"] = *options.retrieval_weight;
+  if (options.shuffled_retrieval) object["shuffled_retrieval"] = true;
   if (options.rho) object["rho"] = *options.rho;
   if (options.spacing != samplers::Spacing::kKarras) object["spacing"] = word(options.spacing);
   if (!options.depth.sigmas.empty()) object["sigmas"] = options.depth.sigmas;
@@ -80,6 +82,12 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
   if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();
   if (object.contains("exit_tolerance")) object["exit_tolerance"].get_to(options.exit_tolerance);
+  if (object.contains("retrieval_weight")) {
+    options.retrieval_weight = object["retrieval_weight"].get<double>();
+  }
+  if (object.contains("shuffled_retrieval")) {
+    object["shuffled_retrieval"].get_to(options.shuffled_retrieval);
+  }
   if (object.contains("rho")) options.rho = object["rho"].get<double>();
   if (object.contains("sigmas")) object["sigmas"].get_to(options.depth.sigmas);
   if (object.contains("spacing")) {

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
+#include "engine/informed.h"
 #include "engine/options_json.h"
 #include "storage/file_io.h"
 #include "storage/json_document.h"
@@ -58,7 +60,7 @@ Status check_sum(json object) {
   static const std::set<std::string> kKeys = {
       "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
       "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
-      "measure", "depth", "crc32c"};
+      "measure", "depth", "copies", "crc32c"};
   for (const auto& [key, value] : object.items()) {
     if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
   }
@@ -79,6 +81,19 @@ Status check(const Policy& policy) {
     last = bin.distance_max;
   }
   if (std::isfinite(last)) return bad_input("the last bin's distance_max must be null (infinity)");
+  return {};
+}
+
+// Does the model have the copies that the policy was tuned with?
+Status check_copies(const Model& model, const Policy& policy, const std::string& path) {
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    const auto wanted = policy.copies.find(word(role));
+    if (wanted == policy.copies.end()) continue;
+    SKIPCAST_TRY_OK(model.has_role(role));
+    if (model.role_info(role).fingerprint == wanted->second) continue;
+    return refused(fmt::format("{} was tuned for another {} network of task {} (it was trained "
+                               "again since?): run skipcast tune", path, word(role), policy.task));
+  }
   return {};
 }
 
@@ -113,6 +128,14 @@ ForecastOptions choose(const Policy& policy, double measured, const ForecastOpti
   options.statistics = base.statistics;
   options.keep_on_device = base.keep_on_device;
   return options;
+}
+
+void bind_copies(const Model& model, Policy& policy) {
+  policy.copies.clear();
+  for (const PolicyBin& bin : policy.bins) {
+    const std::optional<Role> role = role_of(bin.options);
+    if (role) policy.copies[word(*role)] = model.role_info(*role).fingerprint;
+  }
 }
 
 Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
@@ -153,6 +176,7 @@ std::string to_json(const Policy& policy) {
               {"distance_mix", policy.distance_mix},
               {"bins", std::move(bins)}};
   if (policy.measure != Measure::kDistance) all["measure"] = word(policy.measure);
+  if (!policy.copies.empty()) all["copies"] = policy.copies;
   if (policy.depth.on()) all["depth"] = rule_json(policy.depth);
   all["crc32c"] = storage::json_checksum(all);
   return all.dump(2) + "\n";
@@ -173,6 +197,7 @@ Result<Policy> policy_from_json(std::string_view text) {
     if (object.contains("measure")) {
       SKIPCAST_TRY(policy.measure, measure_from(object["measure"].get<std::string>()));
     }
+    if (object.contains("copies")) object["copies"].get_to(policy.copies);
     if (object.contains("depth")) {
       SKIPCAST_TRY(policy.depth, rule_from_json(object["depth"]));
     }
@@ -218,6 +243,7 @@ Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name
     return refused(fmt::format("{} was tuned for another model of task {} (it was trained again "
                                "since?): run skipcast tune", path, policy->task));
   }
+  SKIPCAST_TRY_OK(check_copies(forecaster.model(), *policy, path));
   return policy;
 }
 

@@ -5,6 +5,7 @@
 // Values, thread-safe.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct PolicyBin {
 
 struct Policy {
   std::string name, task, archive_id, model_fingerprint;
+  std::map<std::string, std::string> copies;  // fingerprints of the fine-tuned copies in use, by role
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
   Measure measure = Measure::kDistance;
   DepthRule depth;            // of the bins that enter mid-chain; off: as they are
@@ -43,6 +45,9 @@ Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy,
 // The forecast a policy asks for: measure, choice, forecast; one timing for all of it.
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
                              const ForecastOptions& base);
+
+// Sets `copies` to what the bins need of the model's. REQUIRES that it has them.
+void bind_copies(const Model& model, Policy& policy);
 
 // JSON text of a policy and of the options it chooses; both exact.
 std::string to_json(const Policy& policy);

@@ -172,7 +172,10 @@ bool gains(const PolicyFit& choice, const PolicyFit& single, int64_t tries) {
 
 }  // namespace
 
-bool is_cold(const Trial& trial) { return trial.options.start.kind == StartKind::kCold; }
+bool is_cold(const Trial& trial) {
+  const bool told = trial.options.retrieval_weight.value_or(0) > 0;
+  return trial.options.start.kind == StartKind::kCold && !told;
+}
 
 int64_t nfe_class(const Trial& trial) {
   constexpr double kRounding = 1e-9;

@@ -23,13 +23,21 @@ void TracedModel::keep(Record& record, double sigma, const at::Tensor& x,
   record.steps.push_back({sigma, x.clone(), estimate.clone()});
 }
 
-samplers::Denoiser TracedModel::condition(const ContextBatch& context) const {
-  samplers::Denoiser denoise = model_->condition(context);
+samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise) const {
   return [denoise = std::move(denoise), record = record_](const at::Tensor& x, double sigma) {
     at::Tensor estimate = denoise(x, sigma);
     keep(*record, sigma, x, estimate);
     return estimate;
   };
+}
+
+samplers::Denoiser TracedModel::condition(const ContextBatch& context) const {
+  return recorded(model_->condition(context));
+}
+
+samplers::Denoiser TracedModel::condition_as(Role role, const ContextBatch& context,
+                                             const RetrievedBatch* retrieved) const {
+  return recorded(model_->condition_as(role, context, retrieved));
 }
 
 samplers::MomentDenoiser TracedModel::condition_moments(const ContextBatch& context) const {

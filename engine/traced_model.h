@@ -34,6 +34,11 @@ class TracedModel final : public Model {
   samplers::Denoiser condition(const ContextBatch& context) const override;
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
   bool has_moments() const override { return model_->has_moments(); }
+  Status has_role(Role role) const override { return model_->has_role(role); }
+  const RoleInfo& role_info(Role role) const override { return model_->role_info(role); }
+  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
+                                  const RetrievedBatch* retrieved) const override;
+  const TargetSpace* target_space() const override { return model_->target_space(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
@@ -49,6 +54,8 @@ class TracedModel final : public Model {
     std::vector<Evaluated> steps;
   };
   static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
+
+  samplers::Denoiser recorded(samplers::Denoiser denoise) const;
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it

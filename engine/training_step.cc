@@ -193,17 +193,19 @@ at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
   return (sums / mask.sum({1, 2, 3}).clamp_min(1)).mean();
 }
 
-at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
-  const TrainingOptions& options = task.training;
-  const uint64_t dropout_seed =
-      samplers::uniform_index({options.seed, kDropout, 0, step}, uint64_t{1} << 62);
-  network.dropout_source().start(dropout_seed);
+DropoutGuard::DropoutGuard(Network& network, const Task& task, int64_t step) : network_(network) {
+  const samplers::NoiseKey key = {task.training.seed, kDropout, 0, step};
+  network.dropout_source().start(samplers::uniform_index(key, uint64_t{1} << 62));
+}
 
+at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
+  const DropoutGuard dropping(network, task, step);
   std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
-  for (at::Tensor& part : conditioning) part = part.repeat_interleave(options.sigma_draws, 0);
+  for (at::Tensor& part : conditioning) {
+    part = part.repeat_interleave(task.training.sigma_draws, 0);
+  }
   const NoisedBatch noisy = noised(batch, task, step);
   const at::Tensor f = network.denoise(noisy.input, noisy.c_noise, conditioning);
-  network.dropout_source().stop();
   return masked_mean((f - noisy.wanted).square(), noisy.mask);
 }
 

@@ -88,6 +88,18 @@ NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step);
 // Mean over observed values of each row, then over rows.
 at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask);
 
+// While it lives the network drops as its options say, keyed by (the task's seed, step).
+class DropoutGuard {
+ public:
+  DropoutGuard(Network& network, const Task& task, int64_t step);
+  ~DropoutGuard() { network_.dropout_source().stop(); }
+  DropoutGuard(const DropoutGuard&) = delete;
+  DropoutGuard& operator=(const DropoutGuard&) = delete;
+
+ private:
+  Network& network_;
+};
+
 // EDM loss (Karras et al. 2022, table 1) of `batch`, each context with sigma_draws noise levels
 // (stratified over the batch), mean over observed values of each row, then over rows. The weight
 // (sigma^2 + sigma_data^2) / (sigma sigma_data)^2 makes it the squared error of F itself.

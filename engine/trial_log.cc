@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/informed.h"
 #include "engine/options_json.h"
 #include "storage/file_io.h"
 #include "storage/json_document.h"
@@ -127,14 +128,17 @@ Status TrialLog::read_lines() {
 }
 
 std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows) const {
-  const json setting = {{"options", options_json(options)},
-                        {"windows", windows},
-                        {"members", context_.members},
-                        {"seed", fmt::format("{}", context_.seed)},
-                        {"archive_mode", word(context_.archive)},
-                        {"objective", context_.objective},
-                        {"archive_id", context_.archive_id},
-                        {"model_fingerprint", context_.model_fingerprint}};
+  json setting = {{"options", options_json(options)},
+                  {"windows", windows},
+                  {"members", context_.members},
+                  {"seed", fmt::format("{}", context_.seed)},
+                  {"archive_mode", word(context_.archive)},
+                  {"objective", context_.objective},
+                  {"archive_id", context_.archive_id},
+                  {"model_fingerprint", context_.model_fingerprint}};
+  const std::optional<Role> role = role_of(options);
+  const auto copy = role ? context_.copies.find(*role) : context_.copies.end();
+  if (copy != context_.copies.end()) setting["copy"] = copy->second;
   return setting.dump();
 }
 

@@ -18,6 +18,7 @@ namespace skipcast::engine {
 // What a trial's score depends on besides its options.
 struct TrialContext {
   std::string archive_id, model_fingerprint;
+  std::map<Role, std::string> copies;  // fingerprints of the model's fine-tuned copies
   int64_t members = 0;
   uint64_t seed = 0;
   ArchiveMode archive = ArchiveMode::kGrowing;

@@ -68,6 +68,8 @@ std::string describe(const ForecastOptions& options) {
     text += fmt::format(" {}", word(options.spacing));
   }
   if (options.exit_tolerance > 0) text += fmt::format(" exit={:g}", options.exit_tolerance);
+  if (options.retrieval_weight) text += fmt::format(" told={:g}", *options.retrieval_weight);
+  if (options.shuffled_retrieval) text += " told=shuffled";
   if (options.rho) text += fmt::format(" rho={:g}", *options.rho);
   return text;
 }

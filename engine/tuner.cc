@@ -34,11 +34,6 @@ constexpr int64_t kWideNfe = 3;          // where every start, key, alignment an
 constexpr size_t kFinals = 3;            // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
 
-// Analogs closer than this share most of their futures: one of them says it all.
-int64_t separation_of(const storage::WindowSpec& spec) {
-  return std::max<int64_t>(1, spec.future_states / 4);
-}
-
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
@@ -49,8 +44,7 @@ class Tuner {
       : forecaster_(forecaster),
         request_(request),
         log_(log),
-        space_{forecaster.model().task().schedule, separation_of(forecaster.model().task().spec),
-               request.members, forecaster.model().has_moments()},
+        space_(space_of(forecaster.model(), request.members)),
         fitter_(forecaster, {.windows = coarse_windows(), .members = request.members,
                              .seed = request.seed, .archive = request.archive}) {}
 
@@ -352,12 +346,16 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   const auto folder = std::filesystem::path(forecaster.store().path()) / "policies";
   std::error_code ignored;  // opening the log reports a folder that cannot be made
   std::filesystem::create_directories(folder, ignored);
-  const TrialContext context = {.archive_id = forecaster.store().store_id(),
+  TrialContext context = {.archive_id = forecaster.store().store_id(),
                                 .model_fingerprint = forecaster.model().fingerprint(),
                                 .members = named.members,
                                 .seed = named.seed,
                                 .archive = named.archive,
                                 .objective = word(named.objective)};
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    const Model& model = forecaster.model();
+    if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
+  }
   SKIPCAST_TRY(const std::unique_ptr<TrialLog> log,
                TrialLog::open((folder / (named.name + ".trials.jsonl")).string(), context));
   Tuner tuner(forecaster, named, *log);

@@ -142,6 +142,21 @@ double sigma_of(const std::vector<const Trial*>& trials) {
 
 }  // namespace
 
+TuneSpace space_of(const Model& model, int64_t members) {
+  const Task& task = model.task();
+  TuneSpace space = {.schedule = task.schedule,
+                     // Analogs closer than this share most of their futures: one says it all.
+                     .separation = std::max<int64_t>(1, task.spec.future_states / 4),
+                     .members = members,
+                     .moments = model.has_moments(),
+                     .informed = model.has_role(Role::kInformed).ok()};
+  if (!model.has_role(Role::kFinisher).ok()) return space;
+  const RoleInfo& finisher = model.role_info(Role::kFinisher);
+  space.finisher_evaluations = finisher.evaluations;
+  space.finisher_retrieval = finisher.retrieval;
+  return space;
+}
+
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count) {
   SKIPCAST_CHECK(count >= 2);
   std::vector<double> sigmas;

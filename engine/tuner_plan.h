@@ -17,7 +17,14 @@ struct TuneSpace {
   int64_t separation = 1;  // least distance of two analogs, in states
   int64_t members = 16;    // of every ensemble
   bool moments = false;    // the model has moment heads: gms is tried
+  // Of the model's copies: the most evaluations that its finisher was trained for (0: there is
+  // none), whether that can be told of retrieved futures, and whether there is an informed network.
+  int64_t finisher_evaluations = 0;
+  bool finisher_retrieval = false, informed = false;
 };
+
+// What there is to try with a model.
+TuneSpace space_of(const Model& model, int64_t members);
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);

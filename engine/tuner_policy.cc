@@ -69,6 +69,7 @@ Result<Policy> PolicyMaker::best(std::span<const Trial> trials) {
     validate(trials, measured, policy);
     best = std::move(policy);
   }
+  bind_copies(forecaster_.model(), best);
   return best;
 }
 
@@ -83,6 +84,7 @@ Result<std::vector<std::string>> PolicyMaker::save_fixed(const std::map<int64_t,
     policy.validation_energy = trial.energy;
     policy.mean_nfe = trial.nfe;
     policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
+    bind_copies(forecaster_.model(), policy);
     SKIPCAST_TRY_OK(save(policy, fmt::format("{}/{}.json", folder, policy.name)));
     names.push_back(policy.name);
   }

@@ -30,6 +30,11 @@ bool needs_moments(std::string_view solver) {
   return found && found->needs_moments;
 }
 
+bool is_finished(const ForecastOptions& options) {
+  const auto found = samplers::find_solver(options.solver);
+  return found && found->needs_finisher;
+}
+
 void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
                  std::vector<ForecastOptions>& out) {
   if (!base.depth.sigmas.empty() && base.steps != nfe) return;  // two evaluations a listed level
@@ -39,6 +44,7 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
     turned.steps = steps;
     turned.noise_amount = amount;
     turned.noise_scale.reset();
+    if (is_finished(base) || needs_moments(solver)) turned.retrieval_weight.reset();
     if (needs_moments(solver)) turned.exit_tolerance = 0;  // it cannot exit early
     out.push_back(std::move(turned));
   };
@@ -52,6 +58,33 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
   if (nfe >= 3 && nfe % 2 == 1) {  // two evaluations a step, one on the last
     add("heun", (nfe + 1) / 2, {});
     add("dpmpp_2s", (nfe + 1) / 2, {});
+  }
+}
+
+// The finisher in place of the chain, from this start at a few depths, or from noise.
+void turn_finisher(const ForecastOptions& base, int64_t nfe, const TuneSpace& space,
+                   std::vector<ForecastOptions>& out) {
+  if (nfe > space.finisher_evaluations) return;
+  std::vector<double> depths = {space.schedule.sigma_max};
+  if (base.start.kind != StartKind::kCold) depths = {1.5, 3, 6, 12};
+  for (const double sigma : depths) {
+    for (const double weight : {0.0, 1.0}) {
+      if (weight > 0 && !space.finisher_retrieval) continue;
+      out.push_back({.start = base.start, .depth = {.entry_sigma = sigma}, .steps = nfe,
+                     .solver = "finisher", .retrieval_weight = weight});
+    }
+  }
+}
+
+// The chain of an informed network.
+void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
+                    std::vector<ForecastOptions>& out) {
+  if (!space.informed || is_finished(base) || needs_moments(base.solver)) return;
+  out.push_back(base);
+  out.back().retrieval_weight.reset();
+  for (const double weight : {0.5, 1.0}) {
+    out.push_back(base);
+    out.back().retrieval_weight = weight;
   }
 }
 
@@ -109,7 +142,11 @@ void turn_alignment(const ForecastOptions& base, std::vector<ForecastOptions>& o
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
                                         const TuneSpace& space) {
   std::vector<ForecastOptions> out;
-  if (nfe > 0) turn_solver(base, nfe, space.moments, out);
+  if (nfe > 0) {
+    turn_solver(base, nfe, space.moments, out);
+    turn_finisher(base, nfe, space, out);
+    turn_retrieval(base, space, out);
+  }
   turn_spread(base, out);
   turn_pool(base, space.members, out);
   turn_spacing(base, out);
@@ -120,7 +157,8 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
 std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
   std::vector<ForecastOptions> out;
   // Nothing to compare, a listed chain, or a solver that cannot.
-  if (base.steps < 2 || !base.depth.sigmas.empty() || needs_moments(base.solver)) {
+  if (base.steps < 2 || !base.depth.sigmas.empty() || needs_moments(base.solver) ||
+      is_finished(base)) {
     return out;
   }
   for (const int64_t more : {1, 2}) {

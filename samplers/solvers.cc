@@ -37,6 +37,8 @@ constexpr std::array<NamedSolver, 16> kSolvers = {{
     {"gms", gms, 1, "eta", 1, 1, 1, true},
 }};
 
+constexpr NamedSolver kFinisher = {"finisher", finish, 1, "", 0, 0, 1, false, true};
+
 }  // namespace
 
 void check_sigmas(std::span<const double> sigmas) {
@@ -52,7 +54,7 @@ std::optional<NamedSolver> find_solver(std::string_view name) {
   for (const NamedSolver& solver : kSolvers) {
     if (solver.name == name) return solver;
   }
-  return std::nullopt;
+  return name == kFinisher.name ? std::optional(kFinisher) : std::nullopt;
 }
 
 std::span<const NamedSolver> solvers() { return kSolvers; }

@@ -64,8 +64,10 @@ struct NamedSolver {
   double amount_default = 0, amount_max = 0;
   double scale_default = 1;       // of Noising::scale
   bool needs_moments = false;     // of Noising::moments
+  bool needs_finisher = false;    // a network whose one evaluation is a sample
 };
-// nullopt when there is no such solver; solvers() lists them.
+// nullopt when there is no such solver. solvers() lists those of a diffusion's denoiser: all but
+// "finisher", which is finish().
 std::optional<NamedSolver> find_solver(std::string_view name);
 std::span<const NamedSolver> solvers();
 

@@ -102,6 +102,12 @@ at::Tensor restart_2m(const Denoiser& denoise, at::Tensor x, std::span<const dou
 at::Tensor gms(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
                const Noising& noising);
 
+// Multistep consistency sampling, Song et al. 2023, algorithm 1: every evaluation is taken for the
+// sample, and noised to the next level for the next one. For networks whose one evaluation is a
+// sample (engine/fine_tuned.h), not a mean. One draw a step but the last, 1 NFE a step.
+at::Tensor finish(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
+                  const Noising& noising);
+
 // The two laws about their common mean, elementwise: means of the one of weight 1/3 and of the one
 // of weight 2/3, and the variance of either. They have the asked variance > 0, and the third
 // central moment where |third| <= 0.60 variance^1.5; beyond, the most that leaves each law a tenth

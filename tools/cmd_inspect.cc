@@ -61,6 +61,18 @@ std::string places_text(const storage::Places& places) {
   return text + (places.names.size() > 4 ? ", ..." : "");
 }
 
+// Fine-tuned copies of a model, by role: their fingerprint, or why they cannot be used.
+json copies_of(const engine::Model& model) {
+  json copies = json::object();
+  for (const engine::Role role : {engine::Role::kInformed, engine::Role::kFinisher}) {
+    const Status status = model.has_role(role);
+    if (status.code() == Code::kNotFound) continue;
+    copies[engine::word(role)] =
+        status.ok() ? model.role_info(role).fingerprint : "unusable: " + status.message();
+  }
+  return copies;
+}
+
 // A model by task: its fingerprint, or why it cannot be used.
 json models_of(const storage::SeriesStore& store) {
   json list = json::array();
@@ -69,7 +81,7 @@ json models_of(const storage::SeriesStore& store) {
     if (model.ok()) {
       list.push_back({{"task", task}, {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
-                      {"parameters", (*model)->parameters()}});
+                      {"parameters", (*model)->parameters()}, {"copies", copies_of(**model)}});
     } else if (model.status().code() == Code::kNotFound) {
       list.push_back({{"task", task}, {"state", "not trained"}});
     } else {
@@ -176,6 +188,10 @@ void print_model(const json& model) {
                model["parameters"].get<int64_t>());
   }
   fmt::print("{}\n", state == "unusable" ? ": " + model["why"].get<std::string>() : "");
+  if (!model.contains("copies")) return;
+  for (const auto& [role, fingerprint] : model["copies"].items()) {
+    fmt::print("          {} network {}\n", role, fingerprint.get<std::string>());
+  }
 }
 
 void print(const json& value) {

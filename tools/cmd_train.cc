@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/fine_tuner.h"
 #include "engine/moment_trainer.h"
 #include "engine/trainer.h"
 #include "tools/cli.h"
@@ -22,13 +23,25 @@ struct TrainArguments {
   std::string archive;
   engine::TrainRequest request;
   bool moments = false;  // only the moment heads
+  bool informed = false, finisher = false;  // a fine-tuned copy of the network
+  bool no_retrieval = false;
+  std::string key = "forecast";
+  int64_t evaluations = 1;
+
+  bool copies() const { return informed || finisher; }
   ComputeFlags compute;
 };
 
 Status check(const TrainArguments& arguments) {
   const engine::TrainRequest& request = arguments.request;
-  if (arguments.moments && request.resume) {
-    return usage("--moments begins anew each time: leave --resume out");
+  if (int{arguments.moments} + int{arguments.informed} + int{arguments.finisher} > 1) {
+    return usage("--moments, --informed and --finisher are trained one after the other");
+  }
+  if ((arguments.moments || arguments.copies()) && request.resume) {
+    return usage("only the network itself is resumed: leave --resume out");
+  }
+  if (arguments.informed && arguments.no_retrieval) {
+    return usage("an informed network without retrieval is the network itself");
   }
   if (!(request.minutes >= 0) || request.minutes > kMinutesMax) {
     return usage(fmt::format("--minutes {}: a positive number is expected", request.minutes));
@@ -90,12 +103,63 @@ Status run_moments(const storage::SeriesStore& store, const TrainArguments& argu
   return {};
 }
 
+void print(const engine::FineTuneReport& report, const TrainArguments& arguments, bool json) {
+  const std::string role = arguments.finisher ? "finisher" : "informed";
+  if (json) {
+    nlohmann::json scores = nlohmann::json::array();
+    for (const engine::FineTuneScore& score : report.scores) {
+      scores.push_back({{"start", score.start}, {"with_retrieval", score.with},
+                        {"without_retrieval", score.without},
+                        {"crps_with_retrieval", score.crps_with},
+                        {"crps_without_retrieval", score.crps_without}});
+    }
+    const nlohmann::json value = {
+        {"task", arguments.request.task}, {"role", role}, {"file", report.path},
+        {"steps", report.steps}, {"best_step", report.best_step},
+        {"parameters", report.parameters}, {"seconds", report.seconds}, {"loss", report.loss},
+        {"validation", scores}};
+    print_json(value);
+    return;
+  }
+  fmt::print("trained   {} network of {}: {} steps in {}, {} parameters, loss {:.4f}\n", role,
+             arguments.request.task, report.steps, clock_text(report.seconds), report.parameters,
+             report.loss);
+  for (const engine::FineTuneScore& score : report.scores) {
+    fmt::print("validation {:8} loss {:.4f} with retrieval, {:.4f} without", score.start,
+               score.with, score.without);
+    if (score.crps_with > 0) {
+      fmt::print("; fair CRPS {:.4f} and {:.4f}", score.crps_with, score.crps_without);
+    }
+    fmt::print("\n");
+  }
+  fmt::print("network   {} (at step {})\n", report.path, report.best_step);
+}
+
+Status run_fine_tune(const storage::SeriesStore& store, const TrainArguments& arguments,
+                     const Invocation& invocation) {
+  const engine::TrainRequest& asked = arguments.request;
+  ProgressBar bar(console_progress());
+  engine::FineTuneRequest request = {
+      .task = asked.task,
+      .role = arguments.finisher ? engine::Role::kFinisher : engine::Role::kInformed,
+      .retrieval = !arguments.no_retrieval, .evaluations = arguments.evaluations,
+      .minutes = asked.minutes, .steps_max = asked.steps_max, .threads = asked.threads,
+      .compute = asked.compute, .progress = bar.callback()};
+  SKIPCAST_TRY(request.key, engine::key_from(arguments.key));
+  const auto report = engine::fine_tune(store, request);
+  bar.finish();
+  if (!report.ok()) return suggest_task(store, asked.task, report.status());
+  print(*report, arguments, invocation.json);
+  return {};
+}
+
 Status run_train(TrainArguments arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(check(arguments));
   SKIPCAST_TRY(arguments.request.compute, compute_of(arguments.compute));
   SKIPCAST_TRY_OK(use_threads(arguments.request.threads));
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   if (arguments.moments) return run_moments(*store, arguments, invocation);
+  if (arguments.copies()) return run_fine_tune(*store, arguments, invocation);
   ProgressBar bar(console_progress());
   engine::TrainRequest request = arguments.request;
   request.progress = bar.callback();
@@ -124,6 +188,20 @@ void add_train(CLI::App& program, Invocation& invocation) {
   command->add_flag("--moments", arguments->moments,
                     "only the heads that the solver gms needs, on the network as it is trained; 4 "
                     "minutes unless said otherwise");
+  command->add_flag("--informed", arguments->informed,
+                    "only a copy of the trained network that also sees what happened after similar "
+                    "situations; 10 minutes unless said otherwise");
+  command->add_flag("--finisher", arguments->finisher,
+                    "only a copy of the trained network that makes a member in one evaluation; 10 "
+                    "minutes unless said otherwise");
+  command->add_option("--evaluations", arguments->evaluations,
+                      "of --finisher: 1, or 2 for members in two evaluations as well")
+      ->capture_default_str();
+  command->add_option("--key", arguments->key,
+                      "of --informed and --finisher: how similar situations are found")
+      ->capture_default_str();
+  command->add_flag("--no-retrieval", arguments->no_retrieval,
+                    "of --finisher: it sees nothing but the context");
   command->add_flag("--resume", arguments->request.resume, "go on from the last checkpoint");
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->request.threads);

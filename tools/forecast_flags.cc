@@ -14,7 +14,7 @@ constexpr const char* kPolicyDecides[] = {
     "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--cycle", "--rolls",
     "--entry-sigma",
     "--skip-frac", "--skip-steps", "--sigmas", "--steps", "--solver", "--noise-amount",
-    "--noise-scale", "--exit-tolerance", "--spacing", "--rho"};
+    "--noise-scale", "--exit-tolerance", "--retrieval-weight", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
@@ -94,6 +94,12 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--exit-tolerance", flags.exit_tolerance,
                      "a member is done when its last two estimates differ by no more than this "
                      "(root mean square, target units); 0 = never")->capture_default_str();
+  command.add_option("--retrieval-weight", flags.retrieval_weight,
+                     "how much the network is told of what happened after similar situations: 0 = "
+                     "nothing, 1 = as in training (a network of train --informed, or a finisher); "
+                     "default: 1 for --solver finisher, else 0");
+  command.add_flag("--shuffled-retrieval", flags.shuffled_retrieval,
+                   "blind control: it is told what happened after another situation");
   command.add_option("--noise-amount", flags.noise_amount,
                      "of a stochastic solver: eta (ddim, dpmpp_2m_sde, gms), S_churn (*_churn), "
                      "tau (sa_*), repeats (restart_*)");
@@ -138,6 +144,8 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.noise_scale = flags.noise_scale;
   SKIPCAST_TRY(options.spacing, engine::spacing_from(flags.spacing));
   options.rho = flags.rho;
+  options.retrieval_weight = flags.retrieval_weight;
+  options.shuffled_retrieval = flags.shuffled_retrieval;
   options.exit_tolerance = flags.exit_tolerance;
   options.members = flags.members;
   options.member_batch = flags.member_batch;

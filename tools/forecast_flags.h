@@ -25,6 +25,8 @@ struct ForecastFlags {
   std::optional<double> temperature;
   double cold_share = 0, spread = 0;
   double exit_tolerance = 0;
+  std::optional<double> retrieval_weight;
+  bool shuffled_retrieval = false;
   int64_t redi_key_step = 1, redi_neighbours = 1, cycle = 1, rolls = 3;
   uint64_t seed = 1;
   std::optional<double> entry_sigma, skip_frac, noise_amount, noise_scale, rho;

@@ -170,19 +170,7 @@ TEST_CASE("Learning rate: warms up, falls to 2 percent") {
 
 TEST_CASE("AdamW: the first step moves by the learning rate against the gradient's sign") {
   const auto network = std::make_shared<SigmaEmbedding>(8);
-  struct Wrapped : Network {
-    explicit Wrapped(std::shared_ptr<SigmaEmbedding> inner) { register_module("inner", inner); }
-    std::vector<at::Tensor> encode_rows(const ContextBatch&) override { return {}; }
-    at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor&,
-                          const std::vector<at::Tensor>&) override { return x; }
-    at::Tensor output_rows(const at::Tensor& x, at::IntArrayRef) override { return x; }
-    at::Tensor moment_rows(const at::Tensor& x, const at::Tensor&, at::IntArrayRef) override {
-      return x;
-    }
-    std::shared_ptr<MomentHeads> make_moment_heads() const override { return nullptr; }
-    void initialise_special(uint64_t) override {}
-  } wrapped(network);
-  FlatParameters flat(wrapped);
+  FlatParameters flat(*network);
   AdamW optimiser(flat);
   flat.gradients.copy_(at::where(flat.decays > 0, at::full({1}, 3.0), at::full({1}, -0.5)));
   const at::Tensor before = flat.values.clone();
@@ -190,6 +178,6 @@ TEST_CASE("AdamW: the first step moves by the learning rate against the gradient
   const at::Tensor moved = flat.values - before;
   CHECK(at::allclose(moved, at::where(flat.decays > 0, at::full({1}, -0.01), at::full({1}, 0.01)),
                      1e-4, 1e-6));
-  // Parameters are views of the buffer: the network sees the step.
-  CHECK(wrapped.parameters()[0].data_ptr() == flat.values.data_ptr());
+  // Parameters are views of the buffer: the module sees the step.
+  CHECK(network->parameters()[0].data_ptr() == flat.values.data_ptr());
 }

@@ -1,0 +1,81 @@
+#include "engine/informed.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "engine/retrieved.h"
+
+namespace skipcast::engine {
+
+std::optional<Role> role_of(const ForecastOptions& options) {
+  const auto solver = samplers::find_solver(options.solver);
+  if (solver && solver->needs_finisher) return Role::kFinisher;
+  if (options.retrieval_weight.value_or(0) > 0) return Role::kInformed;
+  return std::nullopt;
+}
+
+Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOptions& options) {
+  Told told = {.role = role_of(options), .weight = options.retrieval_weight.value_or(0)};
+  if (!told.role) return told;
+  if (options.steps == 0 && told.weight > 0) {
+    return usage("without a chain there is no network to tell of retrieved futures: leave "
+                 "--retrieval-weight out");
+  }
+  SKIPCAST_TRY_OK(model.has_role(*told.role));
+  const RoleInfo& info = model.role_info(*told.role);
+  if (told.role == Role::kFinisher) {
+    if (!options.retrieval_weight && info.retrieval) told.weight = 1;
+    if (evaluations(chain) > info.evaluations) {
+      return refused(fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
+                                 "lower --steps, or train it again with --evaluations",
+                                 model.task().name, info.evaluations,
+                                 info.evaluations == 1 ? "" : "s", evaluations(chain)));
+    }
+  }
+  if (told.weight > 0 && !info.retrieval) {
+    return refused(fmt::format("the {} network of task {} was trained without retrieval: leave "
+                               "--retrieval-weight out, or train it again", word(*told.role),
+                               model.task().name));
+  }
+  return told;
+}
+
+ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options) {
+  ForecastOptions lookup = options;
+  lookup.start = {.kind = options.shuffled_retrieval ? StartKind::kShuffled : StartKind::kAnalog,
+                  .key_mix = info.key_mix};
+  const Result<KeyKind> key = key_from(info.key);
+  SKIPCAST_CHECK(key.ok());  // told by whoever trained the copy
+  lookup.start.key = *key;
+  lookup.members = info.neighbours;
+  return lookup;
+}
+
+bool lookup_needs_mean(const Model& model, const Told& told) {
+  return told.weight > 0 && model.role_info(*told.role).key != word(KeyKind::kContext);
+}
+
+samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
+                                const Told& told,
+                                const std::vector<retrieval::Neighbour>& analogs) {
+  if (!told.role) return model.condition(query.context);
+  if (told.weight == 0) return model.condition_as(*told.role, query.context, nullptr);
+  const TargetSpace* target = model.target_space();
+  SKIPCAST_CHECK(target != nullptr && !analogs.empty());
+  const RoleInfo& info = model.role_info(*told.role);
+  RetrievedBatch retrieved =
+      retrieved_batch(dataset, *target, {&query.origin, 1}, analogs, info.distance_scale);
+  retrieved.weight.fill_(told.weight);
+  return model.condition_as(*told.role, query.context, &retrieved);
+}
+
+std::string describe(const Model& model, const Told& told, const ForecastOptions& options) {
+  if (told.weight == 0) return fmt::format("{} network, told of no futures", word(*told.role));
+  const RoleInfo& info = model.role_info(*told.role);
+  return fmt::format("{} network, told of {} {} futures ({} key) with weight {:g}",
+                     word(*told.role), info.neighbours,
+                     options.shuffled_retrieval ? "of another situation's" : "retrieved", info.key,
+                     told.weight);
+}
+
+}  // namespace skipcast::engine

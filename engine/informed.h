@@ -1,0 +1,40 @@
+// Which network makes a forecast's members, and what it is told of similar situations. Internal to
+// engine. Pure functions, thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/chain.h"
+#include "engine/ensemble_start.h"
+
+namespace skipcast::engine {
+
+// The copy of the model that these options run; none: the model itself, or no network at all.
+std::optional<Role> role_of(const ForecastOptions& options);
+
+struct Told {
+  std::optional<Role> role;  // none: the model itself
+  double weight = 0;         // of what was retrieved; 0: nothing is
+};
+
+// kNotFound, kRefused, kDataLoss as the copy's file (engine/fine_tuned.h); kRefused when a finisher
+// is asked for more evaluations, or a copy for retrieved futures, than it was trained for.
+Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOptions& options);
+
+// How the windows are found that a copy is told of: its key and number, under the options' guard.
+ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options);
+
+// True when finding them needs the query's mean forecast.
+bool lookup_needs_mean(const Model& model, const Told& told);
+
+// The denoiser of told.role for this query. REQUIRES analogs where told.weight > 0.
+samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
+                                const Told& told,
+                                const std::vector<retrieval::Neighbour>& analogs);
+
+// "finisher, told of 8 futures (forecast key) with weight 1".
+std::string describe(const Model& model, const Told& told, const ForecastOptions& options);
+
+}  // namespace skipcast::engine
