@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <numeric>
 
+#include "engine/learned_key.h"
+
 namespace skipcast::engine {
 namespace {
 
@@ -70,12 +72,12 @@ std::string AnalogKeys::file(const std::string& name) const {
   return (folder / fmt::format("{}.{}", task, name)).string();
 }
 
-Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::projected(
-    std::unique_ptr<retrieval::Encoder> encoder) const {
+Result<std::unique_ptr<retrieval::Encoder>> projected(std::unique_ptr<retrieval::Encoder> encoder,
+                                                      std::span<const int64_t> origins) {
   const int64_t components =
-      std::min<int64_t>(kComponents, static_cast<int64_t>(fit_origins_.size()) - 1);
+      std::min<int64_t>(kComponents, static_cast<int64_t>(origins.size()) - 1);
   if (encoder->dimension() <= kComponents || components < 1) return encoder;
-  return retrieval::make_pca_encoder(std::move(encoder), fit_origins_, components);
+  return retrieval::make_pca_encoder(std::move(encoder), origins, components);
 }
 
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::context_encoder() const {
@@ -88,7 +90,7 @@ Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::context_encoder() const 
   options.day_of_year = has(task.calendar, "day_of_year");
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
                retrieval::make_context_encoder(dataset_.store(), model_->normalizer(), options));
-  return projected(std::move(encoder));
+  return projected(std::move(encoder), fit_origins_);
 }
 
 Result<std::shared_ptr<MeanTable>> AnalogKeys::open_means() {
@@ -126,12 +128,23 @@ Result<at::Tensor> AnalogKeys::residual_spread() {
 
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {
   SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
-  return projected(make_forecast_encoder(table));
+  return projected(make_forecast_encoder(table), fit_origins_);
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::learned_encoder() {
+  if (!has_metric(dataset_.store(), model_->task().name)) {  // said before any work
+    SKIPCAST_TRY_OK(metric_fingerprint(dataset_.store(), *model_).status());
+  }
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  auto features = std::make_shared<const MetricFeatures>(dataset_, table);
+  SKIPCAST_TRY(const LearnedMetric metric, read_metric(dataset_.store(), *model_, *features));
+  return projected(make_learned_encoder(std::move(features), metric), fit_origins_);
 }
 
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::encoder_for(const StartOptions& start) {
   if (start.key == KeyKind::kContext) return context_encoder();
   if (start.key == KeyKind::kForecast) return forecast_encoder();
+  if (start.key == KeyKind::kLearned) return learned_encoder();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> context, context_encoder());
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> forecast, forecast_encoder());
   return retrieval::make_mixed_encoder(std::move(context), std::move(forecast), start.key_mix,

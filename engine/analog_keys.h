@@ -21,6 +21,10 @@ retrieval::Guard guard_for(const Model& model, const ForecastOptions& options);
 // fitted on.
 std::vector<int64_t> fit_origins(const Model& model, const Dataset& dataset);
 
+// A PCA of the encoder to 64 components, fitted on `origins`, where it has more dimensions.
+Result<std::unique_ptr<retrieval::Encoder>> projected(std::unique_ptr<retrieval::Encoder> encoder,
+                                                      std::span<const int64_t> origins);
+
 class AnalogKeys {
  public:
   // `dataset` must outlive it. With kInMemory nothing is read from or written to the archive. An
@@ -30,7 +34,8 @@ class AnalogKeys {
              int64_t memory_bytes, Files files = Files::kUse);
 
   // The index of start.key (and key_mix), up to date with the dataset. The first call for a key
-  // loads or builds it; while it does, other first calls wait.
+  // loads or builds it; while it does, other first calls wait. For kLearned also read_metric()'s
+  // errors.
   Result<const retrieval::AnalogIndex*> index(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> means();
   // Standard deviation of the mean forecasts' errors over the training windows (thinned to 4096),
@@ -45,10 +50,9 @@ class AnalogKeys {
  private:
   Result<std::unique_ptr<retrieval::Encoder>> context_encoder() const;
   Result<std::unique_ptr<retrieval::Encoder>> forecast_encoder();
+  Result<std::unique_ptr<retrieval::Encoder>> learned_encoder();
   Result<std::unique_ptr<retrieval::Encoder>> encoder_for(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> open_means();
-  Result<std::unique_ptr<retrieval::Encoder>> projected(
-      std::unique_ptr<retrieval::Encoder> encoder) const;
   std::string file(const std::string& name) const;
 
   // Constant after construction.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/metric_file.h"
 #include "engine/model.h"
 #include "engine/policy.h"
 #include "engine/task.h"
@@ -40,8 +41,10 @@ Verdict index_verdict(const std::string& path) {
 
 Verdict weights_verdict(const std::string& path) {
   const auto weights = read_weights(path);
+  const bool metric = path.ends_with(kMetricEnding);
   Verdict verdict = {.part = path, .status = weights.status(),
-                     .remedy = "copy it back, or run skipcast train"};
+                     .remedy = metric ? "copy it back, or run skipcast train-encoder"
+                                      : "copy it back, or run skipcast train"};
   if (weights.ok()) verdict.facts = fmt::format("{} tensors", weights->tensors.size());
   return verdict;
 }
@@ -72,6 +75,17 @@ void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
   }
 }
 
+// One that a retrained model has left behind is no damage: nothing uses it.
+Verdict metric_verdict(const storage::SeriesStore& store, const Model& model) {
+  const Status status = metric_fingerprint(store, model).status();
+  Verdict verdict = {.part = "learned metric of " + model.task().name, .status = status,
+                     .facts = "fits its model",
+                     .remedy = "run skipcast train-encoder"};
+  if (status.code() == Code::kRefused) verdict.status = {};
+  if (!status.ok()) verdict.facts = status.message();
+  return verdict;
+}
+
 // Weights and description belong together: the model as a forecast would load it.
 void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
   const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
@@ -84,6 +98,7 @@ void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
     if (!model.ok()) continue;
     verdicts.back().facts = (*model)->fingerprint();
     add_copies(**model, verdicts);
+    if (has_metric(**store, task)) verdicts.push_back(metric_verdict(**store, **model));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/archive_check.h"
 #include "engine/fine_tuned.h"
+#include "engine/metric_file.h"
 #include "engine/model_file.h"
 #include "engine/policy.h"
 #include "engine/task.h"
@@ -63,6 +64,26 @@ void keep_models(const std::string& archive, ArchiveSalvage& report) {
   }
 }
 
+// A learned metric is of use beside its model alone.
+void keep_metrics(const std::string& archive, ArchiveSalvage& report) {
+  const auto store = storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly);
+  if (!store.ok()) return;
+  for (const std::string& task : task_names(**store)) {
+    if (!has_metric(**store, task)) continue;
+    const std::string path = metric_path(**store, task);
+    const auto model = Model::load(**store, task);
+    const Status status =
+        model.ok() ? metric_fingerprint(**store, **model).status() : model.status();
+    if (status.ok()) {
+      report.kept.push_back(path);
+      continue;
+    }
+    std::error_code gone;
+    fs::remove(path, gone);
+    report.left.push_back(fmt::format("learned metric of {}: {}", task, status.message()));
+  }
+}
+
 void keep_policies(const std::string& archive, ArchiveSalvage& report) {
   for (const std::string& path : files_in(archive, "policies", ".json")) {
     const Status status = read_policy(path).status();
@@ -84,6 +105,7 @@ Result<ArchiveSalvage> salvage_archive(const std::string& from, const std::strin
   SKIPCAST_TRY(report.series, storage::salvage_series(from, to, progress));
   for (const char* folder : {"models", "policies"}) SKIPCAST_TRY_OK(copy_files(from, to, folder));
   keep_models(to, report);
+  keep_metrics(to, report);
   keep_policies(to, report);
   return report;
 }

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kRemedy = "delete it: the next use builds it anew";
 
-// "context", "forecast", "mixed-0.25": as AnalogKeys names its files. False for anything else.
+// "context", "forecast", "learned", "mixed-0.25": as AnalogKeys names its files. False for anything
+// else.
 bool start_named(const std::string& name, StartOptions& start) {
   const size_t dash = name.find('-');
   const auto key = key_from(name.substr(0, dash));

@@ -23,11 +23,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kMinutes = 10;
 constexpr int64_t kStepsMax = 100000;
-constexpr double kLearningRate = 5e-4;
+constexpr double kRateShare = 6;           // the task's learning rate over this
 constexpr double kEmaDecay = 0.998;
 constexpr int64_t kBatchShare = 4;         // a step's windows: the task's batch over this
 constexpr int64_t kValidationWindows = 192;
-constexpr int64_t kValidations = 8;        // evenly over the budget
+constexpr int64_t kValidations = 16;       // evenly over the budget
 constexpr int64_t kNeighbours = 8;
 constexpr double kEntrySigma = 3;          // of analog starts that are validated
 constexpr int64_t kFinalPasses = 2;        // over the validation windows, other noise each
@@ -161,7 +161,7 @@ Status Run::train_one_step() {
                                  task_.name, step_));
   }
   clip_gradient(*parameters_, t.gradient_clip);
-  const double rate = kLearningRate * learning_rate_factor(t, step_, fraction());
+  const double rate = t.learning_rate / kRateShare * learning_rate_factor(t, step_, fraction());
   optimiser_->update(*parameters_, rate, t.weight_decay, step_ + 1);
   const at::NoGradGuard no_grad;
   const double decay = std::min(kEmaDecay, (1.0 + double(step_)) / (10.0 + double(step_)));

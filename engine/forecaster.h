@@ -30,7 +30,8 @@ namespace skipcast::engine {
 // cycle before, shifted; they are made again here, from up to `rolls` cycles back, where the first
 // one starts from analogs.
 enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi, kPrevious };
-enum class KeyKind { kContext, kForecast, kMixed };
+// kLearned: a metric that `skipcast train-encoder` fitted (engine/metric_trainer.h).
+enum class KeyKind { kContext, kForecast, kMixed, kLearned };
 // How an analog's future is moved to the query: not at all, offset to the last observation with
 // decay, residual about the mean forecasts, or the mean of offset and residual.
 enum class Alignment { kNone, kOffset, kResidual, kHalf };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -10,6 +11,7 @@
 #include <set>
 
 #include "engine/informed.h"
+#include "engine/metric_file.h"
 #include "engine/options_json.h"
 #include "storage/file_io.h"
 #include "storage/json_document.h"
@@ -52,6 +54,7 @@ Policy policy_of(const json& object) {
   object.at("validation_energy").get_to(policy.validation_energy);
   object.at("mean_nfe").get_to(policy.mean_nfe);
   object.at("distance_k").get_to(policy.distance_k);
+  policy.metric_fingerprint = object.value("metric_fingerprint", "");
   return policy;
 }
 
@@ -60,7 +63,7 @@ Status check_sum(json object) {
   static const std::set<std::string> kKeys = {
       "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
       "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
-      "measure", "depth", "copies", "crc32c"};
+      "measure", "depth", "copies", "metric_fingerprint", "crc32c"};
   for (const auto& [key, value] : object.items()) {
     if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
   }
@@ -155,6 +158,14 @@ Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64
       [&](double measured) { return choose(policy, measured, base); });
 }
 
+bool uses_metric(const Policy& policy) {
+  const auto learned = [](const PolicyBin& bin) {
+    return bin.options.start.key == KeyKind::kLearned;
+  };
+  return policy.distance_key == KeyKind::kLearned ||
+         std::any_of(policy.bins.begin(), policy.bins.end(), learned);
+}
+
 std::string to_json(const Policy& policy) {
   json bins = json::array();
   for (const PolicyBin& bin : policy.bins) {
@@ -177,6 +188,7 @@ std::string to_json(const Policy& policy) {
               {"bins", std::move(bins)}};
   if (policy.measure != Measure::kDistance) all["measure"] = word(policy.measure);
   if (!policy.copies.empty()) all["copies"] = policy.copies;
+  if (uses_metric(policy)) all["metric_fingerprint"] = policy.metric_fingerprint;
   if (policy.depth.on()) all["depth"] = rule_json(policy.depth);
   all["crc32c"] = storage::json_checksum(all);
   return all.dump(2) + "\n";
@@ -244,6 +256,13 @@ Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name
                                "since?): run skipcast tune", path, policy->task));
   }
   SKIPCAST_TRY_OK(check_copies(forecaster.model(), *policy, path));
+  if (!uses_metric(*policy) || policy->metric_fingerprint.empty()) return policy;
+  SKIPCAST_TRY(const std::string metric,
+               metric_fingerprint(forecaster.store(), forecaster.model()));
+  if (policy->metric_fingerprint != metric) {
+    return refused(fmt::format("{} was tuned with another learned metric of task {} (it was "
+                               "trained again since?): run skipcast tune", path, policy->task));
+  }
   return policy;
 }
 

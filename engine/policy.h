@@ -22,7 +22,8 @@ struct PolicyBin {
 
 struct Policy {
   std::string name, task, archive_id, model_fingerprint;
-  std::map<std::string, std::string> copies;  // fingerprints of the fine-tuned copies in use, by role
+  std::map<std::string, std::string> copies = {};  // fingerprints of the copies in use, by role
+  std::string metric_fingerprint = {};  // of the learned metric, when a key is kLearned; else empty
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
   Measure measure = Measure::kDistance;
   DepthRule depth;            // of the bins that enter mid-chain; off: as they are
@@ -58,7 +59,10 @@ Result<Policy> read_policy(const std::string& path);
 
 // Written to a temporary name and renamed; folders are made. kIo names the file.
 Status save(const Policy& policy, const std::string& path);
-// kRefused when made for another archive or model; kNotFound lists the policies there are.
+// Does any of its keys need the learned metric?
+bool uses_metric(const Policy& policy);
+// kRefused when made for another archive, model or learned metric; kNotFound lists the policies
+// there are.
 Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path);
 
 }  // namespace skipcast::engine

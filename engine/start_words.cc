@@ -15,9 +15,10 @@ constexpr Words<StartKind, 8> kStarts = {{{"cold", StartKind::kCold},
                                           {"shuffled", StartKind::kShuffled},
                                           {"redi", StartKind::kRedi},
                                           {"previous", StartKind::kPrevious}}};
-constexpr Words<KeyKind, 3> kKeys = {{{"context", KeyKind::kContext},
+constexpr Words<KeyKind, 4> kKeys = {{{"context", KeyKind::kContext},
                                       {"forecast", KeyKind::kForecast},
-                                      {"mixed", KeyKind::kMixed}}};
+                                      {"mixed", KeyKind::kMixed},
+                                      {"learned", KeyKind::kLearned}}};
 constexpr Words<Alignment, 4> kAlignments = {{{"none", Alignment::kNone},
                                               {"offset", Alignment::kOffset},
                                               {"residual", Alignment::kResidual},

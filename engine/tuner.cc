@@ -9,6 +9,7 @@
 
 #include "engine/depth_fit.h"
 #include "engine/level_fit.h"
+#include "engine/metric_file.h"
 #include "engine/policy_fit.h"
 #include "engine/trial_log.h"
 #include "engine/trial_set.h"
@@ -38,13 +39,28 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+TrialContext context_of(const Forecaster& forecaster, const TuneRequest& request) {
+  const Model& model = forecaster.model();
+  TrialContext context = {.archive_id = forecaster.store().store_id(),
+                          .model_fingerprint = model.fingerprint(),
+                          .metric_fingerprint = usable_metric(forecaster.store(), model),
+                          .members = request.members,
+                          .seed = request.seed,
+                          .archive = request.archive,
+                          .objective = word(request.objective)};
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
+  }
+  return context;
+}
+
 class Tuner {
  public:
   Tuner(Forecaster& forecaster, const TuneRequest& request, TrialLog& log)
       : forecaster_(forecaster),
         request_(request),
         log_(log),
-        space_(space_of(forecaster.model(), request.members)),
+        space_(space_of(forecaster, request.members)),
         fitter_(forecaster, {.windows = coarse_windows(), .members = request.members,
                              .seed = request.seed, .archive = request.archive}) {}
 
@@ -346,18 +362,9 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   const auto folder = std::filesystem::path(forecaster.store().path()) / "policies";
   std::error_code ignored;  // opening the log reports a folder that cannot be made
   std::filesystem::create_directories(folder, ignored);
-  TrialContext context = {.archive_id = forecaster.store().store_id(),
-                                .model_fingerprint = forecaster.model().fingerprint(),
-                                .members = named.members,
-                                .seed = named.seed,
-                                .archive = named.archive,
-                                .objective = word(named.objective)};
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
-    const Model& model = forecaster.model();
-    if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
-  }
   SKIPCAST_TRY(const std::unique_ptr<TrialLog> log,
-               TrialLog::open((folder / (named.name + ".trials.jsonl")).string(), context));
+               TrialLog::open((folder / (named.name + ".trials.jsonl")).string(),
+                              context_of(forecaster, named)));
   Tuner tuner(forecaster, named, *log);
   SKIPCAST_TRY_OK(tuner.sweep());
   return std::move(tuner).report();

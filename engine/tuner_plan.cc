@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "engine/metric_file.h"
+
 namespace skipcast::engine {
 namespace {
 
@@ -42,7 +44,8 @@ std::vector<double> likely_first(const samplers::ScheduleOptions& schedule) {
 }
 
 std::vector<StartOptions> analog_starts(const TuneSpace& space) {
-  const Key keys[] = {{KeyKind::kContext}, {KeyKind::kForecast}, {KeyKind::kMixed, kMixTried}};
+  std::vector<Key> keys = {{KeyKind::kContext}, {KeyKind::kForecast}, {KeyKind::kMixed, kMixTried}};
+  if (space.metric) keys.push_back({KeyKind::kLearned});
   std::vector<StartOptions> starts;
   for (const Move& move : kMoves) {
     for (const Key& key : keys) {
@@ -142,14 +145,16 @@ double sigma_of(const std::vector<const Trial*>& trials) {
 
 }  // namespace
 
-TuneSpace space_of(const Model& model, int64_t members) {
+TuneSpace space_of(const Forecaster& forecaster, int64_t members) {
+  const Model& model = forecaster.model();
   const Task& task = model.task();
   TuneSpace space = {.schedule = task.schedule,
                      // Analogs closer than this share most of their futures: one says it all.
                      .separation = std::max<int64_t>(1, task.spec.future_states / 4),
                      .members = members,
                      .moments = model.has_moments(),
-                     .informed = model.has_role(Role::kInformed).ok()};
+                     .informed = model.has_role(Role::kInformed).ok(),
+                     .metric = !usable_metric(forecaster.store(), model).empty()};
   if (!model.has_role(Role::kFinisher).ok()) return space;
   const RoleInfo& finisher = model.role_info(Role::kFinisher);
   space.finisher_evaluations = finisher.evaluations;

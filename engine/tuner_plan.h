@@ -21,10 +21,11 @@ struct TuneSpace {
   // none), whether that can be told of retrieved futures, and whether there is an informed network.
   int64_t finisher_evaluations = 0;
   bool finisher_retrieval = false, informed = false;
+  bool metric = false;     // there is a learned metric: its key is tried
 };
 
-// What there is to try with a model.
-TuneSpace space_of(const Model& model, int64_t members);
+// What there is to try with its model and keys.
+TuneSpace space_of(const Forecaster& forecaster, int64_t members);
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);

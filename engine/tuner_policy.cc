@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "engine/metric_file.h"
 #include "engine/policy_fit.h"
 
 namespace skipcast::engine {
@@ -18,6 +19,8 @@ Policy PolicyMaker::unbinned() const {
           .task = forecaster_.model().task().name,
           .archive_id = forecaster_.store().store_id(),
           .model_fingerprint = forecaster_.model().fingerprint(),
+          .metric_fingerprint =
+              usable_metric(forecaster_.store(), forecaster_.model()),
           .distance_k = kMeasuredAnalogs};
 }
 

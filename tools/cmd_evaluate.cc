@@ -195,7 +195,7 @@ void add_lists(CLI::App& command, EvaluateArguments& arguments) {
   };
   list("--starts", arguments.starts,
        "starts to compare: cold,analog,dress,mean,redi,random,shuffled,persist");
-  list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed");
+  list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed,learned");
   list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
   list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");
   list("--cold-sigma", arguments.cold_sigmas, "entry sigmas of cold starts; 0 = sigma_max");

@@ -23,8 +23,9 @@ void add_start_flags(CLI::App& command, ForecastFlags& flags) {
                      "before), or the blind controls random, shuffled and persist")
       ->capture_default_str();
   command.add_option("--key", flags.key,
-                     "how analogs are found: by the context, by the network's mean forecast of it, "
-                     "or mixed")->capture_default_str();
+                     "how analogs are found: by the context, by the network's mean forecast of it "
+                     "(forecast), mixed, or by the metric of train-encoder (learned)")
+      ->capture_default_str();
   add_alignment_flags(command, flags);
   command.add_option("--archive", flags.archive,
                      "where analogs come from: growing (all that ended by the init time) or frozen "

@@ -85,6 +85,8 @@ class MemoryStore final : public storage::SeriesStore {
     return Status();
   }
 
+  // The folder where models and indexes are looked for; by default there is none.
+  void lies_at(const std::string& path) { path_ = path; }
   // The values themselves, for tests that damage or compare them.
   std::vector<float>& values() { return values_; }
   void reserve(int64_t states) {
