@@ -10,20 +10,29 @@ constexpr int64_t kHistoryShare = 8;  // of the training part, before windows lo
 
 }  // namespace
 
-Status AnalogTable::add(const retrieval::AnalogIndex& index, std::span<const int64_t> origins,
-                        const retrieval::Guard& guard) {
+void AnalogTable::add(int64_t origin, const std::vector<retrieval::Neighbour>& analogs) {
+  if (analogs.empty()) return;
+  row_[origin] = static_cast<int64_t>(origins_.size());
+  origins_.push_back(origin);
+  for (int64_t k = 0; k < pool_; ++k) {
+    retrieval::Neighbour analog = analogs[static_cast<size_t>(k) % analogs.size()];
+    analog.distance = std::sqrt(std::max(analog.distance, 0.0f));
+    analogs_.push_back(analog);
+  }
+}
+
+Status AnalogTable::find(const retrieval::AnalogIndex& index, std::span<const int64_t> origins,
+                         const retrieval::Guard& guard) {
   const retrieval::SearchOptions options = {.k = pool_, .fewer_is_ok = true};
-  SKIPCAST_TRY(const auto found, index.search_many(origins, guard, options));
-  for (size_t i = 0; i < origins.size(); ++i) {
-    const std::vector<retrieval::Neighbour>& analogs = found[i].analogs;
-    if (analogs.empty()) continue;
-    row_[origins[i]] = static_cast<int64_t>(origins_.size());
-    origins_.push_back(origins[i]);
-    for (int64_t k = 0; k < pool_; ++k) {
-      retrieval::Neighbour analog = analogs[static_cast<size_t>(k) % analogs.size()];
-      analog.distance = std::sqrt(std::max(analog.distance, 0.0f));
-      analogs_.push_back(analog);
-    }
+  const auto found = index.search_many(origins, guard, options);
+  for (size_t i = 0; found.ok() && i < origins.size(); ++i) add(origins[i], (*found)[i].analogs);
+  if (found.status().code() != Code::kNotFound) return found.status();
+  // Some have no analog, or a context without data: one by one, those left out.
+  for (const int64_t origin : origins) {
+    const auto one = index.search(origin, guard, options);
+    if (one.status().code() == Code::kNotFound) continue;
+    SKIPCAST_TRY_OK(one.status());
+    add(origin, one->analogs);
   }
   return {};
 }
@@ -39,10 +48,10 @@ Result<AnalogTable> AnalogTable::for_training(const retrieval::AnalogIndex& inde
   const auto count = static_cast<size_t>(later - origins.begin());
   retrieval::Guard guard = {.spec = task.spec, .past_only = false, .band = true,
                             .frozen_states = split.train_end};
-  if (count > 0) SKIPCAST_TRY_OK(table.add(index, origins.first(count), guard));
+  if (count > 0) SKIPCAST_TRY_OK(table.find(index, origins.first(count), guard));
   guard.past_only = true;
   guard.band = false;
-  if (count < origins.size()) SKIPCAST_TRY_OK(table.add(index, origins.subspan(count), guard));
+  if (count < origins.size()) SKIPCAST_TRY_OK(table.find(index, origins.subspan(count), guard));
   return table;
 }
 
@@ -51,7 +60,7 @@ Result<AnalogTable> AnalogTable::for_validation(const retrieval::AnalogIndex& in
                                                 std::span<const int64_t> origins, int64_t pool) {
   AnalogTable table;
   table.pool_ = pool;
-  SKIPCAST_TRY_OK(table.add(index, origins, {.spec = task.spec, .past_only = true}));
+  SKIPCAST_TRY_OK(table.find(index, origins, {.spec = task.spec, .past_only = true}));
   return table;
 }
 

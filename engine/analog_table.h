@@ -32,8 +32,9 @@ class AnalogTable {
   double mean_distance(int64_t count) const;
 
  private:
-  Status add(const retrieval::AnalogIndex& index, std::span<const int64_t> origins,
-             const retrieval::Guard& guard);
+  Status find(const retrieval::AnalogIndex& index, std::span<const int64_t> origins,
+              const retrieval::Guard& guard);
+  void add(int64_t origin, const std::vector<retrieval::Neighbour>& analogs);
 
   int64_t pool_ = 0;
   std::vector<int64_t> origins_;

@@ -89,6 +89,8 @@ Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& w
 
 std::string nfe_text(const CandidateScores& scores);  // "3 +1": a member's, + shared by all
 std::string to_json(const Evaluation& evaluation);
+// CSV, a line a query and row: time of the origin, row, fair CRPS in normalised units.
+std::string by_query_csv(const Evaluation& evaluation);
 std::string to_table(const Evaluation& evaluation);  // aligned text for people
 
 }  // namespace skipcast::engine

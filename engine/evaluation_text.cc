@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluate.h"
+#include "storage/time_axis.h"
 
 namespace skipcast::engine {
 namespace {
@@ -142,6 +143,18 @@ std::string to_json(const Evaluation& evaluation) {
                     {"windows", evaluation.windows}, {"members", evaluation.members},
                     {"rows", std::move(rows)}};
   return all.dump(2);
+}
+
+std::string by_query_csv(const Evaluation& evaluation) {
+  std::string text = "time,name,crps_fair\n";
+  for (const CandidateScores& row : evaluation.rows) {
+    for (const Contribution& query : row.normalised_rows.contributions(Metric::kCrpsFair)) {
+      if (query.weight <= 0) continue;
+      text += fmt::format("{},\"{}\",{:.6g}\n", storage::format_time(query.origin), row.name,
+                          query.sum / query.weight);
+    }
+  }
+  return text;
 }
 
 std::string to_table(const Evaluation& evaluation) {

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kMinutes = 10;
 constexpr int64_t kStepsMax = 100000;
-constexpr double kRateShare = 6;           // the task's learning rate over this
+constexpr double kLearningRate = 5e-4;
 constexpr double kEmaDecay = 0.998;
 constexpr int64_t kBatchShare = 4;         // a step's windows: the task's batch over this
 constexpr int64_t kValidationWindows = 192;
@@ -161,7 +161,7 @@ Status Run::train_one_step() {
                                  task_.name, step_));
   }
   clip_gradient(*parameters_, t.gradient_clip);
-  const double rate = t.learning_rate / kRateShare * learning_rate_factor(t, step_, fraction());
+  const double rate = kLearningRate * learning_rate_factor(t, step_, fraction());
   optimiser_->update(*parameters_, rate, t.weight_decay, step_ + 1);
   const at::NoGradGuard no_grad;
   const double decay = std::min(kEmaDecay, (1.0 + double(step_)) / (10.0 + double(step_)));

@@ -69,9 +69,11 @@ class ArchiveForecaster : public Forecaster {
   void evaluate_mean(Query& query) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
+  Result<MemberAnalogs> lookup(const Query& query, const Told& told,
+                               const ForecastOptions& options);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
-  std::vector<std::string> remarks(const Chain& chain, const ForecastOptions& options) const;
+  void hand_out(Forecast& forecast, const ForecastOptions& options) const;
 
   Result<at::Tensor> earlier_cycle(int64_t origin, const ForecastOptions& options);
   Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
@@ -111,10 +113,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.search_s = watch.lap();
 
   // The network that makes the members, told of what happened after similar situations.
-  MemberAnalogs known;
-  if (told.weight > 0) {
-    SKIPCAST_TRY(known, search(query, lookup_options(model_->role_info(*told.role), options)));
-  }
+  SKIPCAST_TRY(const MemberAnalogs known, lookup(query, told, options));
   forecast.timing.search_s += watch.lap();
   query.denoise = told.role ? denoiser_for(*dataset_, *model_, query, told, known.analogs)
                             : base_of(query);
@@ -137,27 +136,29 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.solve_s = watch.lap();
 
   // De-normalise, and back from the device.
-  forecast.members = dataset_->denormalise(forecast.normalised, origin);
-  if (options.statistics) forecast.statistics = on_cpu(ensemble_statistics(forecast.members));
-  if (!options.keep_on_device) {
-    forecast.members = forecast.members.cpu();
-    forecast.normalised = forecast.normalised.cpu();
-  }
+  hand_out(forecast, options);
 
   forecast.entry_sigma = chain.entry.sigma;
   forecast.nfe = evaluations(chain);
   forecast.nfe_mean = solved.evaluations;
-  const bool usual = model_->compute().device.is_cpu() &&
-                     model_->compute().precision == Precision::kFloat32;
-  if (!usual) forecast.notes.push_back("computed on " + describe(model_->compute()));
-  const std::vector<std::string> remarked = remarks(chain, options);
-  forecast.notes.insert(forecast.notes.end(), remarked.begin(), remarked.end());
-  forecast.notes.insert(forecast.notes.end(), found.notes.begin(), found.notes.end());
+  for (const auto& notes : {remarks(*model_, chain, options), found.notes}) {
+    forecast.notes.insert(forecast.notes.end(), notes.begin(), notes.end());
+  }
   forecast.analogs = std::move(found.analogs);
   forecast.plan = found.plan;
   forecast.encoder_fingerprint = found.encoder_fingerprint;
   forecast.timing.total_s = total.lap();
   return forecast;
+}
+
+// Members in physical units, where the options want them.
+void ArchiveForecaster::hand_out(Forecast& forecast, const ForecastOptions& options) const {
+  forecast.members = dataset_->denormalise(forecast.normalised, forecast.origin);
+  if (options.statistics) forecast.statistics = on_cpu(ensemble_statistics(forecast.members));
+  if (!options.keep_on_device) {
+    forecast.members = forecast.members.cpu();
+    forecast.normalised = forecast.normalised.cpu();
+  }
 }
 
 Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
@@ -222,6 +223,13 @@ Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
   return find_analogs(keys_, *dataset_, *model_, query, options);
 }
 
+// What the network is told of; nothing where it is not.
+Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const Told& told,
+                                                const ForecastOptions& options) {
+  if (told.weight == 0) return MemberAnalogs();
+  return search(query, lookup_options(model_->role_info(*told.role), options));
+}
+
 Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
                                                   const ForecastOptions& options) {
   const StartOptions& start = options.start;
@@ -254,15 +262,6 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
     entry.clean = aligned_futures(*dataset_, means.get(), query, origins, start);
   }
   return entry;
-}
-
-std::vector<std::string> ArchiveForecaster::remarks(const Chain& chain,
-                                                    const ForecastOptions& options) const {
-  const double sigma_max = model_->task().schedule.sigma_max;
-  if (options.start.kind != StartKind::kCold || chain.entry.sigma >= sigma_max) return {};
-  return {fmt::format("a cold start entered at sigma {:g} instead of {:g}: noise about {}",
-                      chain.entry.sigma, sigma_max,
-                      model_->task().residual ? "the last observation" : "the normal state")};
 }
 
 Result<Forecast> ArchiveForecaster::analog_ensemble(int64_t origin,

@@ -78,4 +78,21 @@ std::string describe(const Model& model, const Told& told, const ForecastOptions
                      told.weight);
 }
 
+std::vector<std::string> remarks(const Model& model, const Chain& chain,
+                                 const ForecastOptions& options) {
+  std::vector<std::string> made;
+  const Compute& compute = model.compute();
+  if (!compute.device.is_cpu() || compute.precision != Precision::kFloat32) {
+    made.push_back("computed on " + describe(compute));
+  }
+  const double sigma_max = model.task().schedule.sigma_max;
+  if (options.start.kind == StartKind::kCold && chain.entry.sigma < sigma_max) {
+    made.push_back(fmt::format("a cold start entered at sigma {:g} instead of {:g}: noise about {}",
+                               chain.entry.sigma, sigma_max,
+                               model.task().residual ? "the last observation"
+                                                       : "the normal state"));
+  }
+  return made;
+}
+
 }  // namespace skipcast::engine

@@ -37,4 +37,8 @@ samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, cons
 // "finisher, told of 8 futures (forecast key) with weight 1".
 std::string describe(const Model& model, const Told& told, const ForecastOptions& options);
 
+// What users should know of how it was computed and entered; often nothing.
+std::vector<std::string> remarks(const Model& model, const Chain& chain,
+                                 const ForecastOptions& options);
+
 }  // namespace skipcast::engine

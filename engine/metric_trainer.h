@@ -27,7 +27,7 @@ class Model;
 
 struct MetricRequest {
   std::string task;
-  double minutes = 0;     // > 0 bounds the time spent on steps; default 3
+  double minutes = 0;     // > 0 bounds the time of the steps, not of what they need; default 3
   int64_t steps_max = 0;  // > 0 overrides the default of 200 steps a fit; alone it rules alone
   int64_t threads = 0;    // intra-op threads; 0 = all cores
   int64_t memory_bytes = storage::kMemoryBytesDefault;  // of the indexes

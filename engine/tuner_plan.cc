@@ -195,6 +195,27 @@ std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max) 
   return plan;
 }
 
+std::vector<ForecastOptions> finisher_plan(const TuneSpace& space) {
+  std::vector<ForecastOptions> plan;
+  const auto add = [&](const StartOptions& start, double sigma, int64_t nfe) {
+    for (const double weight : {0.0, 1.0}) {
+      if (weight > 0 && !space.finisher_retrieval) continue;
+      plan.push_back(chain(start, sigma, nfe));
+      plan.back().solver = "finisher";
+      plan.back().retrieval_weight = weight;
+    }
+  };
+  for (int64_t nfe = 1; nfe <= space.finisher_evaluations; ++nfe) {
+    add({.kind = StartKind::kCold}, space.schedule.sigma_max, nfe);
+    for (const StartOptions& start : analog_starts(space)) {
+      const bool usual = start.alignment == Alignment::kOffset && std::isinf(start.decay_tau);
+      if (!usual && start.alignment != Alignment::kResidual) continue;
+      for (const double sigma : {1.5, 6.0}) add(start, sigma, nfe);
+    }
+  }
+  return plan;
+}
+
 std::vector<ForecastOptions> no_chain_plan(const TuneSpace& space) {
   std::vector<ForecastOptions> plan;
   for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, 0, 0));

@@ -27,6 +27,10 @@ struct TuneSpace {
 // What there is to try with its model and keys.
 TuneSpace space_of(const Forecaster& forecaster, int64_t members);
 
+// The model's finisher in as many evaluations as it was trained for: from noise, and from analogs
+// by every key, moved in two ways, at a few depths; told of retrieved futures and not.
+std::vector<ForecastOptions> finisher_plan(const TuneSpace& space);
+
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);
 

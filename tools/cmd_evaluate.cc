@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kHeunReferenceSteps = 18;  // 35 evaluations
 
 struct EvaluateArguments {
-  std::string archive, task, split = "test", save, json_file;
+  std::string archive, task, split = "test", save, json_file, by_query;
   std::vector<std::string> starts = {"cold", "analog", "mean", "random", "persist"};
   std::vector<std::string> keys = {"context"}, policies, presets;
   std::vector<int64_t> steps = {4};
@@ -180,6 +180,9 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   if (!evaluation.ok()) return evaluation.status();
   const std::string json = engine::to_json(*evaluation) + "\n";
   if (!arguments.json_file.empty()) SKIPCAST_TRY_OK(save_text(arguments.json_file, json));
+  if (!arguments.by_query.empty()) {
+    SKIPCAST_TRY_OK(save_text(arguments.by_query, engine::by_query_csv(*evaluation)));
+  }
   fmt::print("{}", invocation.json ? json : engine::to_table(*evaluation));
   if (!invocation.json && !arguments.save.empty()) {
     fmt::print("wrote {}: every forecast of '{}' with its observations\n", arguments.save,
@@ -237,6 +240,8 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
   command->add_option("--save", arguments->save,
                       "NetCDF file for every forecast of the first row and its observations");
   command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
+  command->add_option("--by-query", arguments->by_query,
+                      "CSV file of every query's CRPS (bench/plot_adaptation draws two of them)");
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
