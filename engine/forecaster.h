@@ -74,8 +74,8 @@ struct ForecastOptions {
   // Anytime: a member is done when its last two estimates differ by no more than this, root mean
   // square in target space (where the future has deviation sigma_data); 0 = never.
   double exit_tolerance = 0;
-  // How much the network is told of what happened after similar situations; 0 = nothing. Beyond 1
-  // extrapolates. None: 1 for a finisher that was trained so, else 0.
+  // How much the network is told of what happened after similar situations: of train --informed's
+  // copy, or of a finisher. 1 as in training; beyond extrapolates; none: 0, nothing.
   std::optional<double> retrieval_weight;
   bool shuffled_retrieval = false;    // blind control: what happened after another situation
   int64_t members = 32;

@@ -24,7 +24,6 @@ Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOpti
   SKIPCAST_TRY_OK(model.has_role(*told.role));
   const RoleInfo& info = model.role_info(*told.role);
   if (told.role == Role::kFinisher) {
-    if (!options.retrieval_weight && info.retrieval) told.weight = 1;
     if (evaluations(chain) > info.evaluations) {
       return refused(fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
                                  "lower --steps, or train it again with --evaluations",

@@ -97,8 +97,8 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
                      "(root mean square, target units); 0 = never")->capture_default_str();
   command.add_option("--retrieval-weight", flags.retrieval_weight,
                      "how much the network is told of what happened after similar situations: 0 = "
-                     "nothing, 1 = as in training (a network of train --informed, or a finisher); "
-                     "default: 1 for --solver finisher, else 0");
+                     "nothing (the default), 1 = as in training, of a network of train "
+                     "--informed or of a finisher");
   command.add_flag("--shuffled-retrieval", flags.shuffled_retrieval,
                    "blind control: it is told what happened after another situation");
   command.add_option("--noise-amount", flags.noise_amount,

@@ -86,7 +86,12 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
   const auto after = opened(*t.store);
   CHECK(after->model().fingerprint() == before->model().fingerprint());
   CHECK(at::equal(made(*after, 380, chain).members, expected.members));
-  const Forecast one = made(*after, 380, finished(1, 3));
+  ForecastOptions options = finished(1, 3);
+  const Forecast untold = made(*after, 380, options);
+  CHECK(untold.notes.front().find("told of no futures") != std::string::npos);
+  options.retrieval_weight = 1.0;
+  const Forecast one = made(*after, 380, options);
+  CHECK_FALSE(at::equal(one.members, untold.members));
   CHECK(one.nfe == 1);
   CHECK(one.nfe_shared == 0);  // the context key needs no mean forecast
   CHECK(one.members.isfinite().all().item<bool>());
@@ -146,6 +151,7 @@ TEST_CASE("Fine-tuning: what happens after a query's origin does not change a bi
   tuned(*t.store, informed(5));
   constexpr int64_t kOrigin = 399;  // the last state
   std::vector<ForecastOptions> all = {finished(1, 3)};
+  all[0].retrieval_weight = 1.0;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold}) {
     all.push_back({.start = {.kind = kind}, .depth = {.entry_sigma = 4}, .steps = 2,
                    .retrieval_weight = 1.0, .members = 4});
