@@ -2,18 +2,17 @@
 
 #include <torch/nn.h>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <thread>
 
 #include "engine/analog_keys.h"
 #include "engine/fine_tuning_step.h"
 #include "engine/model_file.h"
+#include "engine/training_job.h"
 #include "engine/validation.h"
 
 namespace skipcast::engine {
@@ -131,11 +130,8 @@ Status Run::build() {
 }
 
 double Run::fraction() const {
-  const bool only_steps = request_.steps_max > 0 && request_.minutes == 0;
-  const double minutes = request_.minutes > 0 ? request_.minutes : kMinutes;
-  const int64_t steps = request_.steps_max > 0 ? request_.steps_max : kStepsMax;
-  const double by_steps = static_cast<double>(step_) / static_cast<double>(steps);
-  return only_steps ? by_steps : std::max(by_steps, seconds() / (60 * minutes));
+  const TrainingBudget budget = {request_.minutes, kMinutes, request_.steps_max, kStepsMax};
+  return budget.fraction(step_, seconds());
 }
 
 // Cold and analog starts in turn; with two evaluations, one and two in turn.
@@ -260,20 +256,12 @@ Result<FineTuneReport> fine_tune(const storage::SeriesStore& store,
                              request.evaluations));
   }
   SKIPCAST_TRY(StoredModel stored, read_model(store, request.task));
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  at::set_num_threads(request.threads > 0 ? static_cast<int>(request.threads)
-                                          : static_cast<int>(cores));
   const std::string task = stored.parts.task.name;
-  try {
+  return training_job(task, request.threads, "", [&]() -> Result<FineTuneReport> {
     Run run(store, request, std::move(stored));
     SKIPCAST_TRY_OK(run.build());
     return run.run();
-  } catch (const c10::Error& error) {
-    return Status(Code::kUnsupported, fmt::format("task {}: LibTorch failed: {}", task,
-                                                  error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kUnsupported, fmt::format("task {}: not enough memory", task));
-  }
+  });
 }
 
 }  // namespace skipcast::engine

@@ -1,15 +1,14 @@
 #include "engine/metric_trainer.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "engine/analog_keys.h"
 #include "engine/learned_key.h"
 #include "engine/metric_fit.h"
+#include "engine/training_job.h"
 #include "engine/validation.h"
 
 namespace skipcast::engine {
@@ -201,20 +200,12 @@ Result<MetricReport> MetricRun::run() {
 Result<MetricReport> train_metric(const storage::SeriesStore& store,
                                   std::shared_ptr<const Model> model,
                                   const MetricRequest& request) {
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  at::set_num_threads(request.threads > 0 ? static_cast<int>(request.threads)
-                                          : static_cast<int>(cores));
   const std::string task = model->task().name;
-  try {
+  return training_job(task, request.threads, "", [&]() -> Result<MetricReport> {
     MetricRun run(store, std::move(model), request);
     SKIPCAST_TRY_OK(run.build());
     return run.run();
-  } catch (const c10::Error& error) {
-    return Status(Code::kUnsupported, fmt::format("task {}: LibTorch failed: {}", task,
-                                                  error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kUnsupported, fmt::format("task {}: not enough memory", task));
-  }
+  });
 }
 
 Result<MetricReport> train_metric(const storage::SeriesStore& store,

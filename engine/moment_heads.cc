@@ -1,6 +1,5 @@
 #include "engine/moment_heads.h"
 
-#include <cmath>
 #include <utility>
 
 #include "engine/activations.h"
@@ -26,16 +25,7 @@ at::Tensor MomentHeads::forward(const at::Tensor& features, const at::Tensor& c_
 
 void MomentHeads::initialise(uint64_t seed) {
   const at::NoGradGuard no_grad;
-  int64_t stream = kFirstStream;
-  for (auto& parameter : parameters()) {
-    ++stream;
-    if (parameter.dim() < 2) {
-      parameter.zero_();
-      continue;
-    }
-    const auto fan_in = static_cast<double>(parameter.size(1));
-    fill_normal(parameter, seed, stream, 1 / std::sqrt(3 * fan_in));
-  }
+  fill_parameters(*this, seed, kFirstStream);
   out_->weight.zero_();
 }
 

@@ -2,18 +2,17 @@
 
 #include <torch/nn.h>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "engine/model_file.h"
 #include "engine/moment_heads.h"
+#include "engine/training_job.h"
 #include "engine/training_step.h"
 
 namespace skipcast::engine {
@@ -122,11 +121,8 @@ Status HeadsRun::build() {
 }
 
 double HeadsRun::fraction() const {
-  const bool only_steps = request_.steps_max > 0 && request_.minutes == 0;
-  const double minutes = request_.minutes > 0 ? request_.minutes : kMinutes;
-  const int64_t steps = request_.steps_max > 0 ? request_.steps_max : kStepsMax;
-  const double by_steps = static_cast<double>(step_) / static_cast<double>(steps);
-  return only_steps ? by_steps : std::max(by_steps, seconds() / (60 * minutes));
+  const TrainingBudget budget = {request_.minutes, kMinutes, request_.steps_max, kStepsMax};
+  return budget.fraction(step_, seconds());
 }
 
 Status HeadsRun::train_one_step() {
@@ -198,21 +194,12 @@ Result<MomentsReport> HeadsRun::run() {
 Result<MomentsReport> train_moments(const storage::SeriesStore& store,
                                     const MomentsRequest& request) {
   SKIPCAST_TRY(StoredModel stored, read_model(store, request.task));
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  at::set_num_threads(request.threads > 0 ? static_cast<int>(request.threads)
-                                          : static_cast<int>(cores));
   const std::string task = stored.parts.task.name;
-  try {
+  return training_job(task, request.threads, "; lower \"batch\"", [&]() -> Result<MomentsReport> {
     HeadsRun run(store, request, std::move(stored));
     SKIPCAST_TRY_OK(run.build());
     return run.run();
-  } catch (const c10::Error& error) {
-    return Status(Code::kUnsupported, fmt::format("task {}: LibTorch failed: {}", task,
-                                                  error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kUnsupported, fmt::format("task {}: not enough memory; lower \"batch\"",
-                                                  task));
-  }
+  });
 }
 
 }  // namespace skipcast::engine

@@ -34,6 +34,20 @@ void fill_normal(at::Tensor& parameter, uint64_t seed, int64_t stream, double sc
   parameter.copy_((normal_values(parameter.numel(), seed, stream) * scale).view_as(parameter));
 }
 
+void fill_parameters(torch::nn::Module& module, uint64_t seed, int64_t stream) {
+  const at::NoGradGuard no_grad;
+  for (auto& parameter : module.parameters()) {
+    ++stream;
+    if (parameter.dim() < 2) {
+      parameter.zero_();
+      continue;
+    }
+    // Normal with the variance of the uniform law on +-1/sqrt(fan-in).
+    const int64_t fan_in = parameter.numel() / parameter.size(0);
+    fill_normal(parameter, seed, stream, 1 / std::sqrt(3.0 * static_cast<double>(fan_in)));
+  }
+}
+
 NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots) {
   NetworkShape shape;
   shape.context_states = task.spec.context_states;
@@ -166,17 +180,7 @@ void Network::add_retrieval(uint64_t seed) {
 
 void Network::initialise(uint64_t seed) {
   const at::NoGradGuard no_grad;
-  int64_t stream = 0;
-  for (auto& parameter : parameters()) {
-    ++stream;
-    if (parameter.dim() < 2) {
-      parameter.zero_();
-      continue;
-    }
-    // Normal with the variance of the uniform law on +-1/sqrt(fan-in).
-    const int64_t fan_in = parameter.numel() / parameter.size(0);
-    fill_normal(parameter, seed, stream, 1 / std::sqrt(3.0 * static_cast<double>(fan_in)));
-  }
+  fill_parameters(*this, seed, 0);
   for (auto& module : modules(false)) {
     if (auto* norm = module->as<torch::nn::LayerNormImpl>(); norm && norm->weight.defined()) {
       norm->weight.fill_(1);

@@ -81,8 +81,7 @@ class Network : public torch::nn::Module {
   void add_retrieval(uint64_t seed);
   RetrievalAttention* retrieval() { return retrieval_.get(); }  // null when there is none
 
-  // Fills every parameter as a function of the seed (weights uniform in +-1/sqrt(fan-in) as in
-  // PyTorch's linear layers, vectors 0), then lets the network set its special ones.
+  // fill_parameters(), then lets the network set its special ones.
   void initialise(uint64_t seed);
   int64_t parameter_count() const;
   DropoutSource& dropout_source() { return *dropout_; }
@@ -143,5 +142,8 @@ class Attention : public torch::nn::Module {
 
 // In-place values of one parameter as a function of (seed, stream): standard normal * scale.
 void fill_normal(at::Tensor& parameter, uint64_t seed, int64_t stream, double scale);
+// Every parameter of a module likewise, streams counting up after `stream`: weights normal with the
+// variance 1 / (3 fan-in) of PyTorch's linear layers; vectors 0.
+void fill_parameters(torch::nn::Module& module, uint64_t seed, int64_t stream);
 
 }  // namespace skipcast::engine

@@ -27,16 +27,7 @@ RetrievalAttention::RetrievalAttention(int64_t width, int64_t heads, int64_t val
 
 void RetrievalAttention::initialise(uint64_t seed) {
   const at::NoGradGuard no_grad;
-  int64_t stream = kFirstStream;
-  for (auto& parameter : parameters()) {
-    ++stream;
-    if (parameter.dim() < 2) {
-      parameter.zero_();
-      continue;
-    }
-    const auto fan_in = static_cast<double>(parameter.size(1));
-    fill_normal(parameter, seed, stream, 1 / std::sqrt(3 * fan_in));
-  }
+  fill_parameters(*this, seed, kFirstStream);
   norm_->weight.fill_(1);
   output_->weight.zero_();
 }

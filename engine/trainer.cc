@@ -2,7 +2,6 @@
 
 #include <torch/nn.h>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -10,10 +9,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "engine/checkpoint.h"
 #include "engine/model_file.h"
+#include "engine/training_job.h"
 #include "engine/training_step.h"
 #include "engine/validation.h"
 #include "storage/file_io.h"
@@ -262,19 +261,11 @@ Result<TrainReport> Run::run() {
 
 Result<TrainReport> train(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(const Task task, task_of(store, request));
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  at::set_num_threads(request.threads > 0 ? static_cast<int>(request.threads)
-                                          : static_cast<int>(cores));
-  try {
+  return training_job(task.name, request.threads, "; lower \"batch\" or \"width\"",
+                      [&]() -> Result<TrainReport> {
     SKIPCAST_TRY(const std::unique_ptr<Run> run, Run::prepare(store, task, request));
     return run->run();
-  } catch (const c10::Error& error) {
-    return Status(Code::kUnsupported, fmt::format("task {}: LibTorch failed: {}", task.name,
-                                                  error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kUnsupported, fmt::format("task {}: not enough memory; lower \"batch\" or "
-                                                  "\"width\"", task.name));
-  }
+  });
 }
 
 }  // namespace skipcast::engine

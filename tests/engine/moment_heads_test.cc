@@ -27,26 +27,12 @@ using namespace skipcast::engine;
 using skipcast::Code;
 using skipcast::storage::SeriesStore;
 using skipcast::tests::awake;
-using skipcast::tests::graph_shape;
 using skipcast::tests::random_contexts;
 using skipcast::tests::random_values;
+using skipcast::tests::shape_for;
+using skipcast::tests::small_options;
 using skipcast::tests::TempDir;
 using skipcast::tests::TrainedModel;
-
-NetworkOptions small_options(NetworkKind kind) {
-  NetworkOptions options;
-  options.kind = kind;
-  options.width = 16;
-  options.heads = 2;
-  options.blocks = options.context_blocks = 1;
-  return options;
-}
-
-NetworkShape shape_for(NetworkKind kind) {
-  NetworkShape shape = graph_shape(kind == NetworkKind::kGrid ? 15 : 5);
-  if (kind == NetworkKind::kGrid) shape.rows = 3, shape.columns = 5;
-  return shape;
-}
 
 MomentsReport trained_heads(const SeriesStore& store, int64_t steps) {
   const auto report = train_moments(store, {.task = "small", .steps_max = steps, .threads = 1});

@@ -15,27 +15,13 @@ namespace {
 
 using namespace skipcast::engine;
 using skipcast::tests::awake;
-using skipcast::tests::graph_shape;
 using skipcast::tests::random_contexts;
 using skipcast::tests::random_values;
+using skipcast::tests::shape_for;
+using skipcast::tests::small_options;
 
 constexpr int64_t kAnalogs = 3;
 constexpr NetworkKind kKinds[] = {NetworkKind::kGraph, NetworkKind::kGrid};
-
-NetworkOptions small_options(NetworkKind kind) {
-  NetworkOptions options;
-  options.kind = kind;
-  options.width = 16;
-  options.heads = 2;
-  options.blocks = options.context_blocks = 1;
-  return options;
-}
-
-NetworkShape shape_for(NetworkKind kind) {
-  NetworkShape shape = graph_shape(kind == NetworkKind::kGrid ? 15 : 5);
-  if (kind == NetworkKind::kGrid) shape.rows = 3, shape.columns = 5;
-  return shape;
-}
 
 RetrievedBatch random_retrieved(const NetworkShape& s, int64_t batch) {
   return {random_values({batch, kAnalogs, s.future_states, s.variables, s.places}, 31),

@@ -30,6 +30,22 @@ inline engine::NetworkShape graph_shape(int64_t places) {
   return shape;
 }
 
+// A small network of this kind, and a shape that it fits.
+inline engine::NetworkOptions small_options(engine::NetworkKind kind) {
+  engine::NetworkOptions options;
+  options.kind = kind;
+  options.width = 16;
+  options.heads = 2;
+  options.blocks = options.context_blocks = 1;
+  return options;
+}
+
+inline engine::NetworkShape shape_for(engine::NetworkKind kind) {
+  engine::NetworkShape shape = graph_shape(kind == engine::NetworkKind::kGrid ? 15 : 5);
+  if (kind == engine::NetworkKind::kGrid) shape.rows = 3, shape.columns = 5;
+  return shape;
+}
+
 inline engine::ContextBatch random_contexts(const engine::NetworkShape& s, int64_t batch,
                                             int64_t stream) {
   engine::ContextBatch made;
