@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64, kRollsMax = 1000;
 constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kSpreadMax = 10;
 constexpr double kRetrievalWeightMax = 4;
+constexpr double kInflationMax = 10;
 
 Status check_start(const StartOptions& start) {
   if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
@@ -269,6 +270,31 @@ Status add_redi(const samplers::ScheduleOptions& schedule, const ForecastOptions
   return {};
 }
 
+Status check_guidance(const samplers::NamedSolver& solver, const ForecastOptions& options) {
+  for (const double factor : options.inflation) {
+    if (factor > 0 && factor <= kInflationMax) continue;
+    return usage(fmt::format("the inflation must be more than 0 and at most {:g}, not {:g}",
+                             kInflationMax, factor));
+  }
+  if (!(options.guidance >= 0 && options.guidance <= 1)) {
+    return usage(fmt::format("the guidance must lie in 0..1, not {:g}", options.guidance));
+  }
+  if (options.guidance == 0) return {};
+  if (!(options.guidance_bandwidth > 0 && std::isfinite(options.guidance_bandwidth))) {
+    return usage(fmt::format("the bandwidth of the guidance must be more than 0, not {:g}",
+                             options.guidance_bandwidth));
+  }
+  if (options.steps == 0) {
+    return usage("without a chain there is nothing to guide: leave --guidance out");
+  }
+  if (solver.needs_moments || solver.needs_finisher || options.start.kind == StartKind::kRedi) {
+    return usage(fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
+                             "could move", options.start.kind == StartKind::kRedi
+                                               ? "ReDi" : solver.name));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_members(const ForecastOptions& options) {
@@ -305,6 +331,7 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
     return usage(fmt::format("the weight of retrieved futures must lie in 0..{:g}, not {:g}",
                              kRetrievalWeightMax, told));
   }
+  SKIPCAST_TRY_OK(check_guidance(*solver, options));
   if (!(options.exit_tolerance >= 0)) return usage("the exit tolerance must not be negative");
   std::string error;
   const auto entry =

@@ -165,6 +165,12 @@ Result<MemberAnalogs> retrieve_elsewhere(AnalogKeys& keys, const Dataset& datase
 
 }  // namespace
 
+std::vector<int64_t> MemberAnalogs::origins() const {
+  std::vector<int64_t> all;
+  for (const retrieval::Neighbour& analog : analogs) all.push_back(analog.origin);
+  return all;
+}
+
 bool needs_mean(const StartOptions& start) {
   if (start.kind == StartKind::kMean) return true;
   if (start.kind == StartKind::kAnalog && start.key != KeyKind::kContext) return true;

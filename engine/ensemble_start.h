@@ -11,21 +11,10 @@
 
 #include "engine/analog_keys.h"
 #include "engine/forecaster.h"
+#include "engine/query.h"
 #include "samplers/device_kernels.h"
 
 namespace skipcast::engine {
-
-// What a start needs to know of a query.
-struct Query {
-  int64_t origin = 0;
-  int64_t time_s = 0;    // of the origin: keys the noise
-  ContextBatch context;  // B = 1
-  at::Tensor last;       // [V, P]
-  samplers::Denoiser base;     // the model's denoiser, conditioned on the context
-  samplers::Denoiser denoise;  // the chain's: the same, or a fine-tuned copy's
-  samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
-  at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
-};
 
 // True when the start needs the query's mean forecast (one shared evaluation).
 bool needs_mean(const StartOptions& start);
@@ -36,6 +25,8 @@ struct MemberAnalogs {
   retrieval::SearchPlan plan;
   std::string encoder_fingerprint;
   std::vector<std::string> notes;
+
+  std::vector<int64_t> origins() const;
 };
 
 // Retrieved (kAnalog) or blindly drawn (kRandom) past windows under the leakage guard; nothing for

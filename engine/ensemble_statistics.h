@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <vector>
 
 namespace skipcast::engine {
@@ -23,5 +24,12 @@ EnsembleStatistics ensemble_statistics(const at::Tensor& members,
 
 // The same on the CPU.
 EnsembleStatistics on_cpu(const EnsembleStatistics& statistics);
+
+// A factor a lead time: linear between knots that are evenly spaced from the first lead time to the
+// last; one knot holds for all, none is 1.
+std::vector<double> by_lead_time(const std::vector<double>& knots, int64_t lead_times);
+
+// Every member's distance from the ensemble mean, times by_lead_time(knots): [M, T_out, V, P].
+at::Tensor inflated(const at::Tensor& members, const std::vector<double>& knots);
 
 }  // namespace skipcast::engine

@@ -13,8 +13,9 @@
 #include "engine/chain.h"
 #include "engine/ensemble_start.h"
 #include "engine/informed.h"
-#include "engine/query_origin.h"
+#include "engine/query.h"
 #include "engine/redi.h"
+#include "samplers/guidance.h"
 #include "samplers/solvers.h"
 #include "samplers/starts.h"
 
@@ -64,13 +65,13 @@ class ArchiveForecaster : public Forecaster {
 
   Result<Forecast> ensemble(int64_t origin, const Decide& decide);
   Result<Chain> chain_of(const ForecastOptions& options) const;
-  Result<Query> query_at(int64_t origin) const;
-  const samplers::Denoiser& base_of(Query& query) const;
-  void evaluate_mean(Query& query) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
   Result<MemberAnalogs> lookup(const Query& query, const Told& told,
                                const ForecastOptions& options);
+  Status guide(Query& query, const ForecastOptions& options);
+  Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
+                                   const StartOptions& start);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
   void hand_out(Forecast& forecast, const ForecastOptions& options) const;
@@ -97,14 +98,14 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   Forecast forecast = {.origin = origin};
 
   // Normalise: the context in normalised units.
-  SKIPCAST_TRY(Query query, query_at(origin));
+  SKIPCAST_TRY(Query query, query_at(*dataset_, origin));
 
   // Encode: the network sees the context once; its mean forecast is shared by all members.
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
   SKIPCAST_TRY(const Chain chain, chain_of(options));
   SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
   if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
-  if (needs_mean(options.start) || lookup_needs_mean(*model_, told)) evaluate_mean(query);
+  if (needs_mean(*model_, told, options)) evaluate_mean(*model_, query);
   forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
   forecast.timing.encode_s = watch.lap();
 
@@ -116,8 +117,9 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   SKIPCAST_TRY(const MemberAnalogs known, lookup(query, told, options));
   forecast.timing.search_s += watch.lap();
   query.denoise = told.role ? denoiser_for(*dataset_, *model_, query, told, known.analogs)
-                            : base_of(query);
+                            : base_of(*model_, query);
   if (told.role) forecast.notes.push_back(describe(*model_, told, options));
+  if (options.guidance > 0) SKIPCAST_TRY_OK(guide(query, options));
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
@@ -132,7 +134,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
   const Solved solved = run_chain(chain, *model_, query, entry, options);
-  forecast.normalised = solved.ensemble;
+  forecast.normalised = inflated(solved.ensemble, options.inflation);
   forecast.timing.solve_s = watch.lap();
 
   // De-normalise, and back from the device.
@@ -183,35 +185,6 @@ Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const 
                              "--moments", chain.solver.name, store_.path(), model_->task().name));
 }
 
-Result<Query> ArchiveForecaster::query_at(int64_t origin) const {
-  SKIPCAST_TRY_OK(check_origin(*dataset_, origin));
-  Query query = {.origin = origin, .time_s = store_.schema().axis.time_at(origin)};
-  query.context = dataset_->contexts({&origin, 1});
-  if (query.context.mask.sum().item<double>() == 0) {
-    return bad_input(fmt::format("nothing was observed in the {} states up to {}: no forecast",
-                                 model_->task().spec.context_states,
-                                 storage::format_time(query.time_s)));
-  }
-  query.last = query.context.last[0];
-  return query;
-}
-
-const samplers::Denoiser& ArchiveForecaster::base_of(Query& query) const {
-  if (!query.base) query.base = model_->condition(query.context);
-  return query.base;
-}
-
-// The denoiser's mean forecast at sigma_max, x = 0: Model::mean_forecast of this context, without
-// encoding the context a second time.
-void ArchiveForecaster::evaluate_mean(Query& query) const {
-  if (query.mean.defined()) return;
-  const Task& task = model_->task();
-  const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
-                                     query.last.size(1)}, query.last.options());
-  const at::Tensor mean = base_of(query)(zero, task.schedule.sigma_max);
-  query.mean = model_->from_target(mean, query.last)[0];
-}
-
 Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
                                                 const ForecastOptions& options) {
   std::optional<MeanTable::Memo> memo;
@@ -228,6 +201,27 @@ Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const Told& 
                                                 const ForecastOptions& options) {
   if (told.weight == 0) return MemberAnalogs();
   return search(query, lookup_options(model_->role_info(*told.role), options));
+}
+
+// Draws the chain towards what happened after the nearest analogs, moved to the query.
+Status ArchiveForecaster::guide(Query& query, const ForecastOptions& options) {
+  const ForecastOptions guides = guide_options(options);
+  SKIPCAST_TRY(const MemberAnalogs found, search(query, guides));
+  SKIPCAST_TRY(const at::Tensor futures, moved_futures(query, found, guides.start));
+  query.denoise = samplers::guided(std::move(query.denoise),
+                                   model_->to_target(futures, query.last),
+                                   options.guidance_bandwidth, options.guidance);
+  return {};
+}
+
+// The futures of these analogs, aligned to the query.
+Result<at::Tensor> ArchiveForecaster::moved_futures(const Query& query, const MemberAnalogs& found,
+                                                    const StartOptions& start) {
+  std::shared_ptr<MeanTable> means;
+  if (query.mean.defined()) {
+    SKIPCAST_TRY(means, keys_.means());
+  }
+  return aligned_futures(*dataset_, means.get(), query, found.origins(), start);
 }
 
 Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
@@ -249,17 +243,11 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
   } else if (start.kind == StartKind::kPersist) {
     entry.clean = samplers::persist(query.last, model_->task().spec.future_states);
   } else {
-    std::shared_ptr<MeanTable> means;
-    if (query.mean.defined()) {
-      SKIPCAST_TRY(means, keys_.means());
-    }
-    std::vector<int64_t> origins;
-    for (const retrieval::Neighbour& analog : found.analogs) origins.push_back(analog.origin);
     if (dataset_->device().is_cuda()) {
-      entry.aligned = aligned_start(*dataset_, *model_, query, origins, start);
+      entry.aligned = aligned_start(*dataset_, *model_, query, found.origins(), start);
     }
     if (entry.aligned) return entry;
-    entry.clean = aligned_futures(*dataset_, means.get(), query, origins, start);
+    SKIPCAST_TRY(entry.clean, moved_futures(query, found, start));
   }
   return entry;
 }
@@ -278,14 +266,11 @@ Result<double> ArchiveForecaster::measure(Query& query, const ForecastOptions& n
   SKIPCAST_TRY_OK(check_members(nearest));
   ForecastOptions analog = nearest;
   analog.start.kind = StartKind::kAnalog;
-  if (analog.start.key != KeyKind::kContext) evaluate_mean(query);
+  if (analog.start.key != KeyKind::kContext) evaluate_mean(*model_, query);
   SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
+  const std::vector<int64_t> origins = found.origins();
   double sum = 0;
-  std::vector<int64_t> origins;
-  for (const retrieval::Neighbour& each : found.analogs) {
-    sum += each.distance;
-    origins.push_back(each.origin);
-  }
+  for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
   if (by == Measure::kDistance) return sum / static_cast<double>(origins.size());
   const StartOptions offset = {.alignment = Alignment::kOffset};
   const at::Tensor futures = aligned_futures(*dataset_, nullptr, query, origins, offset);
@@ -295,7 +280,7 @@ Result<double> ArchiveForecaster::measure(Query& query, const ForecastOptions& n
 Result<double> ArchiveForecaster::measure(int64_t origin, const ForecastOptions& options,
                                           Measure by) {
   const at::NoGradGuard no_grad;
-  SKIPCAST_TRY(Query query, query_at(origin));
+  SKIPCAST_TRY(Query query, query_at(*dataset_, origin));
   return measure(query, options, by);
 }
 
@@ -312,6 +297,7 @@ Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
     earlier.start.kind = StartKind::kAnalog;
     earlier.start.rolls = 1;
   }
+  earlier.inflation.clear();
   earlier.keep_on_device = true;
   SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
   return made.normalised;
@@ -334,12 +320,15 @@ Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
 }
 
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
+  SKIPCAST_TRY(const Chain chain, chain_of(options));  // before any work
   const bool rolled = options.start.kind == StartKind::kPrevious;  // its first cycle: analogs
   if (rolled || is_retrieved(options.start.kind)) {
     SKIPCAST_TRY_OK(keys_.index(options.start).status());
   }
+  if (options.guidance > 0) {
+    SKIPCAST_TRY_OK(keys_.index(guide_options(options).start).status());
+  }
   if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
-  SKIPCAST_TRY(const Chain chain, chain_of(options));
   SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
   if (told.weight > 0) {
     const RoleInfo& info = model_->role_info(*told.role);
@@ -348,7 +337,7 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (options.start.kind == StartKind::kRedi) {
     SKIPCAST_TRY_OK(redi_base(chain, options).status());
   }
-  if (needs_mean(options.start)) return keys_.means().status();
+  if (needs_mean(*model_, told, options)) return keys_.means().status();
   return {};
 }
 

@@ -78,6 +78,12 @@ struct ForecastOptions {
   // copy, or of a finisher. 1 as in training; beyond extrapolates; none: 0, nothing.
   std::optional<double> retrieval_weight;
   bool shuffled_retrieval = false;    // blind control: what happened after another situation
+  // How far the chain's denoiser is moved towards that of a kernel density over the futures of
+  // kGuides analogs, found and aligned as `start` says (samplers/guidance.h): 0..1, 0 = not at all.
+  double guidance = 0, guidance_bandwidth = 0.5;  // bandwidth in target space
+  // Factors on every member's distance from the ensemble mean, at knots evenly spaced from the
+  // first lead time to the last, linear between them; none: 1 everywhere.
+  std::vector<double> inflation;
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;

@@ -50,8 +50,20 @@ ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& opti
   return lookup;
 }
 
-bool lookup_needs_mean(const Model& model, const Told& told) {
-  return told.weight > 0 && model.role_info(*told.role).key != word(KeyKind::kContext);
+ForecastOptions guide_options(const ForecastOptions& options) {
+  ForecastOptions guides = options;
+  guides.start.kind = options.shuffled_retrieval ? StartKind::kShuffled : StartKind::kAnalog;
+  guides.start.pool = 0;
+  guides.start.temperature.reset();
+  guides.members = kGuides;
+  return guides;
+}
+
+bool needs_mean(const Model& model, const Told& told, const ForecastOptions& options) {
+  const bool for_copy =
+      told.weight > 0 && model.role_info(*told.role).key != word(KeyKind::kContext);
+  const bool for_guides = options.guidance > 0 && needs_mean(guide_options(options).start);
+  return needs_mean(options.start) || for_copy || for_guides;
 }
 
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,

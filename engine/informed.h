@@ -26,8 +26,13 @@ Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOpti
 // How the windows are found that a copy is told of: its key and number, under the options' guard.
 ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options);
 
-// True when finding them needs the query's mean forecast.
-bool lookup_needs_mean(const Model& model, const Told& told);
+// How the analogs are found that guide a chain; options.guidance > 0.
+inline constexpr int64_t kGuides = 32;
+ForecastOptions guide_options(const ForecastOptions& options);
+
+// True when the start, what the copy is told of, or the guidance needs the query's mean forecast
+// (one shared evaluation).
+bool needs_mean(const Model& model, const Told& told, const ForecastOptions& options);
 
 // The denoiser of told.role for this query. REQUIRES analogs where told.weight > 0.
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,

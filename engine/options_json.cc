@@ -50,6 +50,11 @@ json options_json(const ForecastOptions& options) {
   if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
   if (options.retrieval_weight) object["retrieval_weight"] = *options.retrieval_weight;
   if (options.shuffled_retrieval) object["shuffled_retrieval"] = true;
+  if (options.guidance > 0) {
+    object["guidance"] = options.guidance;
+    object["guidance_bandwidth"] = options.guidance_bandwidth;
+  }
+  if (!options.inflation.empty()) object["inflation"] = options.inflation;
   if (options.rho) object["rho"] = *options.rho;
   if (options.spacing != samplers::Spacing::kKarras) object["spacing"] = word(options.spacing);
   if (!options.depth.sigmas.empty()) object["sigmas"] = options.depth.sigmas;
@@ -88,6 +93,11 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("shuffled_retrieval")) {
     object["shuffled_retrieval"].get_to(options.shuffled_retrieval);
   }
+  if (object.contains("guidance")) {
+    object["guidance"].get_to(options.guidance);
+    object.at("guidance_bandwidth").get_to(options.guidance_bandwidth);
+  }
+  if (object.contains("inflation")) object["inflation"].get_to(options.inflation);
   if (object.contains("rho")) options.rho = object["rho"].get<double>();
   if (object.contains("sigmas")) object["sigmas"].get_to(options.depth.sigmas);
   if (object.contains("spacing")) {

@@ -38,6 +38,7 @@ json result_json(const Trial& trial) {
           {"nfe", trial.nfe},
           {"nfe_shared", trial.nfe_shared},
           {"seconds_per_query", trial.seconds_per_query},
+          {"lead_spread_skill", trial.lead_spread_skill},
           {"origins", std::move(origins)},
           {"crps_by_query", contributions_json(trial.crps_by_query)},
           {"score_by_query", contributions_json(trial.score_by_query)}};
@@ -69,6 +70,11 @@ Trial trial_from(const json& line, const ForecastOptions& options) {
   trial.nfe = number(result.at("nfe"));
   trial.nfe_shared = number(result.at("nfe_shared"));
   trial.seconds_per_query = number(result.at("seconds_per_query"));
+  if (result.contains("lead_spread_skill")) {
+    for (const json& ratio : result["lead_spread_skill"]) {
+      trial.lead_spread_skill.push_back(number(ratio));
+    }
+  }
   trial.crps_by_query = contributions_from(result.at("origins"), result.at("crps_by_query"));
   trial.score_by_query = contributions_from(result.at("origins"), result.at("score_by_query"));
   return trial;

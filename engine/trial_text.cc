@@ -70,6 +70,13 @@ std::string describe(const ForecastOptions& options) {
   if (options.exit_tolerance > 0) text += fmt::format(" exit={:g}", options.exit_tolerance);
   if (options.retrieval_weight) text += fmt::format(" told={:g}", *options.retrieval_weight);
   if (options.shuffled_retrieval) text += " told=shuffled";
+  if (options.guidance > 0) {
+    text += fmt::format(" guided={:g} bandwidth={:g}", options.guidance,
+                        options.guidance_bandwidth);
+  }
+  for (size_t i = 0; i < options.inflation.size(); ++i) {
+    text += fmt::format("{}{:.3g}", i == 0 ? " inflated=" : "/", options.inflation[i]);
+  }
   if (options.rho) text += fmt::format(" rho={:g}", *options.rho);
   return text;
 }

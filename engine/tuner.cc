@@ -137,6 +137,9 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
                  .nfe_shared = row.nfe_shared,
                  .seconds_per_query = row.seconds_per_query,
                  .crps_by_query = row.normalised_rows.contributions(Metric::kCrpsFair)};
+  for (int64_t lead = 0; lead < forecaster_.model().task().spec.future_states; ++lead) {
+    trial.lead_spread_skill.push_back(row.normalised_rows.at_lead(lead).spread_skill);
+  }
   trial.score_by_query = contributions_of(row.normalised_rows, request_.objective);
   trial.score = mean_of(trial.score_by_query);
   SKIPCAST_TRY_OK(log_.add(trial));
@@ -210,7 +213,9 @@ Status Tuner::vary() {
 Status Tuner::vary_at(int64_t nfe, bool cold) {
   for (const Trial& best : best_coarse(nfe, cold, 1)) {
     std::vector<ForecastOptions> plan = variations(best.options, nfe, space_);
-    for (ForecastOptions& options : anytime(best.options)) plan.push_back(std::move(options));
+    for (const auto& more : {anytime(best.options), calibrated(best)}) {
+      plan.insert(plan.end(), more.begin(), more.end());
+    }
     SKIPCAST_TRY_OK(halve(plan));
   }
   return {};

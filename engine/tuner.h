@@ -4,12 +4,12 @@
 // Three rungs: a sixteenth of the windows for whole plans, a quarter for the best third of each,
 // all for the best of each NFE. The plans: every start, key, alignment and entry sigma at one NFE,
 // what was good there at the others; then, about the best setting of each NFE, one knob after the
-// other (solver and its noise, spread, pool, spacing) and its levels; last, on all windows, the
-// policy's setting at other depths. Cold starts are among the trials at every NFE and get the same
-// help. Never sees test data: a test replaces the whole test part and gets the same trials. Every
-// trial is one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses lines whose
-// settings and fingerprints match, so an interrupted sweep continues. Not thread-safe: one tuner a
-// policy name.
+// other (solver and its noise, spread, calibration, pool, spacing) and its levels; last, on all
+// windows, the policy's setting at other depths. Cold starts are among the trials at every NFE and
+// get the same help. Never sees test data: a test replaces the whole test part and gets the same
+// trials. Every trial is one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses
+// lines whose settings and fingerprints match, so an interrupted sweep continues. Not thread-safe:
+// one tuner a policy name.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,7 @@ struct Trial {
   double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised, fair
   double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
   bool on_front = false;          // no trial on all windows is better at no more NFE
+  std::vector<double> lead_spread_skill;     // a lead time; empty in logs before it was kept
   std::vector<Contribution> crps_by_query;
   double score = 0;                          // of the objective: what is compared
   std::vector<Contribution> score_by_query;

@@ -1,13 +1,18 @@
 #include "engine/tuner_vary.h"
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string_view>
 
+#include "engine/ensemble_statistics.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers.h"
 
 namespace skipcast::engine {
 namespace {
+
+constexpr double kInflationLeast = 0.5, kInflationMost = 2;
 
 // Solvers of one evaluation a step, with the amounts of noise worth trying.
 struct Tried {
@@ -45,7 +50,10 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
     turned.noise_amount = amount;
     turned.noise_scale.reset();
     if (is_finished(base) || needs_moments(solver)) turned.retrieval_weight.reset();
-    if (needs_moments(solver)) turned.exit_tolerance = 0;  // it cannot exit early
+    if (needs_moments(solver)) {  // it cannot exit early, nor be guided
+      turned.exit_tolerance = 0;
+      turned.guidance = 0;
+    }
     out.push_back(std::move(turned));
   };
   for (const Tried& each : tried_solvers()) {
@@ -85,6 +93,22 @@ void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
   for (const double weight : {0.5, 1.0}) {
     out.push_back(base);
     out.back().retrieval_weight = weight;
+  }
+}
+
+// Towards a density of retrieved futures; a cold start stays free of them.
+void turn_guidance(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+  if (base.start.kind != StartKind::kAnalog || is_finished(base) || needs_moments(base.solver)) {
+    return;
+  }
+  out.push_back(base);
+  out.back().guidance = 0;
+  for (const double weight : {0.1, 0.3}) {
+    for (const double bandwidth : {0.25, 0.75}) {
+      out.push_back(base);
+      out.back().guidance = weight;
+      out.back().guidance_bandwidth = bandwidth;
+    }
   }
 }
 
@@ -137,6 +161,23 @@ void turn_alignment(const ForecastOptions& base, std::vector<ForecastOptions>& o
   }
 }
 
+// The factor that makes spread and error alike about one of so many knots: a mean in the logarithm
+// over lead times, nearer ones counting more. `strength` of the way from the present factor.
+double wanted_at(const std::vector<double>& ratios, const std::vector<double>& present,
+                 int64_t knot, int64_t knots, double strength) {
+  const auto leads = static_cast<int64_t>(ratios.size());
+  double sum = 0, weights = 0;
+  for (int64_t lead = 0; lead < leads; ++lead) {
+    const auto at = static_cast<size_t>(lead);
+    if (!(ratios[at] > 0)) continue;  // nothing was observed, or no spread at all
+    const double place = leads < 2 ? 0 : double(lead) * double(knots - 1) / double(leads - 1);
+    const double weight = std::max(0.0, 1 - std::abs(place - double(knot)));
+    sum += weight * (std::log(present[at]) - strength * std::log(ratios[at]));
+    weights += weight;
+  }
+  return weights > 0 ? std::clamp(std::exp(sum / weights), kInflationLeast, kInflationMost) : 1;
+}
+
 }  // namespace
 
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
@@ -146,6 +187,7 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
     turn_solver(base, nfe, space.moments, out);
     turn_finisher(base, nfe, space, out);
     turn_retrieval(base, space, out);
+    turn_guidance(base, out);
   }
   turn_spread(base, out);
   turn_pool(base, space.members, out);
@@ -166,6 +208,28 @@ std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
       out.push_back(base);
       out.back().steps += more;
       out.back().exit_tolerance = tolerance;
+    }
+  }
+  return out;
+}
+
+std::vector<ForecastOptions> calibrated(const Trial& trial) {
+  std::vector<double> ratios = trial.lead_spread_skill;
+  if (ratios.empty()) ratios = {trial.spread_skill};
+  std::vector<ForecastOptions> out;
+  const auto positive = [](double ratio) { return ratio > 0; };
+  if (std::none_of(ratios.begin(), ratios.end(), positive)) return out;
+  const auto leads = static_cast<int64_t>(ratios.size());
+  const std::vector<double> present = by_lead_time(trial.options.inflation, leads);
+  for (const int64_t knots : {1, 2, 4}) {
+    if (knots > leads) continue;
+    for (const double strength : {0.6, 1.0}) {
+      out.push_back(trial.options);
+      out.back().inflation.clear();
+      for (int64_t knot = 0; knot < knots; ++knot) {
+        const double wanted = wanted_at(ratios, present, knot, knots, strength);
+        out.back().inflation.push_back(std::round(wanted * 100) / 100);
+      }
     }
   }
   return out;

@@ -14,7 +14,8 @@ constexpr const char* kPolicyDecides[] = {
     "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--cycle", "--rolls",
     "--entry-sigma",
     "--skip-frac", "--skip-steps", "--sigmas", "--steps", "--solver", "--noise-amount",
-    "--noise-scale", "--exit-tolerance", "--retrieval-weight", "--spacing", "--rho"};
+    "--noise-scale", "--exit-tolerance", "--retrieval-weight", "--guidance",
+    "--guidance-bandwidth", "--inflation", "--spacing", "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--start", flags.start,
@@ -100,7 +101,18 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
                      "nothing (the default), 1 = as in training, of a network of train "
                      "--informed or of a finisher");
   command.add_flag("--shuffled-retrieval", flags.shuffled_retrieval,
-                   "blind control: it is told what happened after another situation");
+                   "blind control: it is told of, or guided by, what happened after another "
+                   "situation");
+  command.add_option("--guidance", flags.guidance,
+                     "how far the chain is drawn towards a kernel density of the futures of the "
+                     "nearest analogs, found by --key and moved by --alignment: 0 to 1")
+      ->capture_default_str();
+  command.add_option("--guidance-bandwidth", flags.guidance_bandwidth,
+                     "standard deviation of its kernels, in target units")->capture_default_str();
+  command.add_option("--inflation", flags.inflation,
+                     "calibration: factor on every member's distance from the ensemble mean; "
+                     "several are spread over the lead times: 0.9,1.2")
+      ->delimiter(',')->allow_extra_args(false);
   command.add_option("--noise-amount", flags.noise_amount,
                      "of a stochastic solver: eta (ddim, dpmpp_2m_sde, gms), S_churn (*_churn), "
                      "tau (sa_*), repeats (restart_*)");
@@ -147,6 +159,9 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.rho = flags.rho;
   options.retrieval_weight = flags.retrieval_weight;
   options.shuffled_retrieval = flags.shuffled_retrieval;
+  options.guidance = flags.guidance;
+  options.guidance_bandwidth = flags.guidance_bandwidth;
+  options.inflation = flags.inflation;
   options.exit_tolerance = flags.exit_tolerance;
   options.members = flags.members;
   options.member_batch = flags.member_batch;

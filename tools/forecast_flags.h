@@ -27,6 +27,8 @@ struct ForecastFlags {
   double exit_tolerance = 0;
   std::optional<double> retrieval_weight;
   bool shuffled_retrieval = false;
+  double guidance = 0, guidance_bandwidth = engine::ForecastOptions().guidance_bandwidth;
+  std::vector<double> inflation;
   int64_t redi_key_step = 1, redi_neighbours = 1, cycle = 1, rolls = 3;
   uint64_t seed = 1;
   std::optional<double> entry_sigma, skip_frac, noise_amount, noise_scale, rho;

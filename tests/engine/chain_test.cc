@@ -6,6 +6,8 @@
 
 #include <ATen/ATen.h>
 
+#include "engine/ensemble_statistics.h"
+#include "engine/informed.h"
 #include "tests/support/gaussian_forecasts.h"
 #include "tests/support/skip.h"
 
@@ -185,6 +187,51 @@ TEST_CASE("Chain: gms has the law's spread in few steps, one evaluation each, an
   const auto redi = (*forecaster)->forecast(kGaussianQuery, options);
   CHECK(redi.status().code() == Code::kUsage);
   CHECK(redi.status().message().find("another solver") != std::string::npos);
+}
+
+TEST_CASE("Chain: inflation moves members away from their mean, which stays") {
+  const MemoryStore store = ar1_store(600);
+  const auto forecaster = forecaster_on(store);
+  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 4, .members = 9};
+  const Forecast plain = forecast(*forecaster, options);
+  options.inflation = {1, 1.5};
+  const Forecast wide = forecast(*forecaster, options);
+  const at::Tensor mean = plain.normalised.mean(0);
+  const at::Tensor factors = at::tensor({1.0f, 1.25f, 1.5f}).view({3, 1, 1});  // three lead times
+  CHECK(at::allclose(wide.normalised.mean(0), mean, 1e-5, 1e-6));
+  CHECK(at::allclose(wide.normalised - mean, (plain.normalised - mean) * factors, 1e-4, 1e-5));
+  CHECK(wide.nfe == plain.nfe);
+  CHECK(engine::by_lead_time({}, 2) == std::vector<double>{1, 1});
+  CHECK(engine::by_lead_time({1.2}, 3) == std::vector<double>{1.2, 1.2, 1.2});
+  CHECK(engine::by_lead_time({1, 3}, 1) == std::vector<double>{1});
+  CHECK(engine::by_lead_time({1, 3, 2}, 5) == std::vector<double>{1, 2, 3, 2.5, 2});
+}
+
+TEST_CASE("Chain: guidance draws a cold start towards what followed similar situations") {
+  const MemoryStore store = ar1_store(600);
+  const auto forecaster = forecaster_on(store);
+  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 8, .members = 400};
+  options.start.key = engine::KeyKind::kForecast;
+  const Forecast plain = forecast(*forecaster, options);
+  ForecastOptions analogs = options;
+  analogs.start.kind = StartKind::kAnalog;
+  analogs.members = engine::kGuides;
+  const at::Tensor past = forecaster->analog_ensemble(kGaussianQuery, analogs)->normalised;
+  const auto off = [&](const Forecast& made) {
+    return (made.normalised.mean(0) - past.mean(0)).abs().mean().item<double>();
+  };
+  options.guidance = 0.5;
+  const Forecast half = forecast(*forecaster, options);
+  options.guidance = 1;
+  const Forecast whole = forecast(*forecaster, options);
+  CHECK(off(half) < off(plain));
+  CHECK(off(whole) < 0.6 * off(plain));
+  CHECK(half.nfe == plain.nfe);
+  CHECK(half.nfe_shared == 1);  // the forecast key's mean
+  CHECK(plain.nfe_shared == 0);
+  // Another situation's futures draw elsewhere; the start itself finds the guides of its own.
+  options.shuffled_retrieval = true;
+  CHECK_FALSE(at::equal(forecast(*forecaster, options).members, whole.members));
 }
 
 TEST_CASE("Chain: levels are spaced as asked, listed ones run as they are") {

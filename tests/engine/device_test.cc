@@ -170,6 +170,10 @@ TEST_CASE("Device: every start, key and alignment comes to the CPU's values") {
       scene.check_same(options);
     }
   }
+  options.guidance = 0.3;
+  options.inflation = {0.9, 1.2};
+  scene.check_same(options);
+  options.guidance = 0;
   options.exit_tolerance = 0.05;
   scene.check_same(options);
   options.exit_tolerance = 0;

@@ -67,6 +67,11 @@ std::vector<ForecastOptions> all_kinds() {
     all.back().solver = solver;
   }
   all.push_back({.start = {.kind = StartKind::kCold}, .steps = 5, .members = 15});
+  all.push_back(all.back());
+  all.back().guidance = 0.4;
+  all.push_back(analog(KeyKind::kForecast, Alignment::kResidual));
+  all.back().guidance = 0.2;
+  all.back().inflation = {0.8, 1.3};
   return all;
 }
 
@@ -306,6 +311,34 @@ TEST_CASE("Forecaster: wrong wishes are refused in a sentence") {
   bad = good;
   bad.start.separation = 0;
   check_usage(bad, "separation");
+}
+
+TEST_CASE("Forecaster: guidance and inflation beyond sense are refused in a sentence") {
+  const MemoryStore store = ar1_store(600);
+  const auto forecaster = forecaster_on(store);
+  const ForecastOptions good = analog(KeyKind::kContext, Alignment::kOffset);
+  const auto check_usage = [&](const ForecastOptions& options, const char* text) {
+    const Status status = failure(*forecaster, options);
+    CHECK(status.code() == Code::kUsage);
+    CHECK_MESSAGE(status.message().find(text) != std::string::npos, status.message());
+  };
+  ForecastOptions bad = good;
+  bad.inflation = {1.2, 0};
+  check_usage(bad, "inflation");
+  bad = good;
+  bad.guidance = 1.5;
+  check_usage(bad, "0..1");
+  bad.guidance = 0.5;
+  bad.guidance_bandwidth = 0;
+  check_usage(bad, "bandwidth");
+  bad.guidance_bandwidth = 0.5;
+  bad.solver = "gms";
+  check_usage(bad, "gms has none");
+  bad = good;
+  bad.guidance = 0.5;
+  bad.steps = 0;
+  bad.depth = {};
+  check_usage(bad, "nothing to guide");
 }
 
 TEST_CASE("Forecaster: times that cannot be forecast from are refused in a sentence") {

@@ -5,6 +5,7 @@
 #include "tests/support/torch_doctest.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string>
 
@@ -49,6 +50,26 @@ TEST_CASE("Variations: every one runs, at the same evaluations, and no two are t
       CHECK(seen.size() + static_cast<size_t>(unchanged) - 1 == turned.size());
     }
   }
+}
+
+TEST_CASE("Calibration: knots that make spread and error alike, from where they are now") {
+  engine::Trial trial = {.options = analog(2)};
+  CHECK(engine::calibrated(trial).empty());
+  trial.spread_skill = 0.8;
+  REQUIRE(engine::calibrated(trial).size() == 2);
+  CHECK(engine::calibrated(trial)[1].inflation == std::vector<double>{1.25});
+  trial.options.inflation = {1.2};
+  trial.lead_spread_skill = {1.25, 1.0, 0.8};
+  std::vector<std::vector<double>> knots;
+  for (const ForecastOptions& options : engine::calibrated(trial)) {
+    knots.push_back(options.inflation);
+    CHECK(nfe_of(options) == 2);
+  }
+  // Whole and part of the way with one knot and with two; four do not fit three lead times.
+  const std::vector<std::vector<double>> expected = {{1.2}, {1.2}, {1.1, 1.31}, {1.03, 1.39}};
+  CHECK(knots == expected);
+  trial.lead_spread_skill = {0.001, std::nan(""), 0.001};
+  CHECK(engine::calibrated(trial)[1].inflation == std::vector<double>{2});
 }
 
 TEST_CASE("Variations: a setting of two evaluations a step is varied at what it costs") {

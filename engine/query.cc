@@ -1,5 +1,6 @@
-#include "engine/query_origin.h"
+#include "engine/query.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 namespace skipcast::engine {
@@ -27,6 +28,34 @@ Status check_origin(const Dataset& dataset, int64_t origin) {
                                  time_of(origin), spec.context_states, spec.future_states));
   }
   return {};
+}
+
+Result<Query> query_at(const Dataset& dataset, int64_t origin) {
+  SKIPCAST_TRY_OK(check_origin(dataset, origin));
+  Query query = {.origin = origin,
+                 .time_s = dataset.store().schema().axis.time_at(origin)};
+  query.context = dataset.contexts({&origin, 1});
+  if (query.context.mask.sum().item<double>() == 0) {
+    return bad_input(fmt::format("nothing was observed in the {} states up to {}: no forecast",
+                                 dataset.task().spec.context_states,
+                                 storage::format_time(query.time_s)));
+  }
+  query.last = query.context.last[0];
+  return query;
+}
+
+const samplers::Denoiser& base_of(const Model& model, Query& query) {
+  if (!query.base) query.base = model.condition(query.context);
+  return query.base;
+}
+
+void evaluate_mean(const Model& model, Query& query) {
+  if (query.mean.defined()) return;
+  const Task& task = model.task();
+  const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
+                                     query.last.size(1)}, query.last.options());
+  const at::Tensor mean = base_of(model, query)(zero, task.schedule.sigma_max);
+  query.mean = model.from_target(mean, query.last)[0];
 }
 
 }  // namespace skipcast::engine
