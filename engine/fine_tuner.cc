@@ -116,7 +116,8 @@ Status Run::build() {
                                                 std::move(origins));
   held_out_ = std::make_unique<FineTuningSource>(*dataset_, base_.parts.target, others, info_,
                                                  std::move(held_out));
-  const NetworkShape shape = shape_of(task_, schema.places, base_.parts.normalizer.slots());
+  const NetworkShape shape =
+      shape_of(task_, schema.places, base_.parts.normalizer, base_.parts.target);
   for (auto* network : {&network_, &average_network_}) {
     *network = copy_of(*base_.parts.network, task_, shape, request_.retrieval);
     (*network)->to(request_.compute.device);
@@ -226,10 +227,15 @@ Result<FineTuneReport> Run::finish() {
         fmt::format("{:.6f} with, {:.6f} without retrieval", score.with, score.without);
   }
   SKIPCAST_TRY_OK(save_fine_tuned(store_, task_, base_.fingerprint, tuned));
-  return FineTuneReport{.steps = step_, .best_step = best_step_,
-                        .parameters = average_network_->parameter_count(), .seconds = seconds(),
-                        .loss = loss_, .scores = scored,
-                        .path = fine_tuned_path(store_, task_.name, request_.role)};
+  FineTuneReport report = {.steps = step_, .best_step = best_step_,
+                           .parameters = average_network_->parameter_count(),
+                           .seconds = seconds(), .loss = loss_, .scores = scored,
+                           .path = fine_tuned_path(store_, task_.name, request_.role)};
+  if (request_.retrieval) {
+    report.training_distance = training_analogs_->mean_distance(kNeighbours);
+    report.validation_distance = held_out_analogs_->mean_distance(kNeighbours);
+  }
+  return report;
 }
 
 Result<FineTuneReport> Run::run() {

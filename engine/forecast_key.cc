@@ -160,7 +160,7 @@ Status MeanTable::extend(const std::string& path, const Progress& progress) {
   for (int64_t first = 0; first < total && !stopped; first += kBatch) {
     const int64_t count = std::min(kBatch, total - first);
     const std::span<const int64_t> batch(fresh.data() + first, count);
-    const at::Tensor mean = model_->mean_forecast(dataset_.contexts(batch)).cpu().contiguous();
+    const at::Tensor mean = model_->past_means(dataset_.contexts(batch), batch).cpu().contiguous();
     SKIPCAST_CHECK(mean.numel() == count * values_);
     origins_.insert(origins_.end(), batch.begin(), batch.end());
     const float* from = mean.const_data_ptr<float>();
@@ -212,7 +212,8 @@ at::Tensor MeanTable::means(std::span<const int64_t> origins) const {
     } else if (const float* row = row_of(origins[i])) {
       std::copy_n(row, values_, out.mutable_data_ptr<float>() + i * values_);
     } else {
-      out[i].copy_(model_->mean_forecast(dataset_.contexts(origins.subspan(i, 1)))[0]);
+      const std::span<const int64_t> one = origins.subspan(i, 1);
+      out[i].copy_(model_->past_means(dataset_.contexts(one), one)[0]);
     }
   }
   return out.to(dataset_.device());

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kEmbeddingStream = 1 << 21;
 constexpr double kEmbeddingScale = 0.02;
+constexpr double kFactDropout = 0.2;  // in training: no place is known by any one fact
 
 struct BlockOptions {
   int64_t width, heads, inducing, hidden;
@@ -89,7 +90,13 @@ class GraphNet : public Network {
     features_ = register_module("features", torch::nn::Linear(features, width));
     calendar_ = register_module("calendar", torch::nn::Linear(std::max<int64_t>(1, shape.calendar),
                                                               width));
-    places_ = register_parameter("places", at::zeros({shape.places, width}));
+    if (options.described_places) {
+      description_ = register_buffer("description", shape.description);
+      facts_ = register_module("facts", torch::nn::Linear(shape.description.size(1), width));
+      place_ = register_module("place", torch::nn::Linear(width, width));
+    } else {
+      places_ = register_parameter("places", at::zeros({shape.places, width}));
+    }
     for (int64_t i = 0; i < options.context_blocks; ++i) {
       context_.push_back(register_module("context" + std::to_string(i),
           std::make_shared<Block>(block_options(options, false), dropout_)));
@@ -118,7 +125,8 @@ class GraphNet : public Network {
                                      by_place(contexts.mask.narrow(2, 0, v)),
                                      by_place(contexts.base)};
     if (extra > 0) parts.push_back(by_place(contexts.mask.narrow(2, v, extra).mean({1}, true)));
-    at::Tensor h = features_(drop(at::cat(parts, -1), options_.input_dropout, *dropout_)) + places_;
+    at::Tensor h = features_(drop(at::cat(parts, -1), options_.input_dropout, *dropout_)) +
+                   own_of_places(contexts.values.size(0));
     if (shape_.calendar > 0) h = h + calendar_(contexts.calendar).unsqueeze(1);
     const at::Tensor bias = attention_bias();
     for (const auto& block : context_) h = block->forward(h, {}, bias);
@@ -163,7 +171,7 @@ class GraphNet : public Network {
 
  protected:
   void initialise_special(uint64_t seed) override {
-    fill_normal(places_, seed, kEmbeddingStream, kEmbeddingScale);
+    if (places_.defined()) fill_normal(places_, seed, kEmbeddingStream, kEmbeddingScale);
     for (const auto& block : context_) block->initialise_special(seed);
     for (const auto& block : blocks_) block->initialise_special(seed);
     out_->weight.zero_();
@@ -178,12 +186,20 @@ class GraphNet : public Network {
     return forward + adjacency_[1].view({-1, 1, 1}) * roads_.t();
   }
 
+  // What tells a place from the others: [P, width], or [B, P, width] where it is made of facts.
+  at::Tensor own_of_places(int64_t rows) {
+    if (places_.defined()) return places_;
+    const at::Tensor facts = description_.unsqueeze(0).expand({rows, -1, -1}).contiguous();
+    return place_(steady_silu(facts_(drop(facts, kFactDropout, *dropout_))));
+  }
+
   NetworkOptions options_;
   NetworkShape shape_;
   torch::nn::Linear features_{nullptr}, calendar_{nullptr}, context_out_{nullptr};
+  torch::nn::Linear facts_{nullptr}, place_{nullptr};  // of described places
   torch::nn::Linear noisy_{nullptr}, out_{nullptr};
   torch::nn::LayerNorm context_norm_{nullptr}, out_norm_{nullptr};
-  at::Tensor places_, adjacency_, roads_;
+  at::Tensor places_, description_, adjacency_, roads_;
   std::shared_ptr<SigmaEmbedding> level_;
   std::vector<std::shared_ptr<Block>> context_, blocks_;
 };

@@ -3,8 +3,8 @@
 // The chain runs in *target space*: y = (future - damping * last) / scale in normalised units, with
 // damping and scale per lead time, variable and place from the training part (target_space.h), so
 // that y has standard deviation sigma_data; damping is 0 unless the task is residual.
-// Files: models/<task>.safetensors (EMA weights, moment heads if trained, target space) and
-// models/<task>.json (everything else, including archive id, task and split). A model refuses
+// Files: models/<task>.safetensors (EMA weights, moment heads and folds if trained, target space)
+// and models/<task>.json (everything else, including archive id, task and split). A model refuses
 // another task, archive or version. Immutable after load; thread-safe. DESIGN decision 11: the
 // context is encoded once per query.
 #pragma once
@@ -12,6 +12,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "engine/compute.h"
@@ -75,6 +76,12 @@ class Model {
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;
+  // The same of past windows with these origins: those of the training part by a network that was
+  // not trained on them, where the model is cross-fitted (folds.h; `skipcast train --cross-fit`).
+  virtual at::Tensor past_means(const ContextBatch& contexts, std::span<const int64_t>) const {
+    return mean_forecast(contexts);
+  }
+  virtual bool cross_fitted() const { return false; }
 
   // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] with
   // B = M).

@@ -7,9 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "engine/fine_tuned.h"
+#include "engine/folds.h"
 #include "engine/moment_heads.h"
-#include "engine/retrieved.h"
 #include "engine/weights.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/precondition.h"
@@ -30,6 +29,8 @@ const std::string kNetworkPrefix = "network.", kHeadsPrefix = kNetworkPrefix + "
 std::string crc_text(std::string_view bytes) {
   return fmt::format("{:08x}", storage::crc32c(bytes));
 }
+
+std::string fold_prefix(size_t fold) { return fmt::format("fold{}.", fold); }
 
 Status make_folder(const std::string& path) {
   std::error_code error;
@@ -72,6 +73,11 @@ Status save_model(const storage::SeriesStore& store, const ModelParts& parts,
   for (const auto& item : parts.network->named_parameters()) {
     weights.tensors[kNetworkPrefix + item.key()] = item.value().detach();
   }
+  for (size_t fold = 0; fold < parts.folds.size(); ++fold) {
+    for (const auto& item : parts.folds[fold]->named_parameters()) {
+      weights.tensors[fold_prefix(fold) + item.key()] = item.value().detach();
+    }
+  }
   weights.tensors["target.damping"] = parts.target.damping;
   weights.tensors["target.scale"] = parts.target.scale;
   weights.metadata = note;
@@ -109,146 +115,19 @@ samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
   };
 }
 
+std::vector<Network*> networks_of(const ModelParts& parts) {
+  std::vector<Network*> networks = {parts.network.get()};
+  for (const auto& fold : parts.folds) networks.push_back(fold.get());
+  return networks;
+}
+
 void move_to(const Compute& compute, ModelParts& parts) {
   parts.target.damping = parts.target.damping.to(compute.device);
   parts.target.scale = parts.target.scale.to(compute.device);
-  parts.network->to(compute.device);
-}
-
-const Compute& Model::compute() const {
-  static const Compute on_cpu;
-  return on_cpu;
-}
-
-Status Model::has_role(Role role) const {
-  return Status(Code::kUnsupported, std::string("this model has no copy for: ") + word(role));
-}
-
-const RoleInfo& Model::role_info(Role) const {
-  static const RoleInfo none;
-  SKIPCAST_CHECK(false);
-  return none;
-}
-
-samplers::Denoiser Model::condition_as(Role, const ContextBatch&, const RetrievedBatch*) const {
-  SKIPCAST_CHECK(false);
-  return {};
+  for (Network* network : networks_of(parts)) network->to(compute.device);
 }
 
 namespace {
-
-// Channels side by side, as GridNet runs on a GPU.
-void lay_out_for_gpu(Network& network) {
-  const at::NoGradGuard no_grad;
-  for (auto& parameter : network.parameters()) {
-    if (parameter.dim() != 4) continue;
-    parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
-  }
-}
-
-class TrainedModel : public Model {
- public:
-  TrainedModel(const storage::SeriesStore& store, ModelParts parts, std::string fingerprint,
-               const Compute& compute)
-      : parts_(std::move(parts)),
-        fingerprint_(std::move(fingerprint)),
-        evaluator_(std::make_shared<Evaluator>(parts_.network, compute)) {
-    parts_.network->eval();
-    move_to(compute, parts_);
-    if (compute.device.is_cuda()) lay_out_for_gpu(*parts_.network);
-    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, role);
-  }
-
-  const Compute& compute() const override { return evaluator_->compute(); }
-
-  samplers::Denoiser condition(const ContextBatch& context) const override {
-    const at::NoGradGuard no_grad;
-    SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
-  }
-
-  bool has_gradients() const override { return true; }
-  samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
-    const at::NoGradGuard no_grad;
-    return [network = parts_.network, conditioning = parts_.network->encode(context),
-            data = parts_.task.sigma_data](const at::Tensor& x, const at::Tensor& sigma) {
-      const at::Tensor total = (sigma.square() + data * data).sqrt();
-      const at::Tensor c_noise = (sigma.log() / 4).to(at::kFloat).view({1});
-      const at::Tensor raw = network->denoise((x / total).to(at::kFloat), c_noise, conditioning);
-      return x * (data * data / total.square()) + raw * (sigma * data / total);
-    };
-  }
-  samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
-    const at::NoGradGuard no_grad;
-    if (!has_moments()) return {};
-    SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_moment_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
-  }
-  bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
-
-  Status has_role(Role role) const override { return copies_.at(role).status; }
-  const RoleInfo& role_info(Role role) const override { return copies_.at(role).info; }
-  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                  const RetrievedBatch* retrieved) const override {
-    const at::NoGradGuard no_grad;
-    const Copy& copy = copies_.at(role);
-    SKIPCAST_CHECK(copy.status.ok() && context.values.size(0) == 1);
-    std::vector<at::Tensor> encoded = copy.evaluator->encode(context);
-    if (retrieved != nullptr) encoded = copy.evaluator->inform(encoded, *retrieved);
-    return make_denoiser(copy.evaluator, std::move(encoded), parts_.task.sigma_data);
-  }
-
-  at::Tensor mean_forecast(const ContextBatch& contexts) const override {
-    const at::NoGradGuard no_grad;
-    const Task& task = parts_.task;
-    const samplers::Denoiser denoise =
-        make_denoiser(evaluator_, evaluator_->encode(contexts), task.sigma_data);
-    const at::Tensor zero =
-        at::zeros({contexts.values.size(0), task.spec.future_states, contexts.last.size(1),
-                   contexts.last.size(2)}, contexts.last.options());
-    return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
-  }
-
-  at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
-    return parts_.target.to_target(normalised, last);
-  }
-  at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override {
-    return parts_.target.from_target(target, last);
-  }
-
-  const TargetSpace* target_space() const override { return &parts_.target; }
-
-  const Task& task() const override { return parts_.task; }
-  const Split& split() const override { return parts_.split; }
-  const retrieval::Normalizer& normalizer() const override { return parts_.normalizer; }
-  std::string fingerprint() const override { return fingerprint_; }
-  int64_t parameters() const override { return parts_.network->parameter_count(); }
-
- private:
-  struct Copy {
-    Status status;
-    RoleInfo info;
-    std::shared_ptr<const Evaluator> evaluator;
-  };
-
-  void add_copy(const storage::SeriesStore& store, Role role) {
-    const NetworkShape shape =
-        shape_of(parts_.task, store.schema().places, parts_.normalizer.slots());
-    Result<FineTuned> tuned = read_fine_tuned(store, parts_.task, shape, fingerprint_, role);
-    Copy& copy = copies_[role];
-    copy.status = tuned.status();
-    if (!tuned.ok()) return;
-    copy.info = tuned->info;
-    tuned->network->to(compute().device);
-    if (compute().device.is_cuda()) lay_out_for_gpu(*tuned->network);
-    copy.evaluator = std::make_shared<Evaluator>(std::move(tuned->network), compute());
-  }
-
-  ModelParts parts_;
-  std::string fingerprint_;
-  std::shared_ptr<const Evaluator> evaluator_;
-  std::map<Role, Copy> copies_;
-};
 
 // What a description says about where the model belongs; the rest follows from its task.
 struct Description {
@@ -313,8 +192,10 @@ Status check_task(const Task& asked, const Task& trained, const std::string& pat
   return {};
 }
 
-Status fill(ModelParts& parts, const Weights& weights, const NetworkShape& shape) {
-  const std::vector<int64_t> target = {shape.future_states, shape.variables, shape.places};
+Status fill(ModelParts& parts, const Weights& weights, const storage::Places& places) {
+  const std::vector<int64_t> target = {parts.task.spec.future_states,
+                                       static_cast<int64_t>(parts.task.variables.size()),
+                                       places.count()};
   for (const char* name : {"target.damping", "target.scale"}) {
     const auto found = weights.tensors.find(name);
     if (found == weights.tensors.end() || found->second.sizes() != at::IntArrayRef(target) ||
@@ -326,12 +207,20 @@ Status fill(ModelParts& parts, const Weights& weights, const NetworkShape& shape
   if (!(parts.target.scale > 0).all().item<bool>()) {
     return data_loss("target.scale is not positive");
   }
+  const NetworkShape shape = shape_of(parts.task, places, parts.normalizer, parts.target);
+  const auto any_of = [&weights](const std::string& prefix) {
+    return std::any_of(weights.tensors.begin(), weights.tensors.end(),
+                       [&prefix](const auto& item) { return item.first.starts_with(prefix); });
+  };
   parts.network = make_network(parts.task.network, shape);
-  const auto is_of_heads = [](const auto& item) { return item.first.starts_with(kHeadsPrefix); };
-  if (std::any_of(weights.tensors.begin(), weights.tensors.end(), is_of_heads)) {
-    parts.network->add_moment_heads(0);
+  if (any_of(kHeadsPrefix)) parts.network->add_moment_heads(0);
+  SKIPCAST_TRY_OK(load_parameters(weights.tensors, kNetworkPrefix, *parts.network));
+  if (!any_of(fold_prefix(0))) return {};
+  for (size_t fold = 0; fold < static_cast<size_t>(kFolds); ++fold) {
+    parts.folds.push_back(make_network(parts.task.network, shape));
+    SKIPCAST_TRY_OK(load_parameters(weights.tensors, fold_prefix(fold), *parts.folds.back()));
   }
-  return load_parameters(weights.tensors, kNetworkPrefix, *parts.network);
+  return {};
 }
 
 }  // namespace
@@ -353,29 +242,22 @@ Result<StoredModel> read_model(const storage::SeriesStore& store, const std::str
     return data_loss(fmt::format("{} and {} do not belong together or one is damaged; train the "
                                  "task again", paths.description, paths.weights));
   }
-  const NetworkShape shape =
-      shape_of(about.task, store.schema().places, about.normalizer.slots());
   std::string content = *text;
   for (const auto& [name, tensor] : weights.tensors) {
     const auto* bytes = static_cast<const char*>(tensor.const_data_ptr());
     content += name + crc_text({bytes, tensor.nbytes()});
   }
-  ModelParts parts{std::move(about.task), about.split, std::move(about.normalizer), {}, nullptr};
-  if (const Status filled = fill(parts, weights, shape); !filled.ok()) {
+  ModelParts parts{.task = std::move(about.task), .split = about.split,
+                   .normalizer = std::move(about.normalizer)};
+  if (const Status filled = fill(parts, weights, store.schema().places); !filled.ok()) {
     return data_loss(paths.weights + ": " + filled.message() + "; train the task again");
   }
-  for (auto& parameter : parts.network->parameters()) parameter.set_requires_grad(false);
+  for (Network* network : networks_of(parts)) {
+    for (auto& parameter : network->parameters()) parameter.set_requires_grad(false);
+  }
   weights.metadata.erase(kDescriptionCrc);
   return StoredModel{std::move(parts), retrieval::fingerprint_of(content),
                      std::move(weights.metadata)};
-}
-
-Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& store,
-                                                 const std::string& task_name,
-                                                 const Compute& compute) {
-  SKIPCAST_TRY(StoredModel stored, read_model(store, task_name));
-  return std::shared_ptr<const Model>(std::make_shared<TrainedModel>(
-      store, std::move(stored.parts), std::move(stored.fingerprint), compute));
 }
 
 }  // namespace skipcast::engine

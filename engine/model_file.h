@@ -27,7 +27,11 @@ struct ModelParts {
   retrieval::Normalizer normalizer;
   TargetSpace target;
   std::shared_ptr<Network> network;
+  std::vector<std::shared_ptr<Network>> folds;  // kFolds of them (folds.h), or none
 };
+
+// The network, then its folds.
+std::vector<Network*> networks_of(const ModelParts& parts);
 
 struct ModelPaths {
   std::string weights, description, checkpoint, log;
@@ -61,7 +65,7 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
 samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
                                  std::vector<at::Tensor> conditioning, double sigma_data);
 
-// The network and the target space to where `compute` says.
+// The networks and the target space to where `compute` says.
 void move_to(const Compute& compute, ModelParts& parts);
 
 }  // namespace skipcast::engine

@@ -10,6 +10,7 @@
 
 #include "engine/activations.h"
 #include "engine/moment_heads.h"
+#include "engine/place_description.h"
 #include "engine/retrieval_attention.h"
 #include "retrieval/fingerprint.h"
 #include "samplers/noise.h"
@@ -48,7 +49,8 @@ void fill_parameters(torch::nn::Module& module, uint64_t seed, int64_t stream) {
   }
 }
 
-NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots) {
+NetworkShape shape_of(const Task& task, const storage::Places& places,
+                      const retrieval::Normalizer& normalizer, const TargetSpace& target) {
   NetworkShape shape;
   shape.context_states = task.spec.context_states;
   shape.future_states = task.spec.future_states;
@@ -56,7 +58,7 @@ NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t s
   shape.context_variables = static_cast<int64_t>(task.context_variables.size());
   shape.places = places.count();
   shape.calendar = calendar_features(task);
-  if (slots > 1) shape.base_states = task.spec.span();
+  if (normalizer.slots() > 1) shape.base_states = task.spec.span();
   if (places.kind == storage::PlacesKind::kGrid) {
     shape.rows = static_cast<int64_t>(places.lat.size());
     shape.columns = static_cast<int64_t>(places.lon.size());
@@ -64,6 +66,9 @@ NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t s
   if (!places.adjacency.empty()) {
     auto* data = const_cast<float*>(places.adjacency.data());  // cloned at once
     shape.adjacency = at::from_blob(data, {shape.places, shape.places}, at::kFloat).clone();
+  }
+  if (task.network.described_places) {
+    shape.description = describe_places(places, normalizer, target);
   }
   return shape;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/dataset.h"
+#include "engine/target_space.h"
 #include "engine/task.h"
 
 namespace skipcast::engine {
@@ -28,10 +29,12 @@ struct NetworkShape {
   int64_t base_states = 0;        // time steps of ContextBatch::base
   int64_t rows = 0, columns = 0;  // of a grid
   at::Tensor adjacency;           // [P, P] or undefined
+  at::Tensor description;         // [P, F] of places that are described, else undefined
 };
 
-// The shape of a task's batches; `slots` is the normalizer's.
-NetworkShape shape_of(const Task& task, const storage::Places& places, int64_t slots);
+// The shape of a task's batches.
+NetworkShape shape_of(const Task& task, const storage::Places& places,
+                      const retrieval::Normalizer& normalizer, const TargetSpace& target);
 
 // Where the dropout of a training step gets its bits; without a seed nothing is dropped. Each step
 // sets a seed of its own (a function of seed and step), so that a resumed run repeats it.

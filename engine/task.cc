@@ -44,6 +44,7 @@ void read_network(TaskFields& fields, NetworkOptions& network) {
   fields.count("mlp_ratio", network.mlp_ratio, {1, 16});
   fields.count("inducing", network.inducing, {0, 4096});
   fields.flag("adjacency", network.adjacency);
+  fields.flag("described_places", network.described_places);
   fields.number("dropout", network.dropout, {0, 0.9});
   fields.number("input_dropout", network.input_dropout, {0, 0.9});
   if (network.width % 8 != 0) fields.fail("width", "is not a multiple of 8");
@@ -176,6 +177,10 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
   if (task.network.kind == NetworkKind::kGrid && places == storage::PlacesKind::kGraph) {
     return bad_input(fmt::format("task {}: network \"grid\" needs places on a grid", task.name));
   }
+  if (task.network.kind == NetworkKind::kGrid && task.network.described_places) {
+    return bad_input(fmt::format("task {}: only the network \"graph\" has described places: a grid "
+                                 "has its cells", task.name));
+  }
   return task;
 }
 
@@ -208,7 +213,7 @@ Result<Task> task_from_json(std::string_view text, storage::PlacesKind places) {
 std::string to_json(const Task& task) {
   const NetworkOptions& n = task.network;
   const TrainingOptions& t = task.training;
-  const Json object = {
+  Json object = {
       {"name", task.name},
       {"variables", task.variables},
       {"context_variables", task.context_variables},
@@ -250,6 +255,8 @@ std::string to_json(const Task& task) {
                     {"validations", t.validations},
                     {"validation_windows", t.validation_windows},
                     {"seed", t.seed}}}};
+  // Where it is as it always was, older files stay the same, and readable.
+  if (n.described_places) object["network"]["described_places"] = true;
   return object.dump(1);
 }
 

@@ -29,6 +29,8 @@ struct NetworkOptions {
   int64_t mlp_ratio = 2;        // hidden channels of a block's MLP, in widths
   int64_t inducing = 0;         // inducing points, for many places; 0 = full attention
   bool adjacency = false;       // graph: attention learns a bias from the archive's adjacency
+  bool described_places = false;  // graph: places are told apart by facts (place_description.h),
+                                  // not by learned embeddings: the network can be transferred
   double dropout = 0;           // of each block's branches
   double input_dropout = 0;     // of the context's features
 };

@@ -40,6 +40,11 @@ class TracedModel final : public Model {
                                   const RetrievedBatch* retrieved) const override;
   const TargetSpace* target_space() const override { return model_->target_space(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
+  at::Tensor past_means(const ContextBatch& contexts,
+                        std::span<const int64_t> origins) const override {
+    return model_->past_means(contexts, origins);
+  }
+  bool cross_fitted() const override { return model_->cross_fitted(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
   const Task& task() const override { return model_->task(); }

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/checkpoint.h"
+#include "engine/folds.h"
 #include "engine/model_file.h"
 #include "engine/training_job.h"
 #include "engine/training_step.h"
@@ -55,14 +56,27 @@ Status make_models_folder(const storage::SeriesStore& store) {
   return {};
 }
 
+// Of one of `runs` that share the minutes. Steps given alone rule alone: the learning rate is then
+// a function of the step.
+void set_budget(const TrainRequest& request, int64_t runs, TrainingOptions& training) {
+  if (request.steps_max > 0) {
+    training.steps_max = request.steps_max;
+    training.minutes = 0;
+  }
+  if (request.minutes > 0) training.minutes = request.minutes;
+  training.minutes /= static_cast<double>(runs);
+}
+
 Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(Task task, find_task(store, request.task));
-  // Steps given alone rule alone: the learning rate is then a function of the step.
-  if (request.steps_max > 0) {
-    task.training.steps_max = request.steps_max;
-    task.training.minutes = 0;
+  set_budget(request, 1, task.training);
+  if (request.described_places) {
+    if (task.network.kind == NetworkKind::kGrid) {
+      return usage(fmt::format("task {} has a network for grids, whose places are its cells: leave "
+                               "--described-places out", task.name));
+    }
+    task.network.described_places = true;
   }
-  if (request.minutes > 0) task.training.minutes = request.minutes;
   return task;
 }
 
@@ -71,7 +85,13 @@ class Run {
  public:
   static Result<std::unique_ptr<Run>> prepare(const storage::SeriesStore& store, const Task& task,
                                               const TrainRequest& request);
+  // One of the folds of a model that is there (folds.h): what it learns stays in memory.
+  static Result<std::unique_ptr<Run>> prepare_fold(const storage::SeriesStore& store,
+                                                   const ModelParts& model,
+                                                   const TrainRequest& request, int64_t fold);
   Result<TrainReport> run();
+  // With the best weights, after run().
+  std::shared_ptr<Network> network() const { return parts_.network; }
 
  private:
   Run(const storage::SeriesStore& store, const TrainRequest& request, ModelParts parts)
@@ -100,6 +120,8 @@ class Run {
   std::vector<int64_t> validation_origins_;
   CheckpointOwner owner_;
   TrainingState state_;
+  std::optional<int64_t> fold_;
+  at::Tensor best_values_;  // of a fold
   ValidationScores last_scores_;
   double loss_ = 0;  // smoothed
   double earlier_seconds_ = 0;
@@ -117,9 +139,22 @@ Result<std::unique_ptr<Run>> Run::prepare(const storage::SeriesStore& store, con
   SKIPCAST_TRY(retrieval::Normalizer normalizer,
                retrieval::Normalizer::fit(store, normalizer_options(store, task, split)));
   SKIPCAST_TRY_OK(make_models_folder(store));
-  ModelParts parts{task, split, std::move(normalizer), {}, nullptr};
+  ModelParts parts{.task = task, .split = split, .normalizer = std::move(normalizer)};
   std::unique_ptr<Run> run(new Run(store, request, std::move(parts)));
   run->state_.split = split;
+  SKIPCAST_TRY_OK(run->build());
+  return run;
+}
+
+Result<std::unique_ptr<Run>> Run::prepare_fold(const storage::SeriesStore& store,
+                                               const ModelParts& model,
+                                               const TrainRequest& request, int64_t fold) {
+  ModelParts parts{.task = model.task, .split = model.split, .normalizer = model.normalizer,
+                   .target = model.target};
+  set_budget(request, kFolds, parts.task.training);
+  std::unique_ptr<Run> run(new Run(store, request, std::move(parts)));
+  run->state_.split = model.split;
+  run->fold_ = fold;
   SKIPCAST_TRY_OK(run->build());
   return run;
 }
@@ -138,8 +173,16 @@ Status Run::build() {
         task.name, parts_.split.states, origins.size(), held_out.size()));
   }
   validation_origins_ = spread(held_out, task.training.validation_windows);
-  parts_.target = fit_target_space(*dataset_, origins);
-  const NetworkShape shape = shape_of(task, schema.places, parts_.normalizer.slots());
+  if (fold_) {
+    origins = fold_origins(task, parts_.split, origins, *fold_);
+  } else {
+    parts_.target = fit_target_space(*dataset_, origins);
+  }
+  if (origins.empty()) {
+    return bad_input(fmt::format("task {}: its training part is too short to be cross-fitted",
+                                 task.name));
+  }
+  const NetworkShape shape = shape_of(task, schema.places, parts_.normalizer, parts_.target);
   network_ = make_network(task.network, shape);
   network_->initialise(task.training.seed);
   network_->train();
@@ -216,12 +259,17 @@ Status Run::validate_now() {
   state_.best_score = last_scores_.score;
   state_.best_crps = last_scores_.crps;
   state_.best_step = state_.step;
+  if (fold_) {
+    best_values_ = average_->values.clone();
+    return {};
+  }
   return save_model(store_, parts_,
                     {{"step", std::to_string(state_.step)},
                      {"validation_crps", fmt::format("{:.6f}", last_scores_.crps)}});
 }
 
 Status Run::save_checkpoint() {
+  if (fold_) return {};
   state_.seconds = seconds();
   saved_ = Clock::now();
   return write_checkpoint(paths_.checkpoint, owner_, state_, tensors());
@@ -232,13 +280,15 @@ Status Run::report_step() {
     reported_ = Clock::now();
     log_.line({{"event", "train"}, {"step", state_.step}, {"seconds", seconds()}, {"loss", loss_}});
   }
-  ProgressStep step{std::min(1.0, fraction()), "train",
+  ProgressStep step{std::min(1.0, fraction()),
+                    fold_ ? fmt::format("fold {} of {}", *fold_ + 1, kFolds) : "train",
                     fmt::format("step {}, loss {:.4f}", state_.step, loss_)};
   if (state_.best_step > 0) {
     step.detail += fmt::format(", validation CRPS {:.4f} (best {:.4f})", last_scores_.crps,
                                state_.best_crps);
   }
   if (tell(request_.progress, step)) return {};
+  if (fold_) return Status(Code::kInterrupted, "stopped; the model is as it was");
   SKIPCAST_TRY_OK(save_checkpoint());
   return Status(Code::kInterrupted,
                 fmt::format("training stopped at step {}; run again with --resume", state_.step));
@@ -253,11 +303,40 @@ Result<TrainReport> Run::run() {
   }
   if (state_.best_step == 0) SKIPCAST_TRY_OK(validate_now());
   SKIPCAST_TRY_OK(save_checkpoint());
+  if (fold_) {
+    const at::NoGradGuard no_grad;
+    average_->values.copy_(best_values_);
+  }
   return TrainReport{state_.step, state_.best_step, network_->parameter_count(), state_.seconds,
                      loss_, state_.best_crps, paths_.weights};
 }
 
 }  // namespace
+
+Result<TrainReport> cross_fit(const storage::SeriesStore& store, const TrainRequest& request) {
+  SKIPCAST_TRY(StoredModel stored, read_model(store, request.task));
+  ModelParts& parts = stored.parts;
+  return training_job(parts.task.name, request.threads, "; lower \"batch\" or \"width\"",
+                      [&]() -> Result<TrainReport> {
+    TrainReport report = {.model_path = model_paths(store, parts.task.name).weights};
+    parts.folds.clear();
+    for (int64_t fold = 0; fold < kFolds; ++fold) {
+      SKIPCAST_TRY(const std::unique_ptr<Run> run,
+                   Run::prepare_fold(store, parts, request, fold));
+      SKIPCAST_TRY(const TrainReport one, run->run());
+      parts.folds.push_back(run->network());
+      parts.folds.back()->to(at::kCPU);
+      report.steps += one.steps;
+      report.best_step += one.best_step;
+      report.parameters += one.parameters;
+      report.seconds += one.seconds;
+      report.loss += one.loss / double(kFolds);
+      report.validation_crps += one.validation_crps / double(kFolds);
+    }
+    SKIPCAST_TRY_OK(save_model(store, parts, stored.note));
+    return report;
+  });
+}
 
 Result<TrainReport> train(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(const Task task, task_of(store, request));

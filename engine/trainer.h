@@ -22,6 +22,7 @@ struct TrainRequest {
   std::string task;
   double minutes = 0;        // > 0 overrides the task's
   int64_t steps_max = 0;     // > 0 overrides the task's
+  bool described_places = false;  // the network is told of places, for `skipcast transfer`
   bool resume = false;       // continue from the checkpoint; kNotFound when there is none
   int64_t threads = 0;       // intra-op threads; 0 = all cores
   Compute compute;           // weights, sums and optimiser stay float32 whatever the precision
@@ -37,5 +38,12 @@ struct TrainReport {
 
 // kInterrupted when progress said stop: the checkpoint is written first.
 Result<TrainReport> train(const storage::SeriesStore& store, const TrainRequest& request);
+
+// Trains the folds (folds.h) of the model that the task has, with its options, and adds them to it:
+// forecasts from cold starts stay as they are; to copies, metric and policies it is another model.
+// The minutes (of the task unless given) are shared by the folds, the steps are each one's. The
+// report has sums over the folds; loss and CRPS are means. Never resumed: kInterrupted leaves the
+// model as it was. Model::load's errors.
+Result<TrainReport> cross_fit(const storage::SeriesStore& store, const TrainRequest& request);
 
 }  // namespace skipcast::engine

@@ -39,6 +39,7 @@ void add_verify(CLI::App& program, Invocation& invocation);
 void add_archive_commands(CLI::App& program, Invocation& invocation);
 void add_train(CLI::App& program, Invocation& invocation);
 void add_train_encoder(CLI::App& program, Invocation& invocation);
+void add_transfer(CLI::App& program, Invocation& invocation);
 void add_forecast(CLI::App& program, Invocation& invocation);
 void add_evaluate(CLI::App& program, Invocation& invocation);
 void add_compare(CLI::App& program, Invocation& invocation);

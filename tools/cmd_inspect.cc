@@ -81,7 +81,10 @@ json models_of(const storage::SeriesStore& store) {
     if (model.ok()) {
       list.push_back({{"task", task}, {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
-                      {"parameters", (*model)->parameters()}, {"copies", copies_of(**model)}});
+                      {"parameters", (*model)->parameters()},
+                      {"cross_fitted", (*model)->cross_fitted()},
+                      {"described_places", (*model)->task().network.described_places},
+                      {"copies", copies_of(**model)}});
     } else if (model.status().code() == Code::kNotFound) {
       list.push_back({{"task", task}, {"state", "not trained"}});
     } else {
@@ -184,8 +187,10 @@ void print_model(const json& model) {
   const std::string state = model["state"].get<std::string>();
   fmt::print("task      {}: {}", model["task"].get<std::string>(), state);
   if (state == "trained") {
-    fmt::print(", model {} with {} parameters", model["fingerprint"].get<std::string>(),
-               model["parameters"].get<int64_t>());
+    fmt::print(", model {} with {} parameters{}{}", model["fingerprint"].get<std::string>(),
+               model["parameters"].get<int64_t>(),
+               model["cross_fitted"].get<bool>() ? ", cross-fitted" : "",
+               model["described_places"].get<bool>() ? ", places described" : "");
   }
   fmt::print("{}\n", state == "unusable" ? ": " + model["why"].get<std::string>() : "");
   if (!model.contains("copies")) return;

@@ -23,6 +23,7 @@ struct TrainArguments {
   std::string archive;
   engine::TrainRequest request;
   bool moments = false;  // only the moment heads
+  bool cross_fit = false;  // only the folds
   bool informed = false, finisher = false;  // a fine-tuned copy of the network
   bool no_retrieval = false;
   std::string key = "forecast";
@@ -34,11 +35,14 @@ struct TrainArguments {
 
 Status check(const TrainArguments& arguments) {
   const engine::TrainRequest& request = arguments.request;
-  if (int{arguments.moments} + int{arguments.informed} + int{arguments.finisher} > 1) {
-    return usage("--moments, --informed and --finisher are trained one after the other");
+  const int parts = int{arguments.moments} + int{arguments.cross_fit} + int{arguments.informed} +
+                    int{arguments.finisher};
+  if (parts > 1) {
+    return usage("--moments, --cross-fit, --informed and --finisher are trained one after the "
+                 "other");
   }
-  if ((arguments.moments || arguments.copies()) && request.resume) {
-    return usage("only the network itself is resumed: leave --resume out");
+  if (parts == 1 && (request.resume || request.described_places)) {
+    return usage("--resume and --described-places are of the network itself: leave them out");
   }
   if (arguments.informed && arguments.no_retrieval) {
     return usage("an informed network without retrieval is the network itself");
@@ -54,10 +58,12 @@ Status check(const TrainArguments& arguments) {
 
 std::string resume_hint(const TrainArguments& arguments) {
   return fmt::format("stopped; the checkpoint is written. Go on with: skipcast train {} --task {} "
-                     "--resume", arguments.archive, arguments.request.task);
+                     "--resume{}", arguments.archive, arguments.request.task,
+                     arguments.request.described_places ? " --described-places" : "");
 }
 
-void print(const engine::TrainReport& report, const std::string& task, bool json) {
+void print(const engine::TrainReport& report, const TrainArguments& arguments, bool json) {
+  const std::string& task = arguments.request.task;
   if (json) {
     const nlohmann::json value = {
         {"task", task}, {"model", report.model_path}, {"steps", report.steps},
@@ -67,8 +73,16 @@ void print(const engine::TrainReport& report, const std::string& task, bool json
     print_json(value);
     return;
   }
-  fmt::print("trained   {}: {} steps in {}, {} parameters, loss {:.4f}\n", task, report.steps,
+  fmt::print("trained   {}{}: {} steps in {}, {} parameters, loss {:.4f}\n",
+             arguments.cross_fit ? "folds of " : "", task, report.steps,
              clock_text(report.seconds), report.parameters, report.loss);
+  if (arguments.cross_fit) {
+    fmt::print("model     {} (fair CRPS of the folds on validation {:.4f} in normalised units)\n",
+               report.model_path, report.validation_crps);
+    fmt::print("note      to earlier copies, metrics and policies this is another model: train and "
+               "tune them again\n");
+    return;
+  }
   fmt::print("model     {} (fair CRPS on validation {:.4f} in normalised units, at step {})\n",
              report.model_path, report.validation_crps, report.best_step);
 }
@@ -117,6 +131,8 @@ void print(const engine::FineTuneReport& report, const TrainArguments& arguments
         {"task", arguments.request.task}, {"role", role}, {"file", report.path},
         {"steps", report.steps}, {"best_step", report.best_step},
         {"parameters", report.parameters}, {"seconds", report.seconds}, {"loss", report.loss},
+        {"analog_distance_training", report.training_distance},
+        {"analog_distance_validation", report.validation_distance},
         {"validation", scores}};
     print_json(value);
     return;
@@ -131,6 +147,10 @@ void print(const engine::FineTuneReport& report, const TrainArguments& arguments
       fmt::print("; fair CRPS {:.4f} and {:.4f}", score.crps_with, score.crps_without);
     }
     fmt::print("\n");
+  }
+  if (report.training_distance > 0) {
+    fmt::print("analogs   mean distance {:.4g} in training, {:.4g} on validation\n",
+               report.training_distance, report.validation_distance);
   }
   fmt::print("network   {} (at step {})\n", report.path, report.best_step);
 }
@@ -163,13 +183,14 @@ Status run_train(TrainArguments arguments, const Invocation& invocation) {
   ProgressBar bar(console_progress());
   engine::TrainRequest request = arguments.request;
   request.progress = bar.callback();
-  const auto report = engine::train(*store, request);
+  const auto report = arguments.cross_fit ? engine::cross_fit(*store, request)
+                                          : engine::train(*store, request);
   bar.finish();
-  if (report.status().code() == Code::kInterrupted) {
+  if (report.status().code() == Code::kInterrupted && !arguments.cross_fit) {
     return {Code::kInterrupted, resume_hint(arguments)};
   }
   if (!report.ok()) return suggest_task(*store, request.task, report.status());
-  print(*report, request.task, invocation.json);
+  print(*report, arguments, invocation.json);
   return {};
 }
 
@@ -188,6 +209,10 @@ void add_train(CLI::App& program, Invocation& invocation) {
   command->add_flag("--moments", arguments->moments,
                     "only the heads that the solver gms needs, on the network as it is trained; 4 "
                     "minutes unless said otherwise");
+  command->add_flag("--cross-fit", arguments->cross_fit,
+                    "only two more networks, each trained on half of the training part, by which "
+                    "keys and residuals of past windows are honest; as many minutes as the "
+                    "network's own");
   command->add_flag("--informed", arguments->informed,
                     "only a copy of the trained network that also sees what happened after similar "
                     "situations; 10 minutes unless said otherwise");
@@ -202,6 +227,9 @@ void add_train(CLI::App& program, Invocation& invocation) {
       ->capture_default_str();
   command->add_flag("--no-retrieval", arguments->no_retrieval,
                     "of --finisher: it sees nothing but the context");
+  command->add_flag("--described-places", arguments->request.described_places,
+                    "the network is told facts about its places in place of learning an embedding "
+                    "for each: skipcast transfer can take it to other places");
   command->add_flag("--resume", arguments->request.resume, "go on from the last checkpoint");
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->request.threads);

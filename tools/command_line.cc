@@ -27,6 +27,7 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_archive_commands(program, invocation);
   add_train(program, invocation);
   add_train_encoder(program, invocation);
+  add_transfer(program, invocation);
   add_forecast(program, invocation);
   add_evaluate(program, invocation);
   add_compare(program, invocation);

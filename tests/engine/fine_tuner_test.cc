@@ -82,6 +82,8 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
   CHECK(late.scores[1].start == "analog");
   CHECK(late.scores[0].with < 0.8 * early.scores[0].with);
   CHECK(late.scores[0].crps_with > 0);
+  CHECK(late.training_distance > 0);
+  CHECK(late.validation_distance < 3 * late.training_distance);
 
   const auto after = opened(*t.store);
   CHECK(after->model().fingerprint() == before->model().fingerprint());

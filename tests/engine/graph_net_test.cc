@@ -58,8 +58,10 @@ TEST_CASE("GraphNet: initial weights are a function of the seed") {
 
 TEST_CASE("GraphNet: the same bits for any batch size and one or two threads") {
   for (const int64_t places : {1, 3, 5, 10, 12, 64, 70}) {
-    const NetworkShape shape = graph_shape(places);
+    NetworkShape shape = graph_shape(places);
+    shape.description = random_values({places, 15}, 50);
     NetworkOptions options = small_options(places > 64 ? 8 : 0);
+    options.described_places = places == 5 || places == 12;
     if (places == 10) options.width = 96;  // where attention of one row goes another way
     const auto network = awake(options, shape);
     const at::NoGradGuard no_grad;
@@ -90,6 +92,42 @@ TEST_CASE("GraphNet: permuting members permutes the output") {
   const at::Tensor order = at::tensor({3, 1, 4, 0, 2}, at::kLong);
   const at::Tensor straight = network->denoise(x, level, context).index_select(0, order);
   CHECK(at::equal(network->denoise(x.index_select(0, order), level, context), straight));
+}
+
+TEST_CASE("GraphNet: described places, another number and order of them is no other network") {
+  NetworkOptions options = small_options();
+  options.described_places = true;
+  NetworkShape few = graph_shape(4), many = graph_shape(7);
+  many.description = random_values({7, 15}, 50);
+  few.description = many.description.narrow(0, 0, 4).contiguous();
+  const auto trained = awake(options, few), other = make_network(options, many);
+  const at::NoGradGuard no_grad;
+  const auto originals = trained->named_parameters();
+  for (auto& item : other->named_parameters()) item.value().copy_(originals[item.key()]);
+  other->eval();
+  const ContextBatch contexts = random_contexts(many, 1, 5);
+  const at::Tensor x = random_values({3, 4, 2, 7}, 6), level = at::full({1}, 0.1);
+  const at::Tensor f = other->denoise(x, level, other->encode(contexts));
+
+  const at::Tensor order = at::tensor({3, 1, 6, 0, 2, 5, 4}, at::kLong);
+  NetworkShape turned = many;
+  turned.description = many.description.index_select(0, order);
+  const auto same = make_network(options, turned);
+  for (auto& item : same->named_parameters()) item.value().copy_(originals[item.key()]);
+  same->eval();
+  ContextBatch moved = contexts;
+  for (at::Tensor* part : {&moved.values, &moved.mask, &moved.base, &moved.last}) {
+    *part = part->index_select(part->dim() - 1, order);
+  }
+  const at::Tensor g = same->denoise(x.index_select(3, order), level, same->encode(moved));
+  CHECK(at::allclose(g, f.index_select(3, order), 1e-4, 1e-5));
+  // What a place is like matters.
+  turned.description = many.description;
+  const auto blind = make_network(options, turned);
+  for (auto& item : blind->named_parameters()) item.value().copy_(originals[item.key()]);
+  blind->eval();
+  const at::Tensor h = blind->denoise(x.index_select(3, order), level, blind->encode(moved));
+  CHECK_FALSE(at::allclose(h, f.index_select(3, order), 1e-2, 1e-2));
 }
 
 TEST_CASE("GraphNet: context, noise level and every place matter") {

@@ -65,6 +65,7 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
   changed["square_root"] = {"a"};
   changed["residual"] = false;
   changed["network"]["adjacency"] = true;
+  changed["network"]["described_places"] = true;
   for (auto& [key, value] : changed.items()) {
     if (value.is_number_integer()) value = value.get<int64_t>() + 1;
     if (value.is_number_float()) value = value.get<double>() + 1;

@@ -142,7 +142,8 @@ TEST_CASE("Trainer: batches hold training windows only, each once an epoch") {
   const TrainingBatch one = source.batch(3);
   CHECK(std::abs(one.target.square().mean().item<double>() - 1) < 0.5);
   const auto network = make_network(task->network,
-                                    shape_of(*task, store->schema().places, normalizer->slots()));
+                                    shape_of(*task, store->schema().places, *normalizer,
+                                             target));
   network->initialise(1);
   const double first = edm_loss(*network, one, *task, 7).item<double>();
   CHECK(first == edm_loss(*network, one, *task, 7).item<double>());
