@@ -50,10 +50,7 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
     turned.noise_amount = amount;
     turned.noise_scale.reset();
     if (is_finished(base) || needs_moments(solver)) turned.retrieval_weight.reset();
-    if (needs_moments(solver)) {  // it cannot exit early, nor be guided
-      turned.exit_tolerance = 0;
-      turned.guidance = 0;
-    }
+    if (needs_moments(solver)) turned.exit_tolerance = 0;  // it cannot exit early
     out.push_back(std::move(turned));
   };
   for (const Tried& each : tried_solvers()) {
@@ -93,22 +90,6 @@ void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
   for (const double weight : {0.5, 1.0}) {
     out.push_back(base);
     out.back().retrieval_weight = weight;
-  }
-}
-
-// Towards a density of retrieved futures; a cold start stays free of them.
-void turn_guidance(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
-  if (base.start.kind != StartKind::kAnalog || is_finished(base) || needs_moments(base.solver)) {
-    return;
-  }
-  out.push_back(base);
-  out.back().guidance = 0;
-  for (const double weight : {0.1, 0.3}) {
-    for (const double bandwidth : {0.25, 0.75}) {
-      out.push_back(base);
-      out.back().guidance = weight;
-      out.back().guidance_bandwidth = bandwidth;
-    }
   }
 }
 
@@ -187,7 +168,6 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
     turn_solver(base, nfe, space.moments, out);
     turn_finisher(base, nfe, space, out);
     turn_retrieval(base, space, out);
-    turn_guidance(base, out);
   }
   turn_spread(base, out);
   turn_pool(base, space.members, out);

@@ -34,6 +34,15 @@ Status failure(Forecaster& forecaster, const ForecastOptions& options, int64_t o
   return made.status();
 }
 
+// Checks that options are wrong for a reason that says these words.
+auto refused_by(Forecaster& forecaster) {
+  return [&forecaster](const ForecastOptions& options, const char* text) {
+    const Status status = failure(forecaster, options);
+    CHECK(status.code() == Code::kUsage);
+    CHECK_MESSAGE(status.message().find(text) != std::string::npos, status.message());
+  };
+}
+
 ForecastOptions analog(KeyKind key, Alignment alignment) {
   ForecastOptions options = {.steps = 3, .members = 15};
   options.start.key = key;
@@ -256,11 +265,7 @@ TEST_CASE("Forecaster: wrong wishes are refused in a sentence") {
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
   const ForecastOptions good = analog(KeyKind::kContext, Alignment::kOffset);
-  const auto check_usage = [&](const ForecastOptions& options, const char* text) {
-    const Status status = failure(*forecaster, options);
-    CHECK(status.code() == Code::kUsage);
-    CHECK_MESSAGE(status.message().find(text) != std::string::npos, status.message());
-  };
+  const auto check_usage = refused_by(*forecaster);
   ForecastOptions bad = good;
   bad.members = 0;
   check_usage(bad, "at least 1 member");
@@ -317,11 +322,7 @@ TEST_CASE("Forecaster: guidance and inflation beyond sense are refused in a sent
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
   const ForecastOptions good = analog(KeyKind::kContext, Alignment::kOffset);
-  const auto check_usage = [&](const ForecastOptions& options, const char* text) {
-    const Status status = failure(*forecaster, options);
-    CHECK(status.code() == Code::kUsage);
-    CHECK_MESSAGE(status.message().find(text) != std::string::npos, status.message());
-  };
+  const auto check_usage = refused_by(*forecaster);
   ForecastOptions bad = good;
   bad.inflation = {1.2, 0};
   check_usage(bad, "inflation");
