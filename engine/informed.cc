@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "engine/retrieved.h"
 
@@ -102,6 +103,16 @@ std::vector<std::string> remarks(const Model& model, const Chain& chain,
                                chain.entry.sigma, sigma_max,
                                model.task().residual ? "the last observation"
                                                        : "the normal state"));
+  }
+  if (options.guidance > 0) {
+    made.push_back(fmt::format("guided towards the futures of {} {} with weight {:g}, bandwidth "
+                               "{:g}", kGuides, options.shuffled_retrieval
+                                                    ? "analogs of another situation" : "analogs",
+                               options.guidance, options.guidance_bandwidth));
+  }
+  if (!options.inflation.empty()) {
+    made.push_back(fmt::format("members' distances from their mean times {:g}, over the lead times",
+                               fmt::join(options.inflation, ", ")));
   }
   return made;
 }

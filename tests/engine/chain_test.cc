@@ -201,6 +201,8 @@ TEST_CASE("Chain: inflation moves members away from their mean, which stays") {
   CHECK(at::allclose(wide.normalised.mean(0), mean, 1e-5, 1e-6));
   CHECK(at::allclose(wide.normalised - mean, (plain.normalised - mean) * factors, 1e-4, 1e-5));
   CHECK(wide.nfe == plain.nfe);
+  REQUIRE(wide.notes.size() == 1);
+  CHECK(wide.notes[0] == "members' distances from their mean times 1, 1.5, over the lead times");
   CHECK(engine::by_lead_time({}, 2) == std::vector<double>{1, 1});
   CHECK(engine::by_lead_time({1.2}, 3) == std::vector<double>{1.2, 1.2, 1.2});
   CHECK(engine::by_lead_time({1, 3}, 1) == std::vector<double>{1});
@@ -228,6 +230,9 @@ TEST_CASE("Chain: guidance draws a cold start towards what followed similar situ
   CHECK(off(whole) < 0.6 * off(plain));
   CHECK(half.nfe == plain.nfe);
   CHECK(half.nfe_shared == 1);  // the forecast key's mean
+  REQUIRE(half.notes.size() == 1);
+  CHECK(half.notes[0] ==
+        "guided towards the futures of 32 analogs with weight 0.5, bandwidth 0.5");
   CHECK(plain.nfe_shared == 0);
   // Another situation's futures draw elsewhere; the start itself finds the guides of its own.
   options.shuffled_retrieval = true;
