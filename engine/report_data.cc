@@ -13,11 +13,12 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr size_t kPoliciesMax = 10;
+constexpr size_t kPoliciesMax = 10, kRefusedShown = 2;  // a retrained model leaves dozens behind
 
 // Policies tuned for the task by their files; those of other tasks are passed over.
 std::vector<Policy> tuned_policies(const Forecaster& forecaster, std::string& unfit) {
   std::vector<Policy> fit;
+  size_t refused = 0;
   const std::string& task = forecaster.model().task().name;
   for (const std::string& path : files_in(forecaster.store().path(), "policies", ".json")) {
     const Result<Policy> read = read_policy(path);
@@ -25,9 +26,12 @@ std::vector<Policy> tuned_policies(const Forecaster& forecaster, std::string& un
     Result<Policy> policy = load_policy(forecaster, path);
     if (policy.ok()) {
       fit.push_back(std::move(policy).value());
-    } else {
+    } else if (++refused <= kRefusedShown) {
       unfit += fmt::format("{}{}", unfit.empty() ? "" : " ", policy.status().message() + ".");
     }
+  }
+  if (refused > kRefusedShown) {
+    unfit += fmt::format(" {} more policies cannot be used either.", refused - kRefusedShown);
   }
   std::stable_sort(fit.begin(), fit.end(), [&](const Policy& a, const Policy& b) {
     return (a.name == task) > (b.name == task);

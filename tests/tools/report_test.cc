@@ -179,6 +179,20 @@ TEST_CASE("Report: without a policy an untuned start is shown, and which command
   CHECK(holds(page, "cold start, 4 NFE"));
 }
 
+TEST_CASE("Report: policies that cannot be used are not a wall of words") {
+  const AwkwardCity city;
+  city.run({"train", "city.skc", "--task", "tiny-6", "--threads", "1"});
+  fs::create_directory(city.folder.file("city.skc/policies"));
+  for (const char* name : {"a", "b", "c", "d"}) {
+    write_file(city.folder.file("city.skc/policies/") + name + ".json", "{}");
+  }
+  city.run({"report", "city.skc", "--out", "r.html", "--windows", "2", "--members", "3"});
+  const std::string page = city.page("r.html");
+  CHECK(holds(page, "policies/b.json"));
+  CHECK_FALSE(holds(page, "policies/c.json"));
+  CHECK(holds(page, "2 more policies cannot be used either."));
+}
+
 TEST_CASE("Report: a grid has maps, and several targets a table of their own") {
   const TempDir folder;
   const TinyCity tiny(folder.path());
