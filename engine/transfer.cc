@@ -69,6 +69,19 @@ Status check_vacant(const SeriesStore& to, const Task& task, bool replace) {
   return refused(fmt::format("{} is there already: say --replace to have it replaced", path));
 }
 
+// Nothing that is held out here may have been learned there, at other places.
+Status check_times(const SeriesStore& from, const SeriesStore& to, const ModelParts& trained,
+                   const Split& split, bool allowed) {
+  const int64_t seen = from.schema().axis.time_at(trained.split.train_end - 1);
+  const int64_t held_out = to.schema().axis.time_at(split.train_end);
+  if (allowed || seen < held_out) return {};
+  return refused(fmt::format("the network of task {} in {} was trained on times up to {}, and {} "
+                             "holds out those from {} on: its scores would be flattered. Give the "
+                             "task a later \"split\" in {}, or say --allow-overlap",
+                             trained.task.name, from.path(), storage::format_time(seen), to.path(),
+                             storage::format_time(held_out), to.path()));
+}
+
 int64_t count_seen(const SeriesStore& from, const SeriesStore& to) {
   const auto& trained = from.schema().places.names;
   const auto& names = to.schema().places.names;
@@ -128,6 +141,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
   SKIPCAST_TRY(const Task task, task_for(from, to, asked, source.parts.task));
   SKIPCAST_TRY_OK(check_vacant(to, task, request.replace));
   const Split split = split_of(task, to.size());
+  SKIPCAST_TRY_OK(check_times(from, to, source.parts, split, request.allow_overlap));
   SKIPCAST_TRY(retrieval::Normalizer normalizer,
                retrieval::Normalizer::fit(to, normalizer_options(to, task, split)));
   ModelParts parts{.task = task, .split = split, .normalizer = std::move(normalizer)};

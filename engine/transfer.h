@@ -15,6 +15,8 @@ namespace skipcast::engine {
 struct TransferRequest {
   std::string task;      // of both archives
   bool replace = false;  // a model that the task has already
+  // Although the network was trained on times that are held out here: see transfer().
+  bool allow_overlap = false;
   int64_t threads = 0;   // intra-op threads; 0 = all cores
 };
 
@@ -28,7 +30,9 @@ struct TransferReport {
 };
 
 // Writes models/<task>.* of `to`; `from` stays as it is. kRefused when the network has a learned
-// embedding a place (names the command that trains another), or when `to` has a model already;
+// embedding a place (names the command that trains another), when `to` has a model already, or when
+// the training part of `from` reaches into times after that of `to`: what happened then at other
+// places is known to the network, and validation and test would be flattered.
 // kBadInput when the archives' steps, or the units or transforms of the task's variables, differ;
 // kNotFound as find_task(), and when `from` has no model; kDataLoss as Model::load.
 Result<TransferReport> transfer(const storage::SeriesStore& from, const storage::SeriesStore& to,

@@ -60,6 +60,9 @@ void add_transfer(CLI::App& program, Invocation& invocation) {
   command->add_option("TO", arguments->to, "the archive that gets the model")->required();
   command->add_option("--task", request.task, "name of the task, in both archives")->required();
   command->add_flag("--replace", request.replace, "replace the model that TO has of this task");
+  command->add_flag("--allow-overlap", request.allow_overlap,
+                    "although the network was trained on times that TO holds out: forecasts are "
+                    "sound, scores of the past are flattered");
   add_threads_option(*command, request.threads);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {

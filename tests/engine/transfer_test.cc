@@ -144,6 +144,13 @@ TEST_CASE("Transfer: what does not fit is refused in a sentence, and nothing is 
     schema.tasks_json = tasks.dump();
   });
   CHECK(says(status(*other_task), "future_states"));
+  const auto earlier = elsewhere(folder.file("f"), *from, [](storage::Schema& schema) {
+    schema.axis.start_s -= 3600;  // held out an hour earlier than training ended there
+  });
+  CHECK(status(*earlier).code() == Code::kRefused);
+  CHECK(says(status(*earlier), "was trained on times up to 2018-01-10T23:00:00Z"));
+  CHECK(says(status(*earlier), "holds out those from 2018-01-10T23:00:00Z on"));
+  CHECK(engine::transfer(*from, *earlier, {.task = "small", .allow_overlap = true}).ok());
   CHECK(status(*to).ok());
   CHECK(status(*to).code() == Code::kRefused);
   CHECK(says(status(*to), "--replace"));

@@ -23,7 +23,7 @@ std::string renamed(std::string text) {
 TEST_CASE("transfer: refused for learned embeddings; forecasts places never seen") {
   const TrainedCity city;
   const TinyCity& tiny = city.tiny;
-  write_file(tiny.folder + "/town.csv", renamed(city_csv(city_rows(0, 700))));
+  write_file(tiny.folder + "/town.csv", renamed(city_csv(city_rows(0, kCityStates))));
   write_file(tiny.folder + "/town.json", renamed(city_recipe()));
   const ProgramRun ingested =
       tiny.skipcast({"ingest", "town.skc", "--recipe", "town.json", "town.csv"});
