@@ -1,6 +1,7 @@
 // Candidates by name, and evaluations as JSON and as a table.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -163,14 +164,17 @@ std::string to_table(const Evaluation& evaluation) {
       "better; differences in % of '{}' with 95 % intervals\n",
       evaluation.task, evaluation.part, evaluation.windows, evaluation.members,
       evaluation.archive_mode, evaluation.rows.empty() ? "" : evaluation.rows.front().name);
-  text += fmt::format("{:<28}{:>4}{:>10}{:>9}{:>8}{:>22}{:>8}{:>22}{:>8}{:>10}{:>10}{:>10}\n",
-                      "", "M", "NFE", "ms", "CRPS", "diff %", "energy", "diff %", "spr/sk",
+  size_t width = 28;
+  for (const CandidateScores& row : evaluation.rows) width = std::max(width, row.name.size());
+  text += fmt::format("{:<{}}{:>4}{:>10}{:>9}{:>8}{:>22}{:>8}{:>22}{:>8}{:>10}{:>10}{:>10}\n",
+                      "", width, "M", "NFE", "ms", "CRPS", "diff %", "energy", "diff %", "spr/sk",
                       "CRPS*", "MAE*", "RMSE*");
   for (const CandidateScores& row : evaluation.rows) {
     text += fmt::format(
-        "{:<28}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}"
+        "{:<{}}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}"
         "{:>10.4g}\n",
-        row.name, row.members, nfe_text(row), row.seconds_per_query * 1e3, row.normalised.crps_fair,
+        row.name, width, row.members, nfe_text(row), row.seconds_per_query * 1e3,
+        row.normalised.crps_fair,
         difference_text(row.crps_difference), row.normalised.energy_fair,
         difference_text(row.energy_difference), row.normalised.spread_skill,
         row.physical.crps_fair, row.physical.mae, row.physical.rmse);

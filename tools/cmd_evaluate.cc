@@ -41,6 +41,16 @@ engine::Candidate reference(const ForecastFlags& flags) {
   return candidate;
 }
 
+// " guided 0.1 inflated 0.9/1.2".
+std::string changes_of(const engine::ForecastOptions& options) {
+  std::string text;
+  if (options.guidance > 0) text += fmt::format(" guided {:g}", options.guidance);
+  for (size_t i = 0; i < options.inflation.size(); ++i) {
+    text += fmt::format("{}{:g}", i == 0 ? " inflated " : "/", options.inflation[i]);
+  }
+  return text;
+}
+
 // "analog/forecast/residual s3 x3": start, key and alignment, entry sigma, solver steps.
 std::string name_of(const engine::ForecastOptions& options) {
   std::string name = word(options.start.kind);
@@ -50,12 +60,13 @@ std::string name_of(const engine::ForecastOptions& options) {
     if (mixed) name += fmt::format(" {:g}", options.start.key_mix);
     name += fmt::format("/{}", word(options.start.alignment));
   }
-  if (options.steps == 0) return name + ", no chain";
+  if (options.steps == 0) return name + ", no chain" + changes_of(options);
   if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
   if (options.depth.skip_steps) name += fmt::format(" after {} of", *options.depth.skip_steps);
   name += fmt::format(" x{}", options.steps);
   if (options.solver != "dpmpp_2m") name += " " + options.solver;
-  return options.noise_amount ? name + fmt::format(" noise {:g}", *options.noise_amount) : name;
+  if (options.noise_amount) name += fmt::format(" noise {:g}", *options.noise_amount);
+  return name + changes_of(options);
 }
 
 // Starts that search for analogs, by a key.
