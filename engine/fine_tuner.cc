@@ -204,10 +204,13 @@ std::vector<FineTuneScore> Run::scores() {
   return all;
 }
 
-// Where there is retrieval it is what a finisher starts from and is told of.
+// By all that it will be asked for: a finisher with retrieval is told, from analogs, and from noise
+// is not told. Analogs alone are best so early that nothing has been learned of noise.
 void Run::validate_now() {
   ++validations_;
-  const double now = validation_loss(!request_.retrieval, true, 1, nullptr);
+  const double untold = validation_loss(true, !finishes(), 1, nullptr);
+  const bool both = finishes() && request_.retrieval;
+  const double now = both ? (untold + validation_loss(false, true, 1, nullptr)) / 2 : untold;
   if (best_values_.defined() && now >= best_) return;
   best_ = now;
   best_step_ = step_;
