@@ -235,7 +235,7 @@ Result<FineTuneReport> Run::finish() {
                            .seconds = seconds(), .loss = loss_, .scores = scored,
                            .path = fine_tuned_path(store_, task_.name, request_.role)};
   if (request_.retrieval) {
-    report.training_distance = training_analogs_->mean_distance(kNeighbours);
+    report.training_distance = info_.distance_scale;
     report.validation_distance = held_out_analogs_->mean_distance(kNeighbours);
   }
   return report;

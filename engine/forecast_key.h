@@ -22,7 +22,9 @@
 
 namespace skipcast::engine {
 
-// Mean forecasts, normalised units, of every complete window of the archive, by origin.
+// Mean forecasts, normalised units, of every complete window of the archive, by origin: those of
+// Model::past_means, in the training part of a cross-fitted model by networks that have not seen
+// the window.
 // Thread safety: means() and the query memo may be used from several threads.
 class MeanTable {
  public:

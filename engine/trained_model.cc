@@ -68,7 +68,9 @@ class TrainedModel : public Model {
     for (const auto& fold : parts_.folds) {
       folds_.push_back(std::make_shared<Evaluator>(fold, compute));
     }
-    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, role);
+    const NetworkShape shape =
+        shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
+    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, shape, role);
   }
 
   const Compute& compute() const override { return evaluator_->compute(); }
@@ -176,9 +178,7 @@ class TrainedModel : public Model {
     std::shared_ptr<const Evaluator> evaluator;
   };
 
-  void add_copy(const storage::SeriesStore& store, Role role) {
-    const NetworkShape shape =
-        shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
+  void add_copy(const storage::SeriesStore& store, const NetworkShape& shape, Role role) {
     Result<FineTuned> tuned = read_fine_tuned(store, parts_.task, shape, fingerprint_, role);
     Copy& copy = copies_[role];
     copy.status = tuned.status();

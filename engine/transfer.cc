@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
 #include "engine/fine_tuned.h"
 #include "engine/model_file.h"
@@ -90,21 +91,17 @@ int64_t count_seen(const SeriesStore& from, const SeriesStore& to) {
   });
 }
 
-// The network with the new archive's places, heads included; kBadInput when a weight does not fit.
+// The network with the new archive's places, heads included; kBadInput when the weights do not fit.
 Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
                                        const NetworkShape& shape, bool retrieval) {
-  const at::NoGradGuard no_grad;
   std::shared_ptr<Network> copy = make_network(task.network, shape);
   if (network.moment_heads() != nullptr) copy->add_moment_heads(0);
   if (retrieval) copy->add_retrieval(0);
-  const auto originals = network.named_parameters();
-  for (auto& item : copy->named_parameters()) {
-    const at::Tensor* original = originals.find(item.key());
-    if (original == nullptr || original->sizes() != item.value().sizes()) {
-      return bad_input(fmt::format("task {}: the network's {} does not fit the new archive; has "
-                                   "only one of the two an adjacency?", task.name, item.key()));
-    }
-    item.value().copy_(*original);
+  std::map<std::string, at::Tensor> weights;
+  for (const auto& item : network.named_parameters()) weights[item.key()] = item.value();
+  if (const Status fits = load_parameters(weights, "", *copy); !fits.ok()) {
+    return bad_input(fmt::format("task {}: the network does not fit the new archive ({}); has only "
+                                 "one of the two an adjacency?", task.name, fits.message()));
   }
   copy->eval();
   return copy;

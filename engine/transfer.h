@@ -33,8 +33,9 @@ struct TransferReport {
 // embedding a place (names the command that trains another), when `to` has a model already, or when
 // the training part of `from` reaches into times after that of `to`: what happened then at other
 // places is known to the network, and validation and test would be flattered.
-// kBadInput when the archives' steps, or the units or transforms of the task's variables, differ;
-// kNotFound as find_task(), and when `from` has no model; kDataLoss as Model::load.
+// kBadInput when the archives' steps, or the units or transforms of the task's variables, differ,
+// or only one of the two has the adjacency that the network uses; kNotFound as find_task(), and
+// when `from` has no model; kDataLoss as Model::load.
 Result<TransferReport> transfer(const storage::SeriesStore& from, const storage::SeriesStore& to,
                                 const TransferRequest& request);
 

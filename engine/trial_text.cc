@@ -1,6 +1,7 @@
 #include "engine/trial_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
@@ -58,9 +59,8 @@ std::string describe(const ForecastOptions& options) {
   if (options.depth.entry_sigma) text += fmt::format(" sigma={:.3g}", *options.depth.entry_sigma);
   if (options.depth.skip_fraction) text += fmt::format(" skip={:g}", *options.depth.skip_fraction);
   if (options.depth.skip_steps) text += fmt::format(" skip={}", *options.depth.skip_steps);
-  for (size_t i = 0; i < options.depth.sigmas.size(); ++i) {
-    text += fmt::format("{}{:.3g}", i == 0 ? " sigmas=" : "/", options.depth.sigmas[i]);
-  }
+  const std::vector<double>& sigmas = options.depth.sigmas;
+  if (!sigmas.empty()) text += fmt::format(" sigmas={:.3g}", fmt::join(sigmas, "/"));
   text += fmt::format(" steps={} {}", options.steps, options.solver);
   if (options.noise_amount) text += fmt::format(" noise={:g}", *options.noise_amount);
   if (options.noise_scale) text += fmt::format(" scale={:g}", *options.noise_scale);
@@ -74,8 +74,8 @@ std::string describe(const ForecastOptions& options) {
     text += fmt::format(" guided={:g} bandwidth={:g}", options.guidance,
                         options.guidance_bandwidth);
   }
-  for (size_t i = 0; i < options.inflation.size(); ++i) {
-    text += fmt::format("{}{:.3g}", i == 0 ? " inflated=" : "/", options.inflation[i]);
+  if (!options.inflation.empty()) {
+    text += fmt::format(" inflated={:.3g}", fmt::join(options.inflation, "/"));
   }
   if (options.rho) text += fmt::format(" rho={:g}", *options.rho);
   return text;

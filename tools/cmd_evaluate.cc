@@ -1,5 +1,6 @@
 // skipcast evaluate: scores starts, keys and depths against baselines and blind controls.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -45,8 +46,8 @@ engine::Candidate reference(const ForecastFlags& flags) {
 std::string changes_of(const engine::ForecastOptions& options) {
   std::string text;
   if (options.guidance > 0) text += fmt::format(" guided {:g}", options.guidance);
-  for (size_t i = 0; i < options.inflation.size(); ++i) {
-    text += fmt::format("{}{:g}", i == 0 ? " inflated " : "/", options.inflation[i]);
+  if (!options.inflation.empty()) {
+    text += fmt::format(" inflated {:g}", fmt::join(options.inflation, "/"));
   }
   return text;
 }

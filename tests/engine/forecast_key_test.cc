@@ -6,9 +6,7 @@
 
 #include <ATen/ATen.h>
 
-#include <fstream>
-#include <sstream>
-
+#include "tests/support/file_bytes.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
 
@@ -32,17 +30,6 @@ struct Scene {
     return std::move(table).value();
   }
 };
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream all;
-  all << file.rdbuf();
-  return all.str();
-}
-
-void overwrite(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
 
 TEST_CASE("MeanTable: holds the model's mean forecast of every window, and makes others") {
   Scene scene;

@@ -9,14 +9,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "engine/metric_fit.h"
 #include "engine/metric_trainer.h"
 #include "engine/policy.h"
 #include "engine/tuner_plan.h"
+#include "tests/support/file_bytes.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
 
@@ -57,17 +56,6 @@ struct Scene {
     return {.factors = std::vector<float>(features->groups().size(), factor)};
   }
 };
-
-std::string bytes_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream all;
-  all << file.rdbuf();
-  return all.str();
-}
-
-void overwrite(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
 
 TEST_CASE("train_metric: beats the context key where its other states mislead, each time alike") {
   Scene scene;

@@ -157,5 +157,24 @@ TEST_CASE("Transfer: what does not fit is refused in a sentence, and nothing is 
   CHECK(engine::transfer(*from, *to, {.task = "none"}).status().code() == Code::kNotFound);
 }
 
+TEST_CASE("Transfer: an adjacency that only the first archive has is refused") {
+  const TempDir folder;
+  const auto plain = make_archive(folder.file("plain"), kStates);
+  const auto with_roads = [](storage::Schema& schema) {
+    nlohmann::json tasks = nlohmann::json::parse(schema.tasks_json);
+    tasks[0]["network"]["adjacency"] = true;
+    schema.tasks_json = tasks.dump();
+    schema.places.adjacency.assign(25, 0.5f);
+  };
+  const auto roads = elsewhere(folder.file("roads"), *plain, with_roads);
+  const auto same = elsewhere(folder.file("same"), *plain, with_roads);
+  train(*roads, true);
+  const Status lost = engine::transfer(*roads, *plain, {.task = "small"}).status();
+  CHECK(lost.code() == Code::kBadInput);
+  CHECK(lost.message().find("adjacency?") != std::string::npos);
+  CHECK(engine::Model::load(*plain, "small").status().code() == Code::kNotFound);
+  CHECK(engine::transfer(*roads, *same, {.task = "small"}).ok());
+}
+
 }  // namespace
 }  // namespace skipcast::tests
