@@ -45,14 +45,6 @@ void lay_out_for_gpu(Network& network) {
   }
 }
 
-ContextBatch rows_of(const ContextBatch& contexts, const at::Tensor& rows) {
-  ContextBatch some = contexts;
-  for (at::Tensor* part : {&some.values, &some.mask, &some.calendar, &some.base, &some.last}) {
-    *part = part->index_select(0, rows);
-  }
-  return some;
-}
-
 class TrainedModel : public Model {
  public:
   TrainedModel(const storage::SeriesStore& store, ModelParts parts, std::string fingerprint,
@@ -129,16 +121,16 @@ class TrainedModel : public Model {
         }
       }
       if (rows.empty()) continue;
-      const at::Tensor index = at::tensor(rows).to(contexts.values.device());
+      // Of the whole batch, though few rows are kept where folds meet: encodings of a few windows
+      // have last digits that depend on how many there are, and on the threads.
       const at::Tensor means =
-          mean_by(fold < 0 ? evaluator_ : folds_[static_cast<size_t>(fold)],
-                  rows_of(contexts, index));
+          mean_by(fold < 0 ? evaluator_ : folds_[static_cast<size_t>(fold)], contexts);
       if (!all.defined()) {
-        std::vector<int64_t> sizes = means.sizes().vec();
-        sizes[0] = static_cast<int64_t>(origins.size());
-        all = at::empty(sizes, means.options());
+        all = means;
+      } else {
+        const at::Tensor index = at::tensor(rows).to(means.device());
+        all.index_copy_(0, index, means.index_select(0, index));
       }
-      all.index_copy_(0, index, means);
     }
     return all;
   }
