@@ -13,8 +13,8 @@
 
 #include "bench/pairs.h"
 #include "bench/simulated.h"
-#include "engine/forecaster.h"
-#include "engine/trainer.h"
+#include "engine/forecast/forecaster.h"
+#include "engine/methods/network_trainer.h"
 #include "samplers/noise.h"
 
 namespace {

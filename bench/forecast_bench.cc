@@ -16,11 +16,11 @@
 
 #include "bench/pairs.h"
 #include "bench/simulated.h"
-#include "engine/forecaster.h"
-#include "engine/trainer.h"
+#include "engine/forecast/forecaster.h"
+#include "engine/methods/network_trainer.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
-#include "samplers/solvers.h"
+#include "samplers/solvers/solvers.h"
 
 namespace {
 

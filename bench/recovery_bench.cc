@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "bench/pairs.h"
-#include "retrieval/analog_index.h"
-#include "storage/file_io.h"
-#include "storage/series_verify.h"
+#include "retrieval/search/analog_index.h"
+#include "storage/files/file_io.h"
+#include "storage/upkeep/series_verify.h"
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include <random>
 
 #include "bench/pairs.h"
-#include "retrieval/analog_index.h"
+#include "retrieval/search/analog_index.h"
 #include "tests/support/memory_store.h"
 
 namespace skipcast::bench {

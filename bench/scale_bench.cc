@@ -14,7 +14,7 @@
 #include <sstream>
 
 #include "bench/pairs.h"
-#include "retrieval/search_planner.h"
+#include "retrieval/search/search_planner.h"
 
 namespace skipcast::bench {
 namespace {

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "storage/series_store.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::bench {
 

@@ -15,10 +15,10 @@
 #include <random>
 
 #include "bench/pairs.h"
-#include "storage/block_format.h"
-#include "storage/block_table.h"
-#include "storage/row_database.h"
-#include "storage/series_store.h"
+#include "storage/blocks/block_format.h"
+#include "storage/series/block_table.h"
+#include "storage/series/row_database.h"
+#include "storage/series/series_store.h"
 
 namespace {
 

@@ -12,9 +12,4 @@ Scalings edm_scalings(double sigma, double sigma_data) {
           .c_noise = std::log(sigma) / 4};
 }
 
-double edm_loss_weight(double sigma, double sigma_data) {
-  const double product = sigma * sigma_data;
-  return (sigma * sigma + sigma_data * sigma_data) / (product * product);
-}
-
 }  // namespace skipcast::samplers

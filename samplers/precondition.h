@@ -24,7 +24,4 @@ struct Scalings {
 };
 Scalings edm_scalings(double sigma, double sigma_data);
 
-// Weight of the EDM training loss, (sigma^2 + sigma_data^2) / (sigma sigma_data)^2.
-double edm_loss_weight(double sigma, double sigma_data);
-
 }  // namespace skipcast::samplers

@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "tools/command_line.h"
-#include "tools/interrupt.h"
+#include "tools/commands/command_line.h"
+#include "tools/terminal/interrupt.h"
 
 namespace skipcast::tools {
 namespace {

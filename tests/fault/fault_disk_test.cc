@@ -6,7 +6,7 @@
 
 #include <filesystem>
 
-#include "storage/file_io.h"
+#include "storage/files/file_io.h"
 #include "tests/fault/fault_disk.h"
 #include "tests/fault/scene.h"
 #include "tests/support/programme.h"

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "storage/archive_config.h"
-#include "storage/head_receipt.h"
-#include "storage/series_verify.h"
+#include "storage/series/archive_config.h"
+#include "storage/blocks/head_receipt.h"
+#include "storage/upkeep/series_verify.h"
 #include "tests/support/series.h"
 
 namespace skipcast::tests {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/analog_index.h"
-#include "storage/series_store.h"
+#include "retrieval/search/analog_index.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::tests {
 

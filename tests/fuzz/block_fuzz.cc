@@ -4,10 +4,10 @@
 // and lengths; 4: the payload is values to be coded, whatever they are; 8: the codec is zstd.
 #include <cstring>
 
-#include "storage/block_format.h"
-#include "storage/bytes.h"
-#include "storage/checksum.h"
-#include "storage/row_codec.h"
+#include "storage/blocks/block_format.h"
+#include "storage/files/bytes.h"
+#include "storage/files/checksum.h"
+#include "storage/blocks/row_codec.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -4,7 +4,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "tests/fuzz/target.h"
-#include "tools/command_line.h"
+#include "tools/commands/command_line.h"
 
 namespace skipcast::fuzz {
 namespace {

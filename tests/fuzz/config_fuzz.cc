@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "storage/archive_config.h"
-#include "storage/checksum.h"
-#include "storage/series_store.h"
+#include "storage/series/archive_config.h"
+#include "storage/files/checksum.h"
+#include "storage/series/series_store.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -2,9 +2,9 @@
 // and transposed.
 #include <zlib.h>
 
-#include "storage/file_io.h"
-#include "storage/open_formats.h"
-#include "storage/recipe.h"
+#include "storage/files/file_io.h"
+#include "storage/readers/open_formats.h"
+#include "storage/readers/recipe.h"
 #include "tests/fuzz/states.h"
 #include "tests/fuzz/target.h"
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "retrieval/index_envelope.h"
-#include "retrieval/vector_index.h"
-#include "storage/bytes.h"
-#include "storage/checksum.h"
+#include "retrieval/search/index_envelope.h"
+#include "retrieval/indexes/vector_index.h"
+#include "storage/files/bytes.h"
+#include "storage/files/checksum.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -8,8 +8,8 @@
 #include <array>
 #include <cmath>
 
-#include "storage/bytes.h"
-#include "storage/open_formats.h"
+#include "storage/files/bytes.h"
+#include "storage/readers/open_formats.h"
 #include "tests/fuzz/states.h"
 #include "tests/fuzz/target.h"
 

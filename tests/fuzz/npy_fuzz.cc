@@ -8,10 +8,10 @@
 
 #include <memory>
 
-#include "storage/bytes.h"
-#include "storage/npy_array.h"
-#include "storage/open_formats.h"
-#include "storage/recipe.h"
+#include "storage/files/bytes.h"
+#include "storage/formats/npy_array.h"
+#include "storage/readers/open_formats.h"
+#include "storage/readers/recipe.h"
 #include "tests/fuzz/states.h"
 #include "tests/fuzz/target.h"
 

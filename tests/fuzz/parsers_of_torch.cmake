@@ -13,18 +13,18 @@ function(skipcast_fuzz_torch parser)
   target_compile_options(${parser}_fuzz PRIVATE -fno-sanitize=vptr)
 endfunction()
 
-skipcast_fuzz_torch(safetensors engine/weights.cc)
-skipcast_fuzz_torch(policy engine/policy.cc engine/depth_rule.cc engine/options_json.cc
-  engine/start_words.cc)
+skipcast_fuzz_torch(safetensors engine/models/weights.cc)
+skipcast_fuzz_torch(policy engine/settings/policy.cc engine/settings/depth_rule.cc engine/settings/options_json.cc
+  engine/settings/option_words.cc)
 
 # The subcommands are declared and parsed, never run: what they would call is not linked. The
 # options' help lists the solvers, so their table is.
-file(GLOB samplers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/samplers/*.cc)
-skipcast_fuzz_torch(command_line tools/command_line.cc tools/cli.cc tools/suggest.cc
-  tools/forecast_flags.cc tools/cmd_archive.cc tools/cmd_compare.cc tools/cmd_doctor.cc
-  tools/cmd_evaluate.cc tools/cmd_forecast.cc tools/cmd_ingest.cc tools/cmd_inspect.cc
-  tools/cmd_report.cc tools/cmd_train.cc tools/cmd_tune.cc tools/cmd_verify.cc
-  engine/presets.cc ${samplers})
+file(GLOB_RECURSE samplers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/samplers/*.cc)
+skipcast_fuzz_torch(command_line tools/commands/command_line.cc tools/commands/cli.cc tools/terminal/text.cc tools/terminal/suggest.cc
+  tools/commands/forecast_flags.cc tools/commands/cmd_archive.cc tools/commands/cmd_compare.cc tools/commands/cmd_doctor.cc
+  tools/commands/cmd_evaluate.cc tools/commands/cmd_forecast.cc tools/commands/cmd_ingest.cc tools/commands/cmd_inspect.cc
+  tools/commands/cmd_report.cc tools/commands/cmd_train.cc tools/commands/cmd_tune.cc tools/commands/cmd_verify.cc
+  engine/settings/presets.cc ${samplers})
 target_link_libraries(command_line_fuzz PRIVATE CLI11::CLI11)
 # Comparisons of strings are watched by libFuzzer's own hooks; watching every other one costs half
 # the speed.

@@ -1,7 +1,7 @@
 // Policies: the input is the text.
 #include <cmath>
 
-#include "engine/policy.h"
+#include "engine/settings/policy.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <set>
 
-#include "storage/recipe.h"
+#include "storage/readers/recipe.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "engine/weights.h"
-#include "storage/bytes.h"
-#include "storage/checksum.h"
+#include "engine/models/weights.h"
+#include "storage/files/bytes.h"
+#include "storage/files/checksum.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

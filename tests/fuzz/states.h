@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "storage/state_reader.h"
+#include "storage/readers/state_reader.h"
 
 namespace skipcast::fuzz {
 

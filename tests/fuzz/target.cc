@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "storage/file_io.h"
+#include "storage/files/file_io.h"
 
 namespace skipcast::fuzz {
 namespace {

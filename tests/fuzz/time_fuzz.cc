@@ -1,9 +1,9 @@
 // Times as texts: plain times, CF units with a calendar, steps. The input: one line each.
 #include <cmath>
 
-#include "storage/cf_time.h"
-#include "storage/recipe.h"
-#include "storage/time_axis.h"
+#include "storage/formats/cf_time.h"
+#include "storage/readers/recipe.h"
+#include "storage/schema/time_axis.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

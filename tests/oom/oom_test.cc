@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/index_envelope.h"
-#include "retrieval/vector_index.h"
-#include "storage/archive_config.h"
-#include "storage/block_format.h"
-#include "storage/head_receipt.h"
-#include "storage/recipe.h"
+#include "retrieval/search/index_envelope.h"
+#include "retrieval/indexes/vector_index.h"
+#include "storage/series/archive_config.h"
+#include "storage/blocks/block_format.h"
+#include "storage/blocks/head_receipt.h"
+#include "storage/readers/recipe.h"
 #include "tests/oom/failing_new.h"
-#include "tests/storage/foreign_files.h"
+#include "tests/storage/readers/foreign_files.h"
 
 // LeakSanitizer's, where that is linked in.
 extern "C" __attribute__((weak)) void __lsan_disable();

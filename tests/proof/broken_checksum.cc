@@ -1,7 +1,7 @@
 // storage's CRC32C with a switch: the test binaries that link this file can let it go blind, and so
 // show that they would notice. The linker takes it instead of the library's.
 #define crc32c real_crc32c
-#include "storage/checksum.cc"
+#include "storage/files/checksum.cc"
 #undef crc32c
 
 #include "tests/proof/broken_checksum.h"

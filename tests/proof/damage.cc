@@ -16,12 +16,12 @@
 #include <memory>
 #include <random>
 
-#include "retrieval/analog_index.h"
-#include "storage/archive_config.h"
-#include "storage/block_format.h"
-#include "storage/file_io.h"
-#include "storage/head_receipt.h"
-#include "storage/series_verify.h"
+#include "retrieval/search/analog_index.h"
+#include "storage/series/archive_config.h"
+#include "storage/blocks/block_format.h"
+#include "storage/files/file_io.h"
+#include "storage/blocks/head_receipt.h"
+#include "storage/upkeep/series_verify.h"
 #include "tests/proof/broken_checksum.h"
 #include "tests/support/plain_encoder.h"
 #include "tests/support/programme.h"

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "storage/ingest.h"
-#include "storage/series_verify.h"
+#include "storage/ingest/ingest.h"
+#include "storage/upkeep/series_verify.h"
 #include "tests/support/programme.h"
 #include "tests/support/series.h"
 

@@ -12,9 +12,9 @@
 #include <memory>
 #include <random>
 
-#include "retrieval/analog_index.h"
-#include "storage/archive_copy.h"
-#include "storage/series_verify.h"
+#include "retrieval/search/analog_index.h"
+#include "storage/upkeep/archive_copy.h"
+#include "storage/upkeep/series_verify.h"
 #include "tests/support/plain_encoder.h"
 #include "tests/support/programme.h"
 #include "tests/support/series.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "samplers/schedule.h"
-#include "samplers/solvers.h"
+#include "samplers/solvers/solvers.h"
 #include "tests/support/known_laws.h"
 #include "tests/support/torch_doctest.h"
 

@@ -6,7 +6,7 @@
 
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
-#include "samplers/solvers.h"
+#include "samplers/solvers/solvers.h"
 #include "samplers/starts.h"
 #include "tests/support/torch_doctest.h"
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/analog_index.h"
-#include "storage/file_io.h"
+#include "retrieval/search/analog_index.h"
+#include "storage/files/file_io.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/synthetic_series.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "retrieval/device_scan.h"
+#include "retrieval/indexes/device_scan.h"
 
 namespace skipcast::tests {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/forecaster.h"
-#include "engine/model.h"
+#include "engine/forecast/forecaster.h"
+#include "engine/models/model.h"
 #include "samplers/noise.h"
 #include "tests/support/memory_store.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "storage/series_store.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::tests {
 

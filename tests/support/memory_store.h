@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "storage/block_table.h"
-#include "storage/series_store.h"
+#include "storage/series/block_table.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::tests {
 

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/network.h"
+#include "engine/networks/network.h"
 #include "samplers/noise.h"
 
 namespace skipcast::tests {

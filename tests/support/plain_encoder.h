@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/encoder.h"
+#include "retrieval/encoders/encoder.h"
+#include "tests/support/window_values.h"
 
 namespace skipcast::tests {
 
@@ -29,7 +30,7 @@ class PlainEncoder final : public retrieval::Encoder {
     const auto width = static_cast<size_t>(dimension());
     for (size_t i = 0; i < origins.size(); ++i) {
       const auto row = out.subspan(i * width, width);
-      SKIPCAST_TRY_OK(storage::read_context(store_, spec_, origins[i], variables_, row));
+      SKIPCAST_TRY_OK(read_context(store_, spec_, origins[i], variables_, row));
       embed(row);
     }
     return Status();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/series_store.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::tests {
 

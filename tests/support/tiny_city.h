@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/time_axis.h"
+#include "storage/schema/time_axis.h"
 #include "tests/support/program.h"
 #include "tests/support/synthetic_series.h"
 

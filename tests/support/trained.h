@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "storage/series_store.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::tests {
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "retrieval/vector_index.h"
+#include "retrieval/indexes/vector_index.h"
 
 namespace skipcast::tests {
 

@@ -23,8 +23,8 @@ target_link_libraries(consumer PRIVATE skipcast::engine)
 )";
 
 const char* const kConsumerMain = R"(#include <cstdio>
-#include "engine/task.h"
-#include "storage/series_store.h"
+#include "engine/data/task.h"
+#include "storage/series/series_store.h"
 int main(int, char** argv) {
   using namespace skipcast::storage;
   auto store = SeriesStore::open(argv[1], OpenMode::kReadOnly);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -160,6 +161,66 @@ TEST_CASE("Source: folders include only what the design's arrows allow") {
       const bool ours = allowed.contains(folder) || folder == "tests" || folder == "bench";
       if (ours && !rule->second.contains(folder)) complaints += "\n" + file.path + ": " + path;
     }
+  }
+  CHECK_MESSAGE(complaints.empty(), complaints);
+}
+
+namespace {
+
+// The rooms of each folder, bottom to top: a room includes only from itself and from those before
+// it. "" is the folder itself; a room that is missing here is an error.
+const std::map<std::string, std::vector<std::string>> kRooms = {
+    {"storage",
+     {"", "files", "schema", "blocks", "series", "formats", "readers", "ingest", "upkeep"}},
+    {"retrieval", {"scaling", "encoders", "indexes", "search"}},
+    {"samplers", {"", "solvers", "levels"}},
+    {"engine",
+     {"", "settings", "scores", "data", "networks", "models", "keys", "training", "methods",
+      "forecast", "archive", "evaluation", "tuning", "report"}},
+    {"tools", {"terminal", "figures", "markup", "report", "commands", ""}}};
+
+std::string room_of(const std::string& path) {
+  const size_t first = path.find('/'), last = path.rfind('/');
+  return first == last ? "" : path.substr(first + 1, last - first - 1);
+}
+
+// Where in the order a file lies; none: not in a room of the list.
+std::optional<size_t> height_of(const std::string& path) {
+  const auto folder = kRooms.find(path.substr(0, path.find('/')));
+  if (folder == kRooms.end()) return std::nullopt;
+  const auto& rooms = folder->second;
+  const auto room = std::find(rooms.begin(), rooms.end(), room_of(path));
+  if (room == rooms.end()) return std::nullopt;
+  return static_cast<size_t>(room - rooms.begin());
+}
+
+constexpr int64_t kRoomFilesMax = 25;
+
+}  // namespace
+
+TEST_CASE("Source: rooms include only from the rooms below them") {
+  std::string complaints;
+  for (const SourceFile& file : files()) {
+    if (!kRooms.contains(file.folder())) continue;
+    const auto height = height_of(file.path);
+    if (!height) complaints += "\n" + file.path + ": its room is not in the list";
+    for (const std::string& path : includes_of(file.text)) {
+      if (path.substr(0, path.find('/')) != file.folder()) continue;
+      const auto other = height_of(path);
+      if (height && (!other || *other > *height)) complaints += "\n" + file.path + ": " + path;
+    }
+  }
+  CHECK_MESSAGE(complaints.empty(), complaints);
+}
+
+TEST_CASE("Source: no room holds more files than one can overlook") {
+  std::map<std::string, int64_t> counts;
+  for (const SourceFile& file : files()) {
+    if (kRooms.contains(file.folder())) ++counts[file.folder() + "/" + room_of(file.path)];
+  }
+  std::string complaints;
+  for (const auto& [room, count] : counts) {
+    if (count > kRoomFilesMax) complaints += "\n" + room + ": " + std::to_string(count) + " files";
   }
   CHECK_MESSAGE(complaints.empty(), complaints);
 }

@@ -1,0 +1,301 @@
+#include "engine/data/dataset.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numbers>
+
+#include "engine/data/staging.h"
+#include "storage/schema/window.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kReadStates = 1024;  // states read at once
+
+std::span<float> floats(at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())};
+}
+
+// sin and cos of the first two harmonics of a phase in [0, 1).
+void add_harmonics(double phase, std::vector<float>& row) {
+  for (int harmonic = 1; harmonic <= 2; ++harmonic) {
+    const double angle = 2 * std::numbers::pi * harmonic * phase;
+    row.push_back(static_cast<float>(std::sin(angle)));
+    row.push_back(static_cast<float>(std::cos(angle)));
+  }
+}
+
+std::vector<float> calendar_row(const Task& task, int64_t time_s) {
+  const storage::CalendarTime time = storage::calendar_time(time_s);
+  std::vector<float> row;
+  for (const std::string& word : task.calendar) {
+    if (word == "hour_of_day") {
+      add_harmonics((time.hour * 3600 + time.minute * 60 + time.second) / 86400.0, row);
+    } else if (word == "day_of_year") {
+      add_harmonics(time.day_of_year / 365.25, row);
+    } else {
+      for (int32_t day = 0; day < 7; ++day) row.push_back(time.weekday == day ? 1 : 0);
+    }
+  }
+  return row;
+}
+
+at::Tensor calendar_table(const Task& task, const storage::TimeAxis& axis, int64_t states) {
+  const int64_t features = calendar_features(task);
+  at::Tensor table = at::empty({states, features}, at::kFloat);
+  float* out = table.data_ptr<float>();
+  for (int64_t state = 0; state < states; ++state, out += features) {
+    const std::vector<float> row = calendar_row(task, axis.time_at(state));
+    std::copy(row.begin(), row.end(), out);
+  }
+  return table;
+}
+
+// The targets' part of the normalizer's base and scale: [slots, V, P], [V, P]. They do not own.
+at::Tensor base_by_slot(const retrieval::Normalizer& normalizer, int64_t targets) {
+  const auto variables = static_cast<int64_t>(normalizer.options().variables.size());
+  auto* data = const_cast<float*>(normalizer.base().data());
+  return at::from_blob(data, {variables, normalizer.slots(), normalizer.places()}, at::kFloat)
+      .narrow(0, 0, targets).transpose(0, 1);
+}
+at::Tensor scale_of(const retrieval::Normalizer& normalizer, int64_t targets) {
+  auto* data = const_cast<float*>(normalizer.scale().data());
+  return at::from_blob(data, {targets, normalizer.places()}, at::kFloat);
+}
+
+// The targets' climatology per slot, at mean 0 and deviation 1 over slots: [slots, V, P].
+at::Tensor base_table(const retrieval::Normalizer& normalizer, int64_t targets) {
+  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
+  const at::Tensor centred = base - base.mean(0, true);
+  const at::Tensor deviation = centred.square().mean(0, true).sqrt().clamp_min(1e-6);
+  return (centred / deviation).to(at::kFloat).contiguous().clone();
+}
+
+// Replaces NaN by the last value before it, else 0; values [states, row], in place.
+void fill_forward(std::span<float> values, int64_t states, int64_t row) {
+  for (int64_t i = 0; i < row; ++i) {
+    if (states > 0 && std::isnan(values[i])) values[i] = 0;
+  }
+  for (int64_t i = row; i < states * row; ++i) {
+    if (std::isnan(values[i])) values[i] = values[i - row];
+  }
+}
+
+}  // namespace
+
+int64_t calendar_features(const Task& task) {
+  return static_cast<int64_t>(calendar_row(task, 0).size());
+}
+
+struct Dataset::Data {
+  const storage::SeriesStore* store;
+  const retrieval::Normalizer* normalizer;
+  Task task;
+  int64_t states = 0, places = 0, targets = 0, variables = 0;
+  at::Tensor raw;       // [S, V, P] physical units, NaN missing
+  at::Tensor filled;    // [S, Vc, P] normalised, filled forward
+  at::Tensor mask;      // [S, Vc, P]
+  at::Tensor calendar;  // [S, C]
+  at::Tensor base;      // [slots, V, P]
+  at::Tensor low, high; // [V, P] of the targets in the training part, normalised
+  std::vector<int64_t> slots;  // of states 0..S+T_out-1
+  at::Device device = at::kCPU;
+  Staging staging{at::kCPU};
+  at::Tensor level, spread;    // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
+
+  at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) const;
+  void place(const Compute& compute);
+  at::Tensor denormalise_here(const at::Tensor& normalised, int64_t origin) const;
+};
+
+Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store, const Task& task,
+                                               const retrieval::Normalizer& normalizer,
+                                               int64_t memory_bytes_max,
+                                               const Compute& compute) {
+  auto data = std::make_shared<Data>();
+  data->store = &store;
+  data->normalizer = &normalizer;
+  data->task = task;
+  const std::vector<int32_t> numbers = variable_numbers(store, task);
+  SKIPCAST_CHECK(normalizer.options().variables == numbers);
+  data->states = store.size();
+  data->places = store.schema().places.count();
+  data->targets = static_cast<int64_t>(task.variables.size());
+  data->variables = static_cast<int64_t>(numbers.size());
+  const int64_t row = data->variables * data->places;
+  const double bytes = 4.0 * static_cast<double>(data->states) * static_cast<double>(row) * 3;
+  if (bytes > static_cast<double>(memory_bytes_max)) {
+    return Status(Code::kUnsupported,
+                  fmt::format("task {} needs {:.1f} GB of memory for its series, more than the "
+                              "limit of {:.1f} GB; use fewer context variables",
+                              task.name, bytes / 1e9, static_cast<double>(memory_bytes_max) / 1e9));
+  }
+  data->filled = at::empty({data->states, data->variables, data->places}, at::kFloat);
+  for (int64_t first = 0; first < data->states; first += kReadStates) {
+    const int64_t count = std::min(kReadStates, data->states - first);
+    at::Tensor part = data->filled.narrow(0, first, count);
+    SKIPCAST_TRY_OK(store.read(first, count, numbers, floats(part)));
+  }
+  data->raw = data->filled.narrow(1, 0, data->targets).clone(at::MemoryFormat::Contiguous);
+  normalizer.normalise(0, data->states, floats(data->filled));
+  data->mask = data->filled.isnan().logical_not().to(at::kFloat);
+  fill_forward(floats(data->filled), data->states, row);
+  const at::Tensor learned = data->filled.narrow(0, 0, normalizer.options().train_states)
+                                 .narrow(1, 0, data->targets);
+  data->low = learned.amin(0);
+  data->high = learned.amax(0);
+  data->calendar = calendar_table(task, store.schema().axis, data->states);
+  if (normalizer.slots() > 1) data->base = base_table(normalizer, data->targets);
+  data->slots.resize(static_cast<size_t>(data->states + task.spec.future_states));
+  for (size_t i = 0; i < data->slots.size(); ++i) {
+    data->slots[i] = normalizer.slot_of(static_cast<int64_t>(i));
+  }
+  data->place(compute);
+  return std::unique_ptr<Dataset>(new Dataset(std::move(data)));
+}
+
+// Tables to the device if they fit, else to pinned memory that copies can leave while the device
+// computes. Of a device that is no GPU nobody knows what is free: there they fit.
+void Dataset::Data::place(const Compute& compute) {
+  device = compute.device;
+  if (device.is_cpu()) return;
+  staging = Staging(device);
+  const auto to_device = [&](at::Tensor& table) { table = table.to(device); };
+  for (at::Tensor* table : {&low, &high}) to_device(*table);
+  if (normalizer->slots() > 1) to_device(base);
+  level = base_by_slot(*normalizer, targets).contiguous().to(device);
+  spread = scale_of(*normalizer, targets).to(device);
+  if (compute.half_archive) filled = filled.to(at::kHalf);
+  mask = mask.to(at::kByte);
+  const auto bytes = static_cast<int64_t>(filled.nbytes() + mask.nbytes());
+  int64_t most = device.is_cuda() ? free_bytes(device) / 2 : bytes;
+  if (compute.resident_bytes_max > 0) most = compute.resident_bytes_max;
+  for (at::Tensor* table : {&filled, &mask, &calendar}) {
+    if (bytes <= most) {
+      to_device(*table);
+    } else if (device.is_cuda()) {
+      *table = table->pin_memory();
+    }
+  }
+}
+
+namespace {
+
+// Row numbers first..first+count-1 relative to each origin: [B * count].
+at::Tensor rows_of(std::span<const int64_t> origins, int64_t first, int64_t count) {
+  at::Tensor rows = at::empty({static_cast<int64_t>(origins.size()) * count}, at::kLong);
+  int64_t* out = rows.data_ptr<int64_t>();
+  for (const int64_t origin : origins) {
+    for (int64_t i = 0; i < count; ++i) *out++ = origin + first + i;
+  }
+  return rows;
+}
+
+}  // namespace
+
+// Rows of a table as [batch, rows, ..], float32 on the device.
+at::Tensor Dataset::Data::gather(const at::Tensor& table, const at::Tensor& rows,
+                                 int64_t batch) const {
+  std::vector<int64_t> shape = table.sizes().vec();
+  shape[0] = rows.numel() / batch;
+  shape.insert(shape.begin(), batch);
+  const at::Tensor picked = table.device() == device ? table.index_select(0, staging.copy(rows))
+                                                     : staging.copy_rows(table, rows);
+  return picked.view(shape).to(at::kFloat);
+}
+
+ContextBatch Dataset::contexts(std::span<const int64_t> origins) const {
+  const Data& d = *data_;
+  const int64_t batch = static_cast<int64_t>(origins.size());
+  const int64_t in = d.task.spec.context_states, out = d.task.spec.future_states;
+  SKIPCAST_CHECK(batch > 0);
+  for (const int64_t origin : origins) SKIPCAST_CHECK(origin >= in - 1 && origin < d.states);
+  const at::Tensor rows = rows_of(origins, 1 - in, in);
+  ContextBatch made;
+  made.values = d.gather(d.filled, rows, batch);
+  made.mask = d.gather(d.mask, rows, batch);
+  made.calendar = d.gather(d.calendar, rows_of(origins, 0, 1), batch).select(1, 0);
+  made.last = made.values.select(1, in - 1).narrow(1, 0, d.targets).contiguous();
+  made.base = at::empty({batch, 0, d.targets, d.places}, made.values.options());
+  if (d.base.defined()) {
+    at::Tensor slots = rows_of(origins, 1 - in, in + out);
+    int64_t* slot = slots.data_ptr<int64_t>();
+    for (int64_t i = 0; i < slots.numel(); ++i) slot[i] = d.slots[static_cast<size_t>(slot[i])];
+    made.base = d.gather(d.base, slots, batch);
+  }
+  return made;
+}
+
+FutureBatch Dataset::futures(std::span<const int64_t> origins) const {
+  const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
+  const int64_t batch = static_cast<int64_t>(origins.size());
+  FutureBatch made;
+  const Data& d = *data_;
+  made.mask = d.gather(d.mask, rows, batch).narrow(2, 0, d.targets).contiguous();
+  made.values = d.gather(d.filled, rows, batch).narrow(2, 0, d.targets) * made.mask;
+  return made;
+}
+
+at::Tensor Dataset::filled_futures(std::span<const int64_t> origins) const {
+  const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
+  return data_->gather(data_->filled, rows, static_cast<int64_t>(origins.size()))
+      .narrow(2, 0, data_->targets).contiguous();
+}
+
+Dataset::Range Dataset::range(const at::Tensor& last) const {
+  return {at::minimum(data_->low, last), at::maximum(data_->high, last)};
+}
+
+// Normalizer::denormalise_one on the device.
+at::Tensor Dataset::Data::denormalise_here(const at::Tensor& normalised, int64_t origin) const {
+  std::vector<int64_t> rows(slots.begin() + origin + 1,
+                            slots.begin() + origin + 1 + task.spec.future_states);
+  const at::Tensor slot = at::tensor(rows, at::kLong).to(device);
+  const at::Tensor values = normalised.to(at::kFloat) * spread + level.index_select(0, slot);
+  std::vector<at::Tensor> parts;
+  for (int64_t v = 0; v < targets; ++v) {
+    const at::Tensor part = values.select(-2, v);
+    switch (normalizer->transform(v)) {
+      case retrieval::Transform::kIdentity: parts.push_back(part); break;
+      case retrieval::Transform::kLog: parts.push_back(part.expm1()); break;
+      case retrieval::Transform::kSquareRoot: parts.push_back(part.clamp_min(0).square()); break;
+    }
+  }
+  return at::stack(parts, -2);
+}
+
+at::Tensor Dataset::denormalise(const at::Tensor& normalised, int64_t origin) const {
+  const Data& d = *data_;
+  if (!normalised.is_cpu()) return d.denormalise_here(normalised, origin);
+  const int64_t out = d.task.spec.future_states;
+  // Variable before time: denormalise_one() takes [count, places] of one variable.
+  at::Tensor work = normalised.to(at::kFloat).transpose(-3, -2)
+                        .clone(at::MemoryFormat::Contiguous);
+  SKIPCAST_CHECK(work.size(-3) == d.targets && work.size(-2) == out && work.size(-1) == d.places);
+  const std::span<float> all = floats(work);
+  const size_t part = static_cast<size_t>(out * d.places);
+  for (size_t i = 0; i < all.size() / part; ++i) {
+    const int64_t variable = static_cast<int64_t>(i) % d.targets;
+    d.normalizer->denormalise_one(variable, origin + 1, out, all.subspan(i * part, part));
+  }
+  return work.transpose(-3, -2).contiguous();
+}
+
+at::Tensor Dataset::observed(int64_t origin) const {
+  return data_->raw.narrow(0, origin + 1, data_->task.spec.future_states).clone();
+}
+
+int64_t Dataset::states() const { return data_->states; }
+int64_t Dataset::places() const { return data_->places; }
+at::Device Dataset::device() const { return data_->device; }
+bool Dataset::resident() const { return data_->filled.device() == data_->device; }
+const Task& Dataset::task() const { return data_->task; }
+const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
+const storage::SeriesStore& Dataset::store() const { return *data_->store; }
+
+}  // namespace skipcast::engine

@@ -1,0 +1,96 @@
+// Scoring forecasts and baselines on a part of the archive, honestly: equal members, NFE and wall
+// time (retrieval included) beside every score, blind controls always at hand, differences with a
+// paired block-bootstrap interval. Scores in normalised units compare tasks and are what tuning
+// minimises; scores in physical units are for people.
+// Not thread-safe on one Forecaster while timing matters: queries run one after another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/scores/bootstrap.h"
+#include "engine/forecast/forecaster.h"
+#include "engine/settings/policy.h"
+#include "engine/scores/scores.h"
+#include "storage/progress.h"
+
+namespace skipcast::engine {
+
+// One way to forecast, with the name it has in tables.
+struct Candidate {
+  enum class Kind {
+    kChain,                // options, as Forecaster::forecast
+    kPolicy,               // policy, with options' members, seed and archive
+    kPersistence,          // the last observation held: one member
+    kClimatology,          // slot-of-week mean of the training part: one member
+    kClimatologyEnsemble,  // the same slot in the latest earlier weeks, whole futures
+    kAnalogRaw,            // futures of analogs by options.start.key, as they were
+    kAnalogAligned,        // moved as options.start says
+  };
+  std::string name;           // "cold-35", "analog s5 4 NFE", "climatology", ...
+  Kind kind = Kind::kChain;
+  ForecastOptions options;
+  Policy policy;
+};
+
+struct EvaluateRequest {
+  Part part = Part::kTest;
+  int64_t windows_max = 0;    // evenly spaced subset; 0 = every evaluate_stride-th
+  int64_t members = 16;
+  uint64_t seed = 1;
+  ArchiveMode archive = ArchiveMode::kGrowing;  // of every candidate
+  std::vector<Candidate> candidates;  // the first is the reference of the differences
+  std::string save_path;      // NetCDF with every forecast and observation of the first candidate
+  ScoreOptions score;         // seed of ties, pairs of the variogram score
+  bool physical_scores = true;  // false: normalised alone, half the scoring time
+  Progress progress;          // "evaluate", detail: candidate, query
+};
+
+struct CandidateScores {
+  std::string name;
+  int64_t members = 0;        // 1 for deterministic baselines
+  Scores physical, normalised;
+  std::vector<Scores> leads;  // physical, per lead time
+  double nfe = 0;             // a member, mean over queries
+  double nfe_shared = 0;      // a query: evaluations all members share
+  double seconds_per_query = 0;         // encode, search, start, solve; index build excluded
+  Difference crps_difference;           // normalised fair CRPS minus the reference's
+  Difference energy_difference;         // the same of the fair energy score
+  ScoreTable normalised_rows;           // per query, for further comparisons
+  ScoreTable physical_rows;             // the same in physical units; empty without them
+};
+
+struct Evaluation {
+  std::string task, part, archive_mode, model_fingerprint;
+  int64_t windows = 0, members = 0;
+  std::vector<CandidateScores> rows;
+};
+
+// "train", "validation", "test"; kUsage lists them.
+Result<Part> part_from(std::string_view word);
+
+// The origins `evaluate` scores: the part's origins, every evaluate_stride-th, thinned evenly to
+// windows_max. Those without an observation in context or future are left out.
+std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max);
+
+// kUsage: no candidates, zero members, a part without windows (says why). Errors of forecasts
+// name the candidate. Validation queries set the guard's band. kInterrupted when progress says so.
+Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& request);
+
+// The baselines and controls every comparison shows beside `chain`: cold at 35 (Heun 18 steps) and
+// at the chain's own steps, persistence, climatologies, analogs raw and aligned by both keys, and
+// the blind controls with the chain's depth and steps.
+std::vector<Candidate> standard_candidates(const ForecastOptions& chain);
+// Candidates for start words: "cold", "analog", "mean", "random", "persist" (with chain's depth and
+// steps), "persistence", "climatology", ...; kUsage lists the words.
+Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& words,
+                                               const ForecastOptions& chain);
+
+std::string nfe_text(const CandidateScores& scores);  // "3 +1": a member's, + shared by all
+std::string to_json(const Evaluation& evaluation);
+// CSV, a line a query and row: time of the origin, row, fair CRPS in normalised units.
+std::string by_query_csv(const Evaluation& evaluation);
+std::string to_table(const Evaluation& evaluation);  // aligned text for people
+
+}  // namespace skipcast::engine

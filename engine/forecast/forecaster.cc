@@ -1,0 +1,378 @@
+#include "engine/forecast/forecaster.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "engine/keys/analog_keys.h"
+#include "engine/forecast/reverse_chain.h"
+#include "engine/forecast/analog_search.h"
+#include "engine/forecast/network_choice.h"
+#include "engine/forecast/query.h"
+#include "engine/forecast/redi.h"
+#include "samplers/guidance.h"
+#include "samplers/solvers/solvers.h"
+#include "samplers/starts.h"
+
+namespace skipcast::engine {
+namespace {
+
+class Stopwatch {
+ public:
+  // Seconds since the last lap (or construction).
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - lap_).count();
+    lap_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point lap_ = std::chrono::steady_clock::now();
+};
+
+class ArchiveForecaster : public Forecaster {
+ public:
+  ArchiveForecaster(const storage::SeriesStore& store, std::shared_ptr<const Model> model,
+                    std::unique_ptr<Dataset> dataset, const Progress& progress,
+                    int64_t memory_bytes)
+      : progress_(progress),
+        store_(store),
+        model_(std::move(model)),
+        dataset_(std::move(dataset)),
+        keys_(model_, *dataset_, progress, memory_bytes) {}
+
+  Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) override;
+  Result<Forecast> forecast_by(int64_t origin, const ForecastOptions& nearest, Measure by,
+                               const Choose& choose) override;
+  Result<Forecast> analog_ensemble(int64_t origin, const ForecastOptions& options) override;
+  Result<double> measure(int64_t origin, const ForecastOptions& options, Measure by) override;
+  Result<int64_t> origin_at(int64_t time_s) const override;
+  Status prepare(const ForecastOptions& options) override;
+
+  const Model& model() const override { return *model_; }
+  const Dataset& dataset() const override { return *dataset_; }
+  const storage::SeriesStore& store() const override { return store_; }
+
+ private:
+  // What to run for a query: fixed options, or a policy's choice.
+  using Decide = std::function<Result<ForecastOptions>(Query& query)>;
+
+  Result<Forecast> ensemble(int64_t origin, const Decide& decide);
+  Result<Chain> chain_of(const ForecastOptions& options) const;
+  Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
+  Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
+  Result<MemberAnalogs> lookup(const Query& query, const Told& told,
+                               const ForecastOptions& options);
+  Status guide(Query& query, const ForecastOptions& options);
+  Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
+                                   const StartOptions& start);
+  Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
+                                 const ForecastOptions& options);
+  void hand_out(Forecast& forecast, const ForecastOptions& options) const;
+
+  Result<at::Tensor> earlier_cycle(int64_t origin, const ForecastOptions& options);
+  Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
+                                                    const ForecastOptions& options);
+
+  // By what its trajectories depend on. Guarded by redi_mutex_; entries are never replaced.
+  std::mutex redi_mutex_;
+  std::map<std::string, std::shared_ptr<const RediBase>> redi_;
+  // Constant after construction (keys_ synchronises itself).
+  Progress progress_;
+  const storage::SeriesStore& store_;
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<Dataset> dataset_;
+  AnalogKeys keys_;
+};
+
+// From a query to an ensemble: the program's main job, top to bottom.
+Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decide) {
+  const at::NoGradGuard no_grad;
+  Stopwatch total, watch;
+  Forecast forecast = {.origin = origin};
+
+  // Normalise: the context in normalised units.
+  SKIPCAST_TRY(Query query, query_at(*dataset_, origin));
+
+  // Encode: the network sees the context once; its mean forecast is shared by all members.
+  SKIPCAST_TRY(const ForecastOptions options, decide(query));
+  SKIPCAST_TRY(const Chain chain, chain_of(options));
+  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
+  if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
+  if (needs_mean(*model_, told, options)) evaluate_mean(*model_, query);
+  forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
+  forecast.timing.encode_s = watch.lap();
+
+  // Search: one analog a member, under the leakage guard.
+  SKIPCAST_TRY(MemberAnalogs found, search(query, options));
+  forecast.timing.search_s = watch.lap();
+
+  // The network that makes the members, told of what happened after similar situations.
+  SKIPCAST_TRY(const MemberAnalogs known, lookup(query, told, options));
+  forecast.timing.search_s += watch.lap();
+  query.denoise = told.role ? denoiser_for(*dataset_, *model_, query, told, known.analogs)
+                            : base_of(*model_, query);
+  if (told.role) forecast.notes.push_back(describe(*model_, told, options));
+  if (options.guidance > 0) SKIPCAST_TRY_OK(guide(query, options));
+  forecast.timing.encode_s += watch.lap();
+
+  // Fetch futures and align them to the query.
+  SKIPCAST_TRY(EntryState entry, clean_start(query, found, options));
+  if (options.start.kind == StartKind::kRedi) {
+    SKIPCAST_TRY(const std::shared_ptr<const RediBase> base, redi_base(chain, options));
+    entry.state = base->states(query.denoise, options.members, options.start.redi_neighbours);
+    forecast.notes.push_back(fmt::format("ReDi's knowledge base: {} trajectories, {:.1f} MiB",
+                                         base->rows(), double(base->bytes()) / (1 << 20)));
+  }
+  forecast.timing.start_s = watch.lap();
+
+  // Start and solve: noise of the entry's size, then the rest of the reverse chain.
+  const Solved solved = run_chain(chain, *model_, query, entry, options);
+  forecast.normalised = inflated(solved.ensemble, options.inflation);
+  forecast.timing.solve_s = watch.lap();
+
+  // De-normalise, and back from the device.
+  hand_out(forecast, options);
+
+  forecast.entry_sigma = chain.entry.sigma;
+  forecast.nfe = evaluations(chain);
+  forecast.nfe_mean = solved.evaluations;
+  for (const auto& notes : {remarks(*model_, chain, options), found.notes}) {
+    forecast.notes.insert(forecast.notes.end(), notes.begin(), notes.end());
+  }
+  forecast.analogs = std::move(found.analogs);
+  forecast.plan = found.plan;
+  forecast.encoder_fingerprint = found.encoder_fingerprint;
+  forecast.timing.total_s = total.lap();
+  return forecast;
+}
+
+// Members in physical units, where the options want them.
+void ArchiveForecaster::hand_out(Forecast& forecast, const ForecastOptions& options) const {
+  forecast.members = dataset_->denormalise(forecast.normalised, forecast.origin);
+  if (options.statistics) forecast.statistics = on_cpu(ensemble_statistics(forecast.members));
+  if (!options.keep_on_device) {
+    forecast.members = forecast.members.cpu();
+    forecast.normalised = forecast.normalised.cpu();
+  }
+}
+
+Result<Forecast> ArchiveForecaster::forecast(int64_t origin, const ForecastOptions& options) {
+  SKIPCAST_TRY_OK(chain_of(options).status());  // before any work
+  return ensemble(origin, [&options](Query&) -> Result<ForecastOptions> { return options; });
+}
+
+Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOptions& nearest,
+                                                Measure by, const Choose& choose) {
+  return ensemble(origin, [&](Query& query) -> Result<ForecastOptions> {
+    SKIPCAST_TRY(const double measured, measure(query, nearest, by));
+    return choose(measured);
+  });
+}
+
+// The chain, if the model can run it.
+Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
+  SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
+  SKIPCAST_TRY_OK(told_for(*model_, chain, options).status());
+  if (!chain.solver.needs_moments || model_->has_moments()) return chain;
+  return refused(fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
+                             "--moments", chain.solver.name, store_.path(), model_->task().name));
+}
+
+Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
+                                                const ForecastOptions& options) {
+  std::optional<MeanTable::Memo> memo;
+  std::shared_ptr<MeanTable> means;
+  if (is_retrieved(options.start.kind) && options.start.key != KeyKind::kContext) {
+    SKIPCAST_TRY(means, keys_.means());
+    memo.emplace(*means, query.origin, query.mean);
+  }
+  return find_analogs(keys_, *dataset_, *model_, query, options);
+}
+
+// What the network is told of; nothing where it is not.
+Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const Told& told,
+                                                const ForecastOptions& options) {
+  if (told.weight == 0) return MemberAnalogs();
+  return search(query, lookup_options(model_->role_info(*told.role), options));
+}
+
+// Draws the chain towards what happened after the nearest analogs, moved to the query.
+Status ArchiveForecaster::guide(Query& query, const ForecastOptions& options) {
+  const ForecastOptions guides = guide_options(options);
+  SKIPCAST_TRY(const MemberAnalogs found, search(query, guides));
+  SKIPCAST_TRY(const at::Tensor futures, moved_futures(query, found, guides.start));
+  query.denoise = samplers::guided(std::move(query.denoise),
+                                   model_->to_target(futures, query.last),
+                                   options.guidance_bandwidth, options.guidance);
+  return {};
+}
+
+// The futures of these analogs, aligned to the query.
+Result<at::Tensor> ArchiveForecaster::moved_futures(const Query& query, const MemberAnalogs& found,
+                                                    const StartOptions& start) {
+  std::shared_ptr<MeanTable> means;
+  if (query.mean.defined()) {
+    SKIPCAST_TRY(means, keys_.means());
+  }
+  return aligned_futures(*dataset_, means.get(), query, found.origins(), start);
+}
+
+Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
+                                                  const ForecastOptions& options) {
+  const StartOptions& start = options.start;
+  EntryState entry;
+  if (start.spread > 0) {
+    SKIPCAST_TRY(entry.spread, keys_.residual_spread());
+    entry.spread = entry.spread * start.spread;
+  }
+  if (start.kind == StartKind::kCold || start.kind == StartKind::kRedi) return entry;
+  if (start.kind == StartKind::kPrevious) {
+    SKIPCAST_TRY(const at::Tensor earlier, earlier_cycle(query.origin, options));
+    entry.clean = samplers::shift_cycle(earlier, start.cycle, query.last, start.decay_tau);
+    return entry;
+  }
+  if (start.kind == StartKind::kMean) {
+    entry.clean = query.mean;
+  } else if (start.kind == StartKind::kPersist) {
+    entry.clean = samplers::persist(query.last, model_->task().spec.future_states);
+  } else {
+    if (dataset_->device().is_cuda()) {
+      entry.aligned = aligned_start(*dataset_, *model_, query, found.origins(), start);
+    }
+    if (entry.aligned) return entry;
+    SKIPCAST_TRY(entry.clean, moved_futures(query, found, start));
+  }
+  return entry;
+}
+
+Result<Forecast> ArchiveForecaster::analog_ensemble(int64_t origin,
+                                                    const ForecastOptions& options) {
+  ForecastOptions start_only = options;
+  start_only.start.kind = StartKind::kAnalog;
+  start_only.steps = 0;
+  start_only.depth = {};
+  return forecast(origin, start_only);
+}
+
+Result<double> ArchiveForecaster::measure(Query& query, const ForecastOptions& nearest,
+                                          Measure by) {
+  SKIPCAST_TRY_OK(check_members(nearest));
+  ForecastOptions analog = nearest;
+  analog.start.kind = StartKind::kAnalog;
+  if (analog.start.key != KeyKind::kContext) evaluate_mean(*model_, query);
+  SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
+  const std::vector<int64_t> origins = found.origins();
+  double sum = 0;
+  for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
+  if (by == Measure::kDistance) return sum / static_cast<double>(origins.size());
+  const StartOptions offset = {.alignment = Alignment::kOffset};
+  const at::Tensor futures = aligned_futures(*dataset_, nullptr, query, origins, offset);
+  return futures.var(0, /*unbiased=*/false).mean().sqrt().item<double>();
+}
+
+Result<double> ArchiveForecaster::measure(int64_t origin, const ForecastOptions& options,
+                                          Measure by) {
+  const at::NoGradGuard no_grad;
+  SKIPCAST_TRY(Query query, query_at(*dataset_, origin));
+  return measure(query, options, by);
+}
+
+// The cycle before, normalised: rolled from further back where that is possible, the first cycle
+// from analogs.
+Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
+                                                    const ForecastOptions& options) {
+  const int64_t before = origin - options.start.cycle;
+  ForecastOptions earlier = options;
+  earlier.start.rolls = options.start.rolls - 1;
+  const bool goes_on =
+      earlier.start.rolls > 0 && check_origin(*dataset_, before - options.start.cycle).ok();
+  if (!goes_on) {
+    earlier.start.kind = StartKind::kAnalog;
+    earlier.start.rolls = 1;
+  }
+  earlier.inflation.clear();
+  earlier.keep_on_device = true;
+  SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
+  return made.normalised;
+}
+
+Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
+    const Chain& chain, const ForecastOptions& options) {
+  std::string name = fmt::format("{} {} {}", options.solver, chain.noising.amount.value_or(-1),
+                                 chain.noising.scale.value_or(-1));
+  for (const auto& levels : {chain.redi.to_key, chain.redi.to_value}) {
+    for (const double sigma : levels) name += fmt::format(" {}", sigma);
+    name += ";";
+  }
+  const std::lock_guard lock(redi_mutex_);
+  std::shared_ptr<const RediBase>& base = redi_[name];
+  if (base == nullptr) {
+    SKIPCAST_TRY(base, RediBase::build(model_, *dataset_, chain, progress_));
+  }
+  return base;
+}
+
+Status ArchiveForecaster::prepare(const ForecastOptions& options) {
+  SKIPCAST_TRY(const Chain chain, chain_of(options));  // before any work
+  const bool rolled = options.start.kind == StartKind::kPrevious;  // its first cycle: analogs
+  if (rolled || is_retrieved(options.start.kind)) {
+    SKIPCAST_TRY_OK(keys_.index(options.start).status());
+  }
+  if (options.guidance > 0) {
+    SKIPCAST_TRY_OK(keys_.index(guide_options(options).start).status());
+  }
+  if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
+  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
+  if (told.weight > 0) {
+    const RoleInfo& info = model_->role_info(*told.role);
+    SKIPCAST_TRY_OK(keys_.index(lookup_options(info, options).start).status());
+  }
+  if (options.start.kind == StartKind::kRedi) {
+    SKIPCAST_TRY_OK(redi_base(chain, options).status());
+  }
+  if (needs_mean(*model_, told, options)) return keys_.means().status();
+  return {};
+}
+
+Result<int64_t> ArchiveForecaster::origin_at(int64_t time_s) const {
+  SKIPCAST_TRY(const int64_t origin, store_.schema().axis.index_of(time_s));
+  SKIPCAST_TRY_OK(check_origin(*dataset_, origin));
+  return origin;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::SeriesStore& store,
+                                                           std::shared_ptr<const Model> model,
+                                                           const Progress& progress,
+                                                           int64_t memory_bytes) {
+  const Task& task = model->task();
+  SKIPCAST_TRY(std::unique_ptr<Dataset> dataset,
+               Dataset::load(store, task, model->normalizer(), kDatasetBytesMax,
+                             model->compute()));
+  if (dataset->states() < task.spec.context_states) {
+    return bad_input(fmt::format("the archive {} has {} states; task {} needs a context of {}",
+                                 store.path(), dataset->states(), task.name,
+                                 task.spec.context_states));
+  }
+  return std::unique_ptr<Forecaster>(std::make_unique<ArchiveForecaster>(
+      store, std::move(model), std::move(dataset), progress, memory_bytes));
+}
+
+Result<std::unique_ptr<Forecaster>> Forecaster::open(const storage::SeriesStore& store,
+                                                     const std::string& task,
+                                                     const Progress& progress,
+                                                     int64_t memory_bytes,
+                                                     const Compute& compute) {
+  SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task, compute));
+  return with_model(store, std::move(model), progress, memory_bytes);
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,101 @@
+#include "engine/forecast/policy_forecast.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "engine/forecast/network_choice.h"
+#include "engine/keys/metric_file.h"
+
+namespace skipcast::engine {
+namespace {
+
+std::string folder_of(const Forecaster& forecaster) {
+  return (std::filesystem::path(forecaster.store().path()) / "policies").string();
+}
+
+std::string names_in(const std::string& folder) {
+  std::string names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    if (entry.path().extension() != ".json") continue;
+    names += (names.empty() ? "" : ", ") + entry.path().stem().string();
+  }
+  return names.empty() ? "none yet: run skipcast tune" : names;
+}
+
+std::string path_of(const Forecaster& forecaster, const std::string& name_or_path) {
+  const bool is_path = name_or_path.find('/') != std::string::npos ||
+                       name_or_path.ends_with(".json");
+  return is_path ? name_or_path : folder_of(forecaster) + "/" + name_or_path + ".json";
+}
+
+// Does the model have the copies that the policy was tuned with?
+Status check_copies(const Model& model, const Policy& policy, const std::string& path) {
+  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+    const auto wanted = policy.copies.find(word(role));
+    if (wanted == policy.copies.end()) continue;
+    SKIPCAST_TRY_OK(model.has_role(role));
+    if (model.role_info(role).fingerprint == wanted->second) continue;
+    return refused(fmt::format("{} was tuned for another {} network of task {} (it was trained "
+                               "again since?): run skipcast tune", path, word(role), policy.task));
+  }
+  return {};
+}
+
+}  // namespace
+
+void bind_copies(const Model& model, Policy& policy) {
+  policy.copies.clear();
+  for (const PolicyBin& bin : policy.bins) {
+    const std::optional<Role> role = role_of(bin.options);
+    if (role) policy.copies[word(*role)] = model.role_info(*role).fingerprint;
+  }
+}
+
+Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                                   const ForecastOptions& base) {
+  if (is_fixed(policy)) return choose(policy, 0, base);
+  SKIPCAST_TRY(const double measured,
+               forecaster.measure(origin, distance_options(policy, base), policy.measure));
+  return choose(policy, measured, base);
+}
+
+Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
+                             const ForecastOptions& base) {
+  if (policy.bins.empty()) return usage("the policy has no bins");
+  if (is_fixed(policy)) return forecaster.forecast(origin, choose(policy, 0, base));
+  return forecaster.forecast_by(
+      origin, distance_options(policy, base), policy.measure,
+      [&](double measured) { return choose(policy, measured, base); });
+}
+
+Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path) {
+  const std::string path = path_of(forecaster, name_or_path);
+  Result<Policy> policy = read_policy(path);
+  if (policy.status().code() == Code::kNotFound) {
+    return not_found(fmt::format("no policy {}; the archive has: {}", path,
+                                 names_in(folder_of(forecaster))));
+  }
+  if (!policy.ok()) return policy;
+  if (policy->archive_id != forecaster.store().store_id()) {
+    return refused(fmt::format("{} was tuned on another archive: run skipcast tune on this one",
+                               path));
+  }
+  if (policy->model_fingerprint != forecaster.model().fingerprint()) {
+    return refused(fmt::format("{} was tuned for another model of task {} (it was trained again "
+                               "since?): run skipcast tune", path, policy->task));
+  }
+  SKIPCAST_TRY_OK(check_copies(forecaster.model(), *policy, path));
+  if (!uses_metric(*policy) || policy->metric_fingerprint.empty()) return policy;
+  SKIPCAST_TRY(const std::string metric,
+               metric_fingerprint(forecaster.store(), forecaster.model()));
+  if (policy->metric_fingerprint != metric) {
+    return refused(fmt::format("{} was tuned with another learned metric of task {} (it was "
+                               "trained again since?): run skipcast tune", path, policy->task));
+  }
+  return policy;
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,189 @@
+#include "engine/keys/analog_keys.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "engine/keys/learned_key.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kDeviceStates = 200000;  // fewer are searched sooner than a GPU is asked
+constexpr int64_t kComponents = 64;        // of the PCA before an index
+constexpr int64_t kFitOriginsMax = 4096;   // windows that anything is fitted on
+constexpr size_t kSpreadBatch = 256;       // windows at once
+
+std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
+  const auto count = static_cast<int64_t>(origins.size());
+  if (count <= count_max) return origins;
+  std::vector<int64_t> out(count_max);
+  for (int64_t i = 0; i < count_max; ++i) out[i] = origins[i * count / count_max];
+  return out;
+}
+
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::string name_of(const StartOptions& start) {
+  if (start.key != KeyKind::kMixed) return word(start.key);
+  return fmt::format("{}-{:g}", word(start.key), start.key_mix);
+}
+
+}  // namespace
+
+retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
+  const bool frozen = options.archive == ArchiveMode::kFrozen;
+  return {.spec = model.task().spec,
+          .past_only = true,
+          .band = options.tuning_band,
+          .frozen_states = frozen ? model.split().train_end : -1};
+}
+
+std::vector<int64_t> fit_origins(const Model& model, const Dataset& dataset) {
+  return thinned(part_origins(dataset.store().schema().axis, model.task(), model.split(),
+                              Part::kTrain),
+                 kFitOriginsMax);
+}
+
+AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset,
+                       Progress progress, int64_t memory_bytes, Files files)
+    : model_(std::move(model)),
+      dataset_(dataset),
+      progress_(std::move(progress)),
+      memory_bytes_(memory_bytes),
+      files_(files) {
+  fit_origins_ = fit_origins(*model_, dataset);
+}
+
+std::string AnalogKeys::file(const std::string& name) const {
+  if (files_ == Files::kInMemory) return "";
+  const std::filesystem::path archive = dataset_.store().path();
+  std::error_code ignored;  // an unwritable archive is reported by whoever writes the file
+  if (!std::filesystem::is_directory(archive, ignored)) return "";  // a store without a folder
+  const std::filesystem::path folder = archive / "index";
+  std::filesystem::create_directories(folder, ignored);
+  const std::string task = std::filesystem::path(model_->task().name).stem().string();
+  return (folder / fmt::format("{}.{}", task, name)).string();
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> projected(std::unique_ptr<retrieval::Encoder> encoder,
+                                                      std::span<const int64_t> origins) {
+  const int64_t components =
+      std::min<int64_t>(kComponents, static_cast<int64_t>(origins.size()) - 1);
+  if (encoder->dimension() <= kComponents || components < 1) return encoder;
+  return retrieval::make_pca_encoder(std::move(encoder), origins, components);
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::context_encoder() const {
+  const Task& task = model_->task();
+  retrieval::ContextKeyOptions options = {.spec = task.spec};
+  options.variables.resize(task.variables.size());  // the targets come first
+  std::iota(options.variables.begin(), options.variables.end(), int64_t{0});
+  options.hour_of_day = has(task.calendar, "hour_of_day");
+  options.day_of_week = has(task.calendar, "day_of_week");
+  options.day_of_year = has(task.calendar, "day_of_year");
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
+               retrieval::make_context_encoder(dataset_.store(), model_->normalizer(), options));
+  return projected(std::move(encoder), fit_origins_);
+}
+
+Result<std::shared_ptr<MeanTable>> AnalogKeys::open_means() {
+  if (means_) return means_;
+  SKIPCAST_TRY(means_, MeanTable::open(model_, dataset_, file("means.skm"), progress_));
+  return means_;
+}
+
+Result<std::shared_ptr<MeanTable>> AnalogKeys::means() {
+  const std::lock_guard lock(mutex_);
+  return open_means();
+}
+
+Result<at::Tensor> AnalogKeys::residual_spread() {
+  const std::lock_guard lock(mutex_);
+  if (residual_spread_.defined()) return residual_spread_;
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  const at::NoGradGuard no_grad;
+  at::Tensor squares, count;
+  const std::span<const int64_t> origins(fit_origins_);
+  for (size_t first = 0; first < origins.size(); first += kSpreadBatch) {
+    const auto batch = origins.subspan(first, std::min(kSpreadBatch, origins.size() - first));
+    const FutureBatch futures = dataset_.futures(batch);
+    const at::Tensor mask = futures.mask.to(at::kDouble);
+    const at::Tensor error = (futures.values - table->means(batch)).to(at::kDouble) * mask;
+    const at::Tensor sum = error.square().sum(0), seen = mask.sum(0);
+    squares = squares.defined() ? squares + sum : sum;
+    count = count.defined() ? count + seen : seen;
+  }
+  if (!squares.defined()) return usage("the training part has no window to measure errors on");
+  const at::Tensor spread = (squares / count.clamp_min(1)).sqrt();
+  residual_spread_ = at::where(count > 0, spread, 1.0).to(at::kFloat);
+  return residual_spread_;
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  return projected(make_forecast_encoder(table), fit_origins_);
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::learned_encoder() {
+  if (!has_metric(dataset_.store(), model_->task().name)) {  // said before any work
+    SKIPCAST_TRY_OK(metric_fingerprint(dataset_.store(), *model_).status());
+  }
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
+  auto features = std::make_shared<const MetricFeatures>(dataset_, table);
+  SKIPCAST_TRY(const LearnedMetric metric, read_metric(dataset_.store(), *model_, *features));
+  return projected(make_learned_encoder(std::move(features), metric), fit_origins_);
+}
+
+Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::encoder_for(const StartOptions& start) {
+  if (start.key == KeyKind::kContext) return context_encoder();
+  if (start.key == KeyKind::kForecast) return forecast_encoder();
+  if (start.key == KeyKind::kLearned) return learned_encoder();
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> context, context_encoder());
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> forecast, forecast_encoder());
+  return retrieval::make_mixed_encoder(std::move(context), std::move(forecast), start.key_mix,
+                                       fit_origins_);
+}
+
+Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& start) {
+  const std::lock_guard lock(mutex_);
+  const std::string name = name_of(start);
+  if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
+  retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,
+                                           .kind = "auto",
+                                           .path = file(name + ".skx"),
+                                           .memory_bytes = memory_bytes_};
+  const bool pays = dataset_.device().is_cuda() && dataset_.states() >= kDeviceStates;
+  if (pays && retrieval::has_gpu_scan()) options.scan = retrieval::gpu_scan();
+  SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
+               retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options,
+                                            progress_));
+  SKIPCAST_TRY_OK(index->follow(progress_));
+  return (indexes_[name] = std::move(index)).get();
+}
+
+Result<int64_t> AnalogKeys::check_index_file(const StartOptions& start, const std::string& path) {
+  SKIPCAST_CHECK(files_ == Files::kInMemory);
+  const std::lock_guard lock(mutex_);
+  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
+  return retrieval::AnalogIndex::check_file(dataset_.store(), std::move(encoder),
+                                            {.spec = model_->task().spec, .kind = "auto",
+                                             .path = path},
+                                            progress_);
+}
+
+Result<int64_t> AnalogKeys::check_means_file(const std::string& path) {
+  SKIPCAST_CHECK(files_ == Files::kInMemory);
+  const std::lock_guard lock(mutex_);
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> fresh, open_means());
+  return fresh->check_file(path);
+}
+
+}  // namespace skipcast::engine

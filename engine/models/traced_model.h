@@ -1,0 +1,69 @@
+// A model that remembers what its denoisers were asked and what they answered: the reverse chain of
+// a forecast as it really ran, without a second way of running it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/models/model.h"
+
+namespace skipcast::engine {
+
+// One evaluation of a chain, [members, T_out, V, P] in target space.
+struct Evaluated {
+  double sigma = 0;
+  at::Tensor x;         // the state handed to the network
+  at::Tensor estimate;  // its answer, E[y | x]
+};
+
+// Everything is the wrapped model's. Const methods are thread-safe unless a recording is under way.
+class TracedModel final : public Model {
+ public:
+  explicit TracedModel(std::shared_ptr<const Model> model);
+
+  // From now on keeps the evaluations of `members` states at once, forgetting earlier ones; shared
+  // mean forecasts have one state and are passed over. REQUIRES members > 1.
+  void record(int64_t members);
+  // Ends the recording and hands it out, in order.
+  std::vector<Evaluated> stop();
+
+  samplers::Denoiser condition(const ContextBatch& context) const override;
+  samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
+  bool has_moments() const override { return model_->has_moments(); }
+  Status has_role(Role role) const override { return model_->has_role(role); }
+  const RoleInfo& role_info(Role role) const override { return model_->role_info(role); }
+  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
+                                  const RetrievedBatch* retrieved) const override;
+  const TargetSpace* target_space() const override { return model_->target_space(); }
+  at::Tensor mean_forecast(const ContextBatch& contexts) const override;
+  at::Tensor past_means(const ContextBatch& contexts,
+                        std::span<const int64_t> origins) const override {
+    return model_->past_means(contexts, origins);
+  }
+  bool cross_fitted() const override { return model_->cross_fitted(); }
+  at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
+  at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
+  const Task& task() const override { return model_->task(); }
+  const Split& split() const override { return model_->split(); }
+  const retrieval::Normalizer& normalizer() const override { return model_->normalizer(); }
+  std::string fingerprint() const override { return model_->fingerprint(); }
+  int64_t parameters() const override { return model_->parameters(); }
+
+ private:
+  struct Record {
+    int64_t members = 0;  // 0: not recording
+    std::vector<Evaluated> steps;
+  };
+  static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
+
+  samplers::Denoiser recorded(samplers::Denoiser denoise) const;
+
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it
+};
+
+}  // namespace skipcast::engine

@@ -1,0 +1,201 @@
+// The model that forecasts use: a stored model's parts, ready to be evaluated.
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "engine/models/network_copy.h"
+#include "engine/data/folds.h"
+#include "engine/models/model_file.h"
+#include "engine/networks/moment_heads.h"
+#include "engine/data/retrieved_futures.h"
+
+namespace skipcast::engine {
+
+const Compute& Model::compute() const {
+  static const Compute on_cpu;
+  return on_cpu;
+}
+
+Status Model::has_role(Role role) const {
+  return Status(Code::kUnsupported, std::string("this model has no copy for: ") + word(role));
+}
+
+const RoleInfo& Model::role_info(Role) const {
+  static const RoleInfo none;
+  SKIPCAST_CHECK(false);
+  return none;
+}
+
+samplers::Denoiser Model::condition_as(Role, const ContextBatch&, const RetrievedBatch*) const {
+  SKIPCAST_CHECK(false);
+  return {};
+}
+
+namespace {
+
+// Channels side by side, as GridNet runs on a GPU.
+void lay_out_for_gpu(Network& network) {
+  const at::NoGradGuard no_grad;
+  for (auto& parameter : network.parameters()) {
+    if (parameter.dim() != 4) continue;
+    parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+class TrainedModel : public Model {
+ public:
+  TrainedModel(const storage::SeriesStore& store, ModelParts parts, std::string fingerprint,
+               const Compute& compute)
+      : parts_(std::move(parts)),
+        fingerprint_(std::move(fingerprint)),
+        evaluator_(std::make_shared<Evaluator>(parts_.network, compute)) {
+    for (Network* network : networks_of(parts_)) network->eval();
+    move_to(compute, parts_);
+    if (compute.device.is_cuda()) {
+      for (Network* network : networks_of(parts_)) lay_out_for_gpu(*network);
+    }
+    for (const auto& fold : parts_.folds) {
+      folds_.push_back(std::make_shared<Evaluator>(fold, compute));
+    }
+    const NetworkShape shape =
+        shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
+    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, shape, role);
+  }
+
+  const Compute& compute() const override { return evaluator_->compute(); }
+
+  samplers::Denoiser condition(const ContextBatch& context) const override {
+    const at::NoGradGuard no_grad;
+    SKIPCAST_CHECK(context.values.size(0) == 1);
+    return make_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
+  }
+
+  bool has_gradients() const override { return true; }
+  samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
+    const at::NoGradGuard no_grad;
+    return [network = parts_.network, conditioning = parts_.network->encode(context),
+            data = parts_.task.sigma_data](const at::Tensor& x, const at::Tensor& sigma) {
+      const at::Tensor total = (sigma.square() + data * data).sqrt();
+      const at::Tensor c_noise = (sigma.log() / 4).to(at::kFloat).view({1});
+      const at::Tensor raw = network->denoise((x / total).to(at::kFloat), c_noise, conditioning);
+      return x * (data * data / total.square()) + raw * (sigma * data / total);
+    };
+  }
+  samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
+    const at::NoGradGuard no_grad;
+    if (!has_moments()) return {};
+    SKIPCAST_CHECK(context.values.size(0) == 1);
+    return make_moment_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
+  }
+  bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
+
+  Status has_role(Role role) const override { return copies_.at(role).status; }
+  const RoleInfo& role_info(Role role) const override { return copies_.at(role).info; }
+  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
+                                  const RetrievedBatch* retrieved) const override {
+    const at::NoGradGuard no_grad;
+    const Copy& copy = copies_.at(role);
+    SKIPCAST_CHECK(copy.status.ok() && context.values.size(0) == 1);
+    std::vector<at::Tensor> encoded = copy.evaluator->encode(context);
+    if (retrieved != nullptr) encoded = copy.evaluator->inform(encoded, *retrieved);
+    return make_denoiser(copy.evaluator, std::move(encoded), parts_.task.sigma_data);
+  }
+
+  at::Tensor mean_forecast(const ContextBatch& contexts) const override {
+    return mean_by(evaluator_, contexts);
+  }
+
+  at::Tensor past_means(const ContextBatch& contexts,
+                        std::span<const int64_t> origins) const override {
+    const at::NoGradGuard no_grad;
+    if (folds_.empty()) return mean_forecast(contexts);
+    at::Tensor all;
+    for (int64_t fold = -1; fold < kFolds; ++fold) {
+      std::vector<int64_t> rows;
+      for (size_t i = 0; i < origins.size(); ++i) {
+        if (fold_of(parts_.task, parts_.split, origins[i]) == fold) {
+          rows.push_back(static_cast<int64_t>(i));
+        }
+      }
+      if (rows.empty()) continue;
+      // Of the whole batch, though few rows are kept where folds meet: encodings of a few windows
+      // have last digits that depend on how many there are, and on the threads.
+      const at::Tensor means =
+          mean_by(fold < 0 ? evaluator_ : folds_[static_cast<size_t>(fold)], contexts);
+      if (!all.defined()) {
+        all = means;
+      } else {
+        const at::Tensor index = at::tensor(rows).to(means.device());
+        all.index_copy_(0, index, means.index_select(0, index));
+      }
+    }
+    return all;
+  }
+  bool cross_fitted() const override { return !folds_.empty(); }
+
+  at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
+    return parts_.target.to_target(normalised, last);
+  }
+  at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override {
+    return parts_.target.from_target(target, last);
+  }
+
+  const TargetSpace* target_space() const override { return &parts_.target; }
+
+  const Task& task() const override { return parts_.task; }
+  const Split& split() const override { return parts_.split; }
+  const retrieval::Normalizer& normalizer() const override { return parts_.normalizer; }
+  std::string fingerprint() const override { return fingerprint_; }
+  int64_t parameters() const override { return parts_.network->parameter_count(); }
+
+ private:
+  at::Tensor mean_by(const std::shared_ptr<const Evaluator>& evaluator,
+                     const ContextBatch& contexts) const {
+    const at::NoGradGuard no_grad;
+    const Task& task = parts_.task;
+    const samplers::Denoiser denoise =
+        make_denoiser(evaluator, evaluator->encode(contexts), task.sigma_data);
+    const at::Tensor zero =
+        at::zeros({contexts.values.size(0), task.spec.future_states, contexts.last.size(1),
+                   contexts.last.size(2)}, contexts.last.options());
+    return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
+  }
+
+  struct Copy {
+    Status status;
+    RoleInfo info;
+    std::shared_ptr<const Evaluator> evaluator;
+  };
+
+  void add_copy(const storage::SeriesStore& store, const NetworkShape& shape, Role role) {
+    Result<FineTuned> tuned = read_fine_tuned(store, parts_.task, shape, fingerprint_, role);
+    Copy& copy = copies_[role];
+    copy.status = tuned.status();
+    if (!tuned.ok()) return;
+    copy.info = tuned->info;
+    tuned->network->to(compute().device);
+    if (compute().device.is_cuda()) lay_out_for_gpu(*tuned->network);
+    copy.evaluator = std::make_shared<Evaluator>(std::move(tuned->network), compute());
+  }
+
+  ModelParts parts_;
+  std::string fingerprint_;
+  std::shared_ptr<const Evaluator> evaluator_;
+  std::vector<std::shared_ptr<const Evaluator>> folds_;
+  std::map<Role, Copy> copies_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Model>> Model::load(const storage::SeriesStore& store,
+                                                 const std::string& task_name,
+                                                 const Compute& compute) {
+  SKIPCAST_TRY(StoredModel stored, read_model(store, task_name));
+  return std::shared_ptr<const Model>(std::make_shared<TrainedModel>(
+      store, std::move(stored.parts), std::move(stored.fingerprint), compute));
+}
+
+}  // namespace skipcast::engine

@@ -1,0 +1,54 @@
+#include "engine/networks/moment_heads.h"
+
+#include <utility>
+
+#include "engine/networks/activations.h"
+
+namespace skipcast::engine {
+namespace {
+
+constexpr int64_t kHidden = 128;
+constexpr int64_t kFirstStream = 1 << 22;  // of initial weights, beyond the network's own
+
+}  // namespace
+
+MomentHeads::MomentHeads(int64_t width, int64_t outputs) {
+  hidden_ = register_module("hidden", torch::nn::Linear(width, kHidden));
+  level_ = register_module("level", std::make_shared<SigmaEmbedding>(kHidden));
+  out_ = register_module("out", torch::nn::Linear(kHidden, 2 * outputs));
+}
+
+at::Tensor MomentHeads::forward(const at::Tensor& features, const at::Tensor& c_noise) {
+  const at::Tensor level = level_->forward(c_noise).unsqueeze(1);
+  return out_(steady_silu(hidden_(features) + level));
+}
+
+void MomentHeads::initialise(uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  fill_parameters(*this, seed, kFirstStream);
+  out_->weight.zero_();
+}
+
+ResidualMoments residual_moments(const at::Tensor& raw) {
+  const at::Tensor u = raw.select(1, 0);
+  return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
+}
+
+samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const Evaluator> evaluator,
+                                              std::vector<at::Tensor> conditioning,
+                                              double sigma_data) {
+  return [evaluator = std::move(evaluator), conditioning = std::move(conditioning), sigma_data](
+             const at::Tensor& x, double sigma) -> samplers::Moments {
+    const at::NoGradGuard no_grad;
+    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
+    const at::Tensor in = (x * s.c_in).to(at::kFloat);
+    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
+    const Network::Outputs raw = evaluator->denoise_with_moments(in, c_noise, conditioning);
+    const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
+    const at::Tensor second = r.variance * (s.c_out * s.c_out);
+    return {x * s.c_skip + raw.f.to(x.scalar_type()) * s.c_out, second,
+            second * second.sqrt() * r.skewness};
+  };
+}
+
+}  // namespace skipcast::engine

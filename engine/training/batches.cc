@@ -1,0 +1,212 @@
+#include "engine/training/batches.h"
+
+#include <torch/nn.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+#include "storage/files/fingerprint.h"
+#include "samplers/noise.h"
+
+namespace skipcast::engine {
+namespace {
+
+// NoiseKey::query of each purpose: negative, so that no origin's time can coincide.
+constexpr int64_t kShuffle = -2, kSigma = -3, kNoise = -4, kContextNoise = -5, kDropout = -6;
+
+constexpr int64_t kAlign = 16;  // floats: parameters start on cache lines
+constexpr double kBeta1 = 0.9, kBeta2 = 0.99, kEpsilon = 1e-8;
+constexpr double kFinalFactor = 0.02;
+constexpr double kBelow = 4, kAbove = 2;  // training reaches this much beyond the schedule's sigmas
+
+std::vector<int64_t> numbers(int64_t count) {
+  std::vector<int64_t> values(static_cast<size_t>(count));
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}
+
+// Fisher-Yates, keyed by (seed, purpose, step).
+template <typename T>
+void shuffle(std::vector<T>& values, samplers::NoiseKey key) {
+  for (size_t i = values.size(); i > 1; --i) {
+    key.member = static_cast<int64_t>(i);
+    std::swap(values[i - 1], values[samplers::uniform_index(key, i)]);
+  }
+}
+
+// ln sigma normal, stratified: one draw from each of `count` equally likely ranges, shuffled.
+at::Tensor draw_sigmas(const Task& task, int64_t count, int64_t step) {
+  const TrainingOptions& options = task.training;
+  constexpr uint64_t kFine = uint64_t{1} << 40;
+  std::vector<double> shares(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t drawn = samplers::uniform_index({options.seed, kSigma, i, step}, kFine);
+    const double within = (static_cast<double>(drawn) + 0.5) / static_cast<double>(kFine);
+    shares[static_cast<size_t>(i)] = (static_cast<double>(i) + within) / static_cast<double>(count);
+  }
+  shuffle(shares, {options.seed, kShuffle, 0, step});
+  const at::Tensor share = at::from_blob(shares.data(), {count}, at::kDouble);
+  const at::Tensor normal = at::erfinv(2 * share - 1) * std::numbers::sqrt2;
+  const at::Tensor sigma = (options.sigma_log_mean + options.sigma_log_std * normal).exp();
+  return sigma.clamp(task.schedule.sigma_min / kBelow, task.schedule.sigma_max * kAbove);
+}
+
+at::Tensor noise_like(const at::Tensor& x, uint64_t seed, int64_t purpose, int64_t step) {
+  return samplers::gaussian(seed, purpose, numbers(x.size(0)), step,
+                            {x.sizes().slice(1), x.device()});
+}
+
+}  // namespace
+
+FlatParameters::FlatParameters(torch::nn::Module& network) {
+  int64_t size = 0;
+  for (const auto& parameter : network.parameters()) {
+    size += (parameter.numel() + kAlign - 1) / kAlign * kAlign;
+  }
+  const at::TensorOptions there =
+      at::TensorOptions(at::kFloat).device(network.parameters().front().device());
+  values = at::zeros({size}, there);
+  gradients = at::zeros({size}, there);
+  decays = at::zeros({size}, there);
+  const at::NoGradGuard no_grad;
+  std::string names;
+  int64_t at = 0;
+  for (auto& item : network.named_parameters()) {
+    at::Tensor& parameter = item.value();
+    const int64_t count = parameter.numel();
+    const at::Tensor part = values.narrow(0, at, count);
+    part.copy_(parameter.view({count}));
+    if (parameter.dim() >= 2) decays.narrow(0, at, count).fill_(1);
+    parameter.set_data(part.view_as(parameter));
+    parameter.mutable_grad() = gradients.narrow(0, at, count).view_as(parameter);
+    names += item.key() + " " + c10::str(parameter.sizes()) + "\n";
+    at += (count + kAlign - 1) / kAlign * kAlign;
+  }
+  layout = storage::fingerprint_of(names);
+}
+
+AdamW::AdamW(const FlatParameters& parameters)
+    : first(at::zeros_like(parameters.values)), second(at::zeros_like(parameters.values)) {}
+
+void AdamW::update(FlatParameters& parameters, double learning_rate, double weight_decay,
+                   int64_t step) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor& g = parameters.gradients;
+  first.lerp_(g, 1 - kBeta1);
+  second.mul_(kBeta2).addcmul_(g, g, 1 - kBeta2);
+  const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(step));
+  const double correction2 = 1 - std::pow(kBeta2, static_cast<double>(step));
+  const at::Tensor denominator = (second / correction2).sqrt_().add_(kEpsilon);
+  parameters.values.addcmul_(parameters.values, parameters.decays, -learning_rate * weight_decay);
+  parameters.values.addcdiv_(first, denominator, -learning_rate / correction1);
+}
+
+double clip_gradient(FlatParameters& parameters, double norm_max) {
+  const at::NoGradGuard no_grad;
+  const double norm = parameters.gradients.norm().item<double>();
+  if (norm > norm_max) parameters.gradients.mul_(norm_max / norm);
+  return norm;
+}
+
+double learning_rate_factor(const TrainingOptions& options, int64_t step, double fraction) {
+  const double warm_up =
+      std::min(1.0, static_cast<double>(step + 1) /
+                        static_cast<double>(std::max<int64_t>(1, options.warmup_steps)));
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::clamp(fraction, 0.0, 1.0)));
+  return warm_up * (kFinalFactor + (1 - kFinalFactor) * cosine);
+}
+
+double ema_decay_at(const TrainingOptions& options, int64_t step) {
+  return std::min(options.ema_decay,
+                  static_cast<double>(1 + step) / static_cast<double>(10 + step));
+}
+
+BatchSource::BatchSource(const Dataset& dataset, const TargetSpace& target,
+                         std::vector<int64_t> origins)
+    : dataset_(dataset), target_(target), origins_(std::move(origins)) {
+  SKIPCAST_CHECK(!origins_.empty());
+}
+
+std::vector<int64_t> BatchSource::origins_at(int64_t step) {
+  const TrainingOptions& options = dataset_.task().training;
+  const int64_t count = static_cast<int64_t>(origins_.size());
+  std::vector<int64_t> drawn;
+  for (int64_t i = 0; i < options.batch; ++i) {
+    const int64_t position = step * options.batch + i, epoch = position / count;
+    if (epoch != epoch_) {
+      order_ = origins_;
+      shuffle(order_, {options.seed, kShuffle, 0, -1 - epoch});
+      epoch_ = epoch;
+    }
+    drawn.push_back(order_[static_cast<size_t>(position % count)]);
+  }
+  return drawn;
+}
+
+TrainingBatch BatchSource::batch(int64_t step) {
+  const std::optional<TrainingBatch> ahead = std::exchange(ahead_, std::nullopt);
+  return ahead && ahead_step_ == step ? *ahead : made(step);
+}
+
+void BatchSource::fetch_ahead(int64_t step) {
+  if (dataset_.device().is_cpu()) return;
+  ahead_ = made(step);
+  ahead_step_ = step;
+}
+
+TrainingBatch BatchSource::made(int64_t step) {
+  const TrainingOptions& options = dataset_.task().training;
+  const std::vector<int64_t> origins = origins_at(step);
+  TrainingBatch batch;
+  batch.contexts = dataset_.contexts(origins);
+  const FutureBatch futures = dataset_.futures(origins);
+  batch.mask = futures.mask;
+  batch.target = target_.to_target(futures.values, batch.contexts.last) * futures.mask;
+  if (options.context_noise > 0) {
+    at::Tensor& values = batch.contexts.values;
+    values = values + options.context_noise *
+                          noise_like(values, options.seed, kContextNoise, step);
+  }
+  return batch;
+}
+
+NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
+  const TrainingOptions& options = task.training;
+  const int64_t draws = options.sigma_draws, rows = batch.target.size(0) * draws;
+  const at::Tensor y = batch.target.repeat_interleave(draws, 0);
+  const at::Tensor levels = draw_sigmas(task, rows, step);
+  const at::Tensor sigma = levels.to(y.options()).view({rows, 1, 1, 1});
+  const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
+  const double data = task.sigma_data;
+  const at::Tensor total = (sigma.square() + data * data).sqrt();
+  return {.input = x / total,
+          .c_noise = (levels.log() / 4).to(y.options()),
+          .wanted = (y - x * (data * data) / total.square()) * total / (sigma * data),
+          .mask = batch.mask.repeat_interleave(draws, 0)};
+}
+
+at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
+  const at::Tensor sums = (values * mask).sum({1, 2, 3});
+  return (sums / mask.sum({1, 2, 3}).clamp_min(1)).mean();
+}
+
+DropoutGuard::DropoutGuard(Network& network, const Task& task, int64_t step) : network_(network) {
+  const samplers::NoiseKey key = {task.training.seed, kDropout, 0, step};
+  network.dropout_source().start(samplers::uniform_index(key, uint64_t{1} << 62));
+}
+
+at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
+  const DropoutGuard dropping(network, task, step);
+  std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
+  for (at::Tensor& part : conditioning) {
+    part = part.repeat_interleave(task.training.sigma_draws, 0);
+  }
+  const NoisedBatch noisy = noised(batch, task, step);
+  const at::Tensor f = network.denoise(noisy.input, noisy.c_noise, conditioning);
+  return masked_mean((f - noisy.wanted).square(), noisy.mask);
+}
+
+}  // namespace skipcast::engine

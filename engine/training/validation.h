@@ -1,0 +1,31 @@
+// Quick validation during training: few-step cold ensembles of a handful of windows, scored.
+// Internal to engine; the full scores are scores.h and evaluate.h.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/data/dataset.h"
+#include "engine/models/model_file.h"
+
+namespace skipcast::engine {
+
+struct ValidationScores {
+  double crps = 0;                    // fair, normalised units
+  std::vector<double> crps_physical;  // fair, physical units, [V]
+  // Mean over variables of crps_physical / the observations' mean absolute deviation: what is
+  // minimised, because users read physical units and log-space scores may fall while those rise.
+  double score = 0;
+  double spread_skill = 0;            // normalised units
+};
+
+// `count` of the origins, evenly spaced, first and last included (all when there are fewer).
+std::vector<int64_t> spread(std::span<const int64_t> origins, int64_t count);
+
+// 8 members by DPM-Solver++(2M) with 6 evaluations from sigma_max, noise keyed by the task's seed
+// and the origin: the same network gives the same scores.
+ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
+                          std::span<const int64_t> origins);
+
+}  // namespace skipcast::engine

@@ -1,0 +1,71 @@
+// From trials on all validation windows to the Pareto front and a policy: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "engine/tuning/tuner.h"
+
+namespace skipcast::engine {
+
+// Evaluations a member, its share of the shared ones included.
+double cost(const Trial& trial, int64_t members);
+
+// Marks trials that no other one beats in score at no more cost.
+void mark_front(std::span<Trial> trials, int64_t members);
+
+bool is_cold(const Trial& trial);
+
+// The evaluations a member that a trial may be said to cost: its mean, rounded up.
+int64_t nfe_class(const Trial& trial);
+
+// What is recommended when at most so many evaluations a member may be spent, for every number
+// that some trial costs; only cold starts, or any. Of the trials within one percent of the best
+// score, those whose variogram score exceeds the lowest of the cold starts by at most 1.5 % come
+// first, and among them those with a spread-skill ratio of .9 .. 1.1; of those left within half a
+// percent of the best of them, the one with the lowest variogram score is taken.
+enum class Starts { kAny, kCold };
+std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
+
+// A measure of each query's analogs, by its origin's time.
+using Measured = std::map<int64_t, double>;
+
+// What a policy does with a measure.
+struct PolicyFit {
+  std::vector<PolicyBin> bins;
+  DepthRule depth;
+  std::vector<Contribution> confirming;  // scores of the queries that only confirm
+};
+
+struct FitRequest {
+  int64_t members = 0;
+  samplers::ScheduleOptions schedule;  // of the task: the range of depths
+  int64_t measures = 1;                // that the caller tries
+};
+
+// First one setting for all: of the cold starts and whatever beats the cold start at the same NFE
+// on both halves of the queries (alternate blocks of four), the cheapest within half a percent of
+// the best, or within one percent with a spread-skill ratio of .9 .. 1.1. Then, by the measure, two
+// or three bins by quantiles, each with its best setting of no more cost on one half; or the single
+// setting at a depth that is a smooth function of the measure (depth_fit.h). Each is accepted only
+// if the other half confirms a gain over the single setting beyond chance (paired block bootstrap,
+// one-sided at 5 %, shared among three shapes and `measures` measures); of several the one that
+// gains most. Queries whose measure is above any seen get the best cold start. REQUIRES one.
+PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
+                     const FitRequest& request);
+
+// The single setting fit_policy starts from.
+const Trial& single_choice(std::span<const Trial> trials, int64_t members);
+
+// Of the two halves of the queries the one that chooses (0) or confirms (1): alternate blocks of
+// four.
+int half_of(int64_t query);
+
+// Sets the policy's validation scores and mean NFE: those of the queries when each takes its bin's
+// trial, between two depths' trials where the rule says so. Queries whose setting was not tried are
+// left out.
+void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy);
+
+}  // namespace skipcast::engine

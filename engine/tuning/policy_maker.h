@@ -1,0 +1,38 @@
+// From the trials of a sweep to its policies: which measure of the analogs they depend on, and the
+// files. Internal to the tuner. Not thread-safe.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/tuning/tuner.h"
+
+namespace skipcast::engine {
+
+class PolicyMaker {
+ public:
+  // Both must outlive it.
+  PolicyMaker(Forecaster& forecaster, const TuneRequest& request)
+      : forecaster_(forecaster), request_(request) {}
+
+  // The policy of trials on all windows: the distance of the analogs by the single setting's own
+  // key, their spread and the distance of the context alone are each measured for every query; the
+  // one that gains most on the confirming half is taken. Errors of searches.
+  Result<Policy> best(std::span<const Trial> trials);
+
+  // Fixed policies "<name>-<word>3", ... of these trials by NFE, saved in `folder`; their names.
+  Result<std::vector<std::string>> save_fixed(const std::map<int64_t, Trial>& trials,
+                                              const char* word, const std::string& folder) const;
+
+ private:
+  Policy unbinned() const;
+  std::vector<Policy> measures(const StartOptions& start) const;
+  Result<std::map<int64_t, double>> measure(const Policy& policy);
+
+  Forecaster& forecaster_;
+  const TuneRequest& request_;
+};
+
+}  // namespace skipcast::engine

@@ -1,0 +1,76 @@
+// Tuning the skip depth on validation windows: start x key x alignment x entry sigma x NFE,
+// resumable, to a Pareto front (score against NFE and wall time) and a policy.
+//
+// Three rungs: a sixteenth of the windows for whole plans, a quarter for the best third of each,
+// all for the best of each NFE. The plans: every start, key, alignment and entry sigma at one NFE,
+// what was good there at the others; then, about the best setting of each NFE, one knob after the
+// other (solver and its noise, spread, calibration, pool, spacing) and its levels; last, on all
+// windows, the policy's setting at other depths. Cold starts are among the trials at every NFE and
+// get the same help. Never sees test data: a test replaces the whole test part and gets the same
+// trials. Every trial is one flushed JSON line in policies/<name>.trials.jsonl; a second run reuses
+// lines whose settings and fingerprints match, so an interrupted sweep continues. Not thread-safe:
+// one tuner a policy name.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/evaluation/evaluate.h"
+#include "engine/settings/policy.h"
+
+namespace skipcast::engine {
+
+// What is minimised. kMix: CRPS and energy score, half each, every query counting the same.
+enum class Objective { kCrps, kEnergy, kVariogram, kMix };
+Result<Objective> objective_from(std::string_view word);  // kUsage lists the words
+const char* word(Objective objective);
+// A query's share of it, from scores in normalised units.
+std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective objective);
+
+struct TuneRequest {
+  std::string name;               // policy name; default: the task's
+  double budget_minutes = 10;     // of new trials; the stage under way ends when it is spent
+  int64_t windows = 100;          // validation windows a trial (coarse trials: a quarter)
+  int64_t members = 16;
+  int64_t nfe_max = 10;
+  uint64_t seed = 1;
+  ArchiveMode archive = ArchiveMode::kGrowing;
+  Objective objective = Objective::kCrps;
+  Progress progress;              // "tune", detail: the trial
+};
+
+struct Trial {
+  ForecastOptions options;
+  int64_t windows = 0;
+  double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised, fair
+  double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
+  bool on_front = false;          // no trial on all windows is better at no more NFE
+  std::vector<double> lead_spread_skill;     // a lead time; empty in logs before it was kept
+  std::vector<Contribution> crps_by_query;
+  double score = 0;                          // of the objective: what is compared
+  std::vector<Contribution> score_by_query;
+};
+
+struct TuneReport {
+  std::vector<Trial> trials;       // all
+  std::map<int64_t, Trial> best_per_nfe; // at most this NFE, any start (policy_fit.h)
+  std::map<int64_t, Trial> cold_per_nfe;
+  int64_t trials_reused = 0;
+  bool budget_spent = false;       // some trials of the plan were left out
+  Policy policy;
+  std::string policy_path, front_csv_path, trials_path;
+  std::vector<std::string> nfe_policies;   // "<name>-nfe3", ...: best_per_nfe as policies
+  std::vector<std::string> cold_policies;  // "<name>-cold3", ...: cold_per_nfe
+};
+
+// kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says
+// stop: lines written so far are kept and used by the next run.
+Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request);
+
+// "analog key=forecast align=residual sigma=3.00 nfe=3": one line for people.
+std::string describe(const ForecastOptions& options);
+
+}  // namespace skipcast::engine

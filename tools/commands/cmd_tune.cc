@@ -1,0 +1,150 @@
+// skipcast tune: finds the skip depth on validation windows; front (CSV, PNG) and policy (JSON).
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "engine/tuning/tuner.h"
+#include "tools/commands/cli.h"
+#include "tools/commands/compute_flags.h"
+#include "tools/figures/plot.h"
+#include "tools/terminal/progress_bar.h"
+#include "tools/figures/tune_figure.h"
+
+namespace skipcast::tools {
+namespace {
+
+struct TuneArguments {
+  std::string archive, task, mode = "growing", objective = "crps";
+  engine::TuneRequest request;
+  int64_t threads = 0, memory_bytes = storage::kMemoryBytesDefault;
+  ComputeFlags compute;
+};
+
+void print_row(int64_t nfe, const engine::Trial& trial) {
+  fmt::print("{:>6} {:>10.4f} {:>10.4f} {:>8.2f} {:>9.1f}  {}\n", nfe, trial.crps, trial.energy,
+             trial.spread_skill, 1000 * trial.seconds_per_query, engine::describe(trial.options));
+}
+
+void print_table(const engine::TuneReport& report) {
+  fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread",
+             "ms", "best on validation; then cold");
+  for (const auto& [nfe, trial] : report.best_per_nfe) print_row(nfe, trial);
+  for (const auto& [nfe, trial] : report.cold_per_nfe) print_row(nfe, trial);
+  fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
+             report.policy.validation_crps, report.policy.mean_nfe);
+  if (report.policy.depth.on()) {
+    fmt::print("depth     {}\n", describe(report.policy.depth, report.policy.measure));
+  }
+  fmt::print("fixed     {}: the best within each NFE\n", fmt::join(report.nfe_policies, ", "));
+  fmt::print("cold      {}: the best cold start within each\n",
+             fmt::join(report.cold_policies, ", "));
+  fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
+             report.trials_reused,
+             report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
+}
+
+nlohmann::json trial_json(const engine::Trial& trial) {
+  return {{"start", engine::describe(trial.options)},
+          {"nfe", trial.nfe},
+          {"nfe_shared", trial.nfe_shared},
+          {"crps_fair", trial.crps},
+          {"energy_fair", trial.energy},
+          {"variogram", trial.variogram},
+          {"spread_skill", trial.spread_skill},
+          {"seconds_per_query", trial.seconds_per_query},
+          {"on_front", trial.on_front}};
+}
+
+nlohmann::json report_json(const engine::TuneReport& report, const std::string& picture) {
+  nlohmann::json value = {{"policy", report.policy_path}, {"front_csv", report.front_csv_path},
+                          {"front_png", picture}, {"trials_file", report.trials_path},
+                          {"trials", report.trials.size()}, {"reused", report.trials_reused},
+                          {"budget_spent", report.budget_spent},
+                          {"policies_per_nfe", report.nfe_policies},
+                          {"cold_policies_per_nfe", report.cold_policies}};
+  const auto add = [&value](const char* key, const std::map<int64_t, engine::Trial>& trials) {
+    for (const auto& [nfe, trial] : trials) {
+      value[key].push_back(trial_json(trial));
+      value[key].back()["nfe_at_most"] = nfe;
+    }
+  };
+  add("best_per_nfe", report.best_per_nfe);
+  add("cold_per_nfe", report.cold_per_nfe);
+  return value;
+}
+
+Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
+  SKIPCAST_TRY_OK(use_threads(arguments.threads));
+  engine::TuneRequest request = arguments.request;
+  SKIPCAST_TRY(request.archive, engine::archive_from(arguments.mode));
+  SKIPCAST_TRY(request.objective, engine::objective_from(arguments.objective));
+  if (request.name.find('/') != std::string::npos) {
+    return usage(fmt::format("--name {}: a name without slashes is expected", request.name));
+  }
+  SKIPCAST_TRY(const engine::Compute compute, compute_of(arguments.compute));
+  SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
+  ProgressBar bar(console_progress());
+  SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
+                                                 arguments.memory_bytes, compute));
+  request.progress = bar.callback();
+  const auto report = engine::tune(*forecaster, request);
+  bar.finish();
+  if (report.status().code() == Code::kInterrupted) {
+    return {Code::kInterrupted, "stopped; all trials so far are kept. The same command goes on "
+                                "where this one ended."};
+  }
+  if (!report.ok()) return report.status();
+  const std::string picture =
+      std::filesystem::path(report->front_csv_path).replace_extension(".png").string();
+  SKIPCAST_TRY_OK(draw_front(tune_figure(*report, arguments.task, picture)));
+  if (invocation.json) {
+    print_json(report_json(*report, picture));
+    return {};
+  }
+  print_table(*report);
+  fmt::print("front     {}\npicture   {}\nuse it    skipcast forecast {} --task {} --policy {}\n",
+             report->front_csv_path, picture, arguments.archive, arguments.task,
+             report->policy.name);
+  return {};
+}
+
+}  // namespace
+
+void add_tune(CLI::App& program, Invocation& invocation) {
+  auto arguments = std::make_shared<TuneArguments>();
+  engine::TuneRequest& request = arguments->request;
+  CLI::App* command = program.add_subcommand("tune", "Find the skip depth on validation windows");
+  command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
+  command->add_option("--task", arguments->task, "name of the task")->required();
+  command->add_option("--name", request.name, "name of the policy; default: the task's");
+  command->add_option("--budget-minutes,--minutes", request.budget_minutes, "time for new trials")
+      ->capture_default_str();
+  command->add_option("--objective", arguments->objective,
+                      "what is minimised: crps, energy, variogram or mix (crps and energy)")
+      ->capture_default_str();
+  command->add_option("--windows", request.windows, "validation windows a trial")
+      ->capture_default_str();
+  command->add_option("--members", request.members, "members of every ensemble")
+      ->capture_default_str();
+  command->add_option("--max-nfe", request.nfe_max, "evaluations a member, at most")
+      ->capture_default_str();
+  command->add_option("--seed", request.seed, "of all randomness")->capture_default_str();
+  command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
+      ->capture_default_str();
+  add_compute_flags(*command, arguments->compute);
+  add_threads_option(*command, arguments->threads);
+  add_memory_option(*command, arguments->memory_bytes);
+  add_json_flag(*command, invocation);
+  command->callback([arguments, &invocation] {
+    invocation.run = [arguments, &invocation] { return run_tune(*arguments, invocation); };
+  });
+}
+
+}  // namespace skipcast::tools
