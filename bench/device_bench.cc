@@ -91,10 +91,10 @@ void overhead(const Place& place, const Settings& s, std::vector<Pair>& pairs) {
     place.forward(nfe);
     const auto medians = bench::interleaved(
         s.repetitions, [&] { return place.forecast(nfe); }, [&] { return place.forward(nfe); });
-    pairs.push_back(paired(fmt::format("{}: forecast of {} beside {} bare evaluations, {}", s.scene,
-                                       s.members, nfe,
-                                       describe(place.forecaster->model().compute())),
-                           medians, kOverhead));
+    pairs.push_back(
+        paired(fmt::format("{}: forecast of {} beside {} bare evaluations, {}", s.scene, s.members,
+                           nfe, describe(place.forecaster->model().compute())),
+               medians, kOverhead));
   }
 }
 
@@ -110,8 +110,8 @@ void beside(const Place& ours, const Place& raw, const Settings& s, const std::s
     const auto medians = bench::interleaved(
         s.repetitions, [&] { return of(ours); }, [&] { return of(raw); });
     const std::string work = nfe == 1 ? "forward" : fmt::format("forecast of {} NFE", nfe);
-    pairs.push_back(paired(fmt::format("{}: {}, {} members, {}", s.scene, work, s.members, what),
-                           medians, 1));
+    pairs.push_back(
+        paired(fmt::format("{}: {}, {} members, {}", s.scene, work, s.members, what), medians, 1));
   }
 }
 
@@ -160,9 +160,10 @@ int main(int argc, char** argv) {
     launches.graphs = false;
     beside(place, Place(*store, settings, launches), settings, "graphs beside launches", pairs);
     if (archive.empty()) {
-      pairs.push_back(paired(settings.scene + ": a training step, GPU beside CPU",
-                             {step_seconds(*store, settings.task, compute),
-                              step_seconds(*store, settings.task, {})}, 1));
+      pairs.push_back(paired(
+          settings.scene + ": a training step, GPU beside CPU",
+          {step_seconds(*store, settings.task, compute), step_seconds(*store, settings.task, {})},
+          1));
     }
   }
   const int status = bench::report(pairs, bench::out_file(argc, argv));

@@ -53,8 +53,8 @@ inline Medians interleaved(int repetitions, const std::function<double()>& ours,
 // Milliseconds of both, met when ours takes no more than `target` times the raw one's.
 inline Pair paired(const std::string& name, const Medians& medians, double target) {
   const double ratio = medians.ours_s / medians.raw_s;
-  return {name, medians.ours_s * 1e3, medians.raw_s * 1e3, "ms", ratio,
-          fmt::format("<= {:g}", target), ratio <= target};
+  return {name,  medians.ours_s * 1e3,           medians.raw_s * 1e3, "ms",
+          ratio, fmt::format("<= {:g}", target), ratio <= target};
 }
 
 // `--out FILE.json` from the command line, or "".
@@ -73,8 +73,12 @@ inline int report(const std::vector<Pair>& pairs, const std::string& path) {
   for (const Pair& pair : pairs) {
     fmt::print("{:<58}{:>12.4g}{:>12.4g} {:<10}{:>7.3f}  {:<16}{}\n", pair.name, pair.ours,
                pair.raw, pair.unit, pair.ratio, pair.target, pair.met ? "yes" : "NO");
-    list.push_back({{"name", pair.name}, {"ours", pair.ours}, {"raw", pair.raw},
-                    {"unit", pair.unit}, {"ratio", pair.ratio}, {"target", pair.target},
+    list.push_back({{"name", pair.name},
+                    {"ours", pair.ours},
+                    {"raw", pair.raw},
+                    {"unit", pair.unit},
+                    {"ratio", pair.ratio},
+                    {"target", pair.target},
                     {"met", pair.met}});
   }
   if (path.empty()) return 0;

@@ -97,8 +97,13 @@ struct Setup {
 
 Pair make_pair_of(const std::string& name, const Medians& medians, double count, bool judged) {
   const double ratio = medians.ours_s / medians.raw_s;
-  return {name,  medians.ours_s / count * 1e6,      medians.raw_s / count * 1e6, "us/query", ratio,
-          judged ? fmt::format("<= {}", kTarget) : "none", !judged || ratio <= kTarget};
+  return {name,
+          medians.ours_s / count * 1e6,
+          medians.raw_s / count * 1e6,
+          "us/query",
+          ratio,
+          judged ? fmt::format("<= {}", kTarget) : "none",
+          !judged || ratio <= kTarget};
 }
 
 // One query at a time.

@@ -23,9 +23,9 @@ using namespace skipcast::retrieval;
 
 constexpr int64_t kNeighbours = 16;
 constexpr int64_t kQueries = 200;
-constexpr int64_t kBand = 24;      // T_in + T_out: windows that overlap the query's are forbidden
+constexpr int64_t kBand = 24;  // T_in + T_out: windows that overlap the query's are forbidden
 constexpr int64_t kTail = 10000;
-constexpr int64_t kScattered = 32;  // ranges
+constexpr int64_t kScattered = 32;        // ranges
 constexpr int64_t kForcedBeamMax = 5000;  // wider ones take seconds a query: not run
 constexpr HnswOptions kHnsw = {16, 64, 64};
 
@@ -169,21 +169,24 @@ nlohmann::json measure(const Data& data, const VectorIndex& index, double share,
   }
   std::string method;
   for (const auto& [name, count] : methods) method += (method.empty() ? "" : "+") + name;
-  fmt::print("{:>9} {:<6}{:>7.3g} % {:<10}{:<9} recall {:.4f} median {:>8.1f} p99 {:>8.1f} us |"
-             " exact {:>8.1f} | ann {:.4f} {:>8.1f}\n", data.rows, index.kind(), 100 * share,
-             scattered ? "scattered" : "range", method, planned.recall, planned.median_us,
-             planned.p99_us, exact.median_us, forced.recall, forced.median_us);
+  fmt::print(
+      "{:>9} {:<6}{:>7.3g} % {:<10}{:<9} recall {:.4f} median {:>8.1f} p99 {:>8.1f} us |"
+      " exact {:>8.1f} | ann {:.4f} {:>8.1f}\n",
+      data.rows, index.kind(), 100 * share, scattered ? "scattered" : "range", method,
+      planned.recall, planned.median_us, planned.p99_us, exact.median_us, forced.recall,
+      forced.median_us);
   std::fflush(stdout);
-  return {{"share", share}, {"scattered", scattered}, {"method", method},
-          {"planned", to_json(planned)}, {"exact", to_json(exact)}, {"ann", to_json(forced)}};
+  return {{"share", share},          {"scattered", scattered},
+          {"method", method},        {"planned", to_json(planned)},
+          {"exact", to_json(exact)}, {"ann", to_json(forced)}};
 }
 
 // The same searches beside a tail and without it, in turns.
 nlohmann::json measure_tail(const Data& data, const VectorIndex& index) {
   StoredRows tail(data.dimension);
   const auto first = static_cast<size_t>(data.rows), width = static_cast<size_t>(data.dimension);
-  const Status added = tail.add(std::span(data.ids).subspan(first),
-                                std::span(data.values).subspan(first * width));
+  const Status added =
+      tail.add(std::span(data.ids).subspan(first), std::span(data.values).subspan(first * width));
   if (!added.ok()) std::abort();
   const auto seconds = [&](const RowsView& view) {
     return seconds_of([&] {
@@ -196,12 +199,13 @@ nlohmann::json measure_tail(const Data& data, const VectorIndex& index) {
     });
   };
   const RowsView view = tail.view();
-  const Medians medians =
-      interleaved(15, [&] { return seconds(view); }, [&] { return seconds({}); });
+  const Medians medians = interleaved(
+      15, [&] { return seconds(view); }, [&] { return seconds({}); });
   fmt::print("{:>9} {:<6} with a tail of {} {:.1f} us, without {:.1f} us: {:.3f}\n", data.rows,
              index.kind(), kTail, medians.ours_s / 50 * 1e6, medians.raw_s / 50 * 1e6,
              medians.ours_s / medians.raw_s);
-  return {{"with_us", medians.ours_s / 50 * 1e6}, {"without_us", medians.raw_s / 50 * 1e6},
+  return {{"with_us", medians.ours_s / 50 * 1e6},
+          {"without_us", medians.raw_s / 50 * 1e6},
           {"ratio", medians.ours_s / medians.raw_s}};
 }
 
@@ -217,8 +221,8 @@ nlohmann::json measure_kind(const Data& data, const std::string& kind) {
       if (share < 1 || !scattered) lines.push_back(measure(data, *index, share, scattered));
     }
   }
-  return {{"kind", kind}, {"rows", data.rows}, {"build_s", build_s}, {"bytes", bytes},
-          {"searches", lines}, {"tail", measure_tail(data, *index)}};
+  return {{"kind", kind},   {"rows", data.rows}, {"build_s", build_s},
+          {"bytes", bytes}, {"searches", lines}, {"tail", measure_tail(data, *index)}};
 }
 
 Settings settings_of(int argc, char** argv) {
@@ -243,8 +247,8 @@ int main(int argc, char** argv) {
   using namespace skipcast::bench;
   const Settings settings = settings_of(argc, argv);
   if (settings.rows < 1000 || settings.dimension < 1) return 2;
-  Data data{settings.rows, settings.dimension, {},
-            path_rows(settings.rows + kTail, settings.dimension)};
+  Data data{
+      settings.rows, settings.dimension, {}, path_rows(settings.rows + kTail, settings.dimension)};
   for (int64_t i = 0; i < settings.rows + kTail; ++i) data.ids.push_back(i);
   nlohmann::json kinds = nlohmann::json::array();
   std::vector<Pair> pairs;

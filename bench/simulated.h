@@ -37,8 +37,8 @@ inline std::string temporary_folder() {
 
 struct SimulatedShape {
   int64_t states = 0;
-  int64_t nodes = 0;               // of a graph, or 0:
-  int64_t rows = 0, columns = 0;   // of a grid
+  int64_t nodes = 0;              // of a graph, or 0:
+  int64_t rows = 0, columns = 0;  // of a grid
   std::string tasks_json;
 };
 
@@ -64,8 +64,7 @@ inline std::unique_ptr<storage::SeriesStore> simulated(const std::string& path,
   double weather = 0;
   constexpr int64_t kAtOnce = 256;
   for (int64_t first = 0; first < shape.states; first += kAtOnce) {
-    storage::StateBlock block = {.first = first,
-                                 .states = std::min(kAtOnce, shape.states - first)};
+    storage::StateBlock block = {.first = first, .states = std::min(kAtOnce, shape.states - first)};
     for (int64_t i = 0; i < block.states * places; ++i) {
       random = random * 6364136223846793005ULL + 1442695040888963407ULL;
       const double kick = static_cast<double>(random >> 33) / double(1ULL << 31) - 0.5;

@@ -148,8 +148,13 @@ Pair ingest_pair(const std::string& folder, const Shape& shape, int64_t bytes, i
       repetitions, [&] { return ingest_ours(folder + "/ours", shape, blocks); },
       [&] { return ingest_raw(folder + "/raw", raw); });
   const double ratio = medians.raw_s / medians.ours_s;
-  return {fmt::format("ingest {:.0f} MB, {}", total, shape.name), total / medians.ours_s,
-          total / medians.raw_s, "MB/s", ratio, ">= 0.80", ratio >= 0.80};
+  return {fmt::format("ingest {:.0f} MB, {}", total, shape.name),
+          total / medians.ours_s,
+          total / medians.raw_s,
+          "MB/s",
+          ratio,
+          ">= 0.80",
+          ratio >= 0.80};
 }
 
 struct Windows {
@@ -263,8 +268,7 @@ double option(int argc, char** argv, const std::string& name, double otherwise) 
 int main(int argc, char** argv) {
   const auto bytes = static_cast<int64_t>(option(argc, argv, "--megabytes", 100) * 1e6);
   const int repetitions = static_cast<int>(option(argc, argv, "--repetitions", 7));
-  std::string pattern =
-      (std::filesystem::temp_directory_path() / "skipcast-bench-XXXXXX").string();
+  std::string pattern = (std::filesystem::temp_directory_path() / "skipcast-bench-XXXXXX").string();
   require(mkdtemp(pattern.data()) != nullptr, "no temporary folder");
   const Shape city{"11 variables x 12 places", 11, 12};
   const Shape roads{"1 variable x 170 places", 1, 170};

@@ -1,13 +1,13 @@
 // Built with -ffp-contract=off, as noise.cc.
 #include "samplers/device_kernels.h"
 
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
+
+#include <vector>
 
 #include "samplers/device_launch.h"
 #include "samplers/noise.h"
@@ -26,9 +26,8 @@ void check_start(const AlignedStart& start, std::span<const int64_t> members) {
               "enter_aligned takes futures [M, T, V, P] and last observations [M, V, P]");
   TORCH_CHECK(start.future.size(0) == static_cast<int64_t>(members.size()),
               "enter_aligned: one future a member");
-  for (const at::Tensor* each : {&start.future, &start.analog_last, &start.query_last,
-                                 &start.decay, &start.low, &start.high, &start.damping,
-                                 &start.scale}) {
+  for (const at::Tensor* each : {&start.future, &start.analog_last, &start.query_last, &start.decay,
+                                 &start.low, &start.high, &start.damping, &start.scale}) {
     TORCH_CHECK(each->scalar_type() == at::kFloat && each->is_contiguous() &&
                     each->device() == start.future.device(),
                 "enter_aligned takes contiguous float32 tensors of one device");
@@ -37,9 +36,10 @@ void check_start(const AlignedStart& start, std::span<const int64_t> members) {
 
 AlignedPointers pointers(const AlignedStart& start, double sigma) {
   const auto at = [](const at::Tensor& tensor) { return tensor.const_data_ptr<float>(); };
-  return {at(start.future), at(start.analog_last), at(start.query_last), at(start.decay),
-          at(start.low), at(start.high), at(start.damping), at(start.scale),
-          start.query_last.numel(), static_cast<float>(sigma)};
+  return {at(start.future),         at(start.analog_last), at(start.query_last),
+          at(start.decay),          at(start.low),         at(start.high),
+          at(start.damping),        at(start.scale),       start.query_last.numel(),
+          static_cast<float>(sigma)};
 }
 
 at::Tensor enter_on_cpu(const AlignedStart& start, uint64_t seed, int64_t query,
@@ -67,8 +67,8 @@ struct DeviceRows {
   NoiseRows rows;
 };
 
-DeviceRows rows_on(at::Device device, std::array<uint32_t, 2> key,
-                   std::span<const int64_t> members, int64_t each) {
+DeviceRows rows_on(at::Device device, std::array<uint32_t, 2> key, std::span<const int64_t> members,
+                   int64_t each) {
   DeviceRows made;
   made.members = at::tensor(at::ArrayRef<int64_t>(members.data(), members.size())).to(device);
   made.rows = {key[0], key[1], made.members.const_data_ptr<int64_t>(), made.members.numel(), each};

@@ -18,8 +18,7 @@ __global__ void noise_kernel(NoiseRows noise, AlignedPointers start, float* out)
   const int64_t stride = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += stride) {
     const int64_t row = i / blocks;
-    const MemberStream stream = {noise.key0, noise.key1,
-                                 static_cast<uint64_t>(noise.members[row])};
+    const MemberStream stream = {noise.key0, noise.key1, static_cast<uint64_t>(noise.members[row])};
     put_block(stream, i % blocks, noise.each, [&](int64_t element, float eps) {
       out[row * noise.each + element] =
           kEnter ? entry_value(start, row, noise.each, element, eps) : eps;
@@ -48,8 +47,6 @@ int launch_enter(const NoiseRows& noise, const AlignedPointers& start, float* ou
   return launch<true>(noise, start, out, stream);
 }
 
-const char* launch_error(int error) {
-  return cudaGetErrorString(static_cast<cudaError_t>(error));
-}
+const char* launch_error(int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); }
 
 }  // namespace skipcast::samplers

@@ -1,10 +1,10 @@
 #include "samplers/early_exit.h"
 
-#include <cmath>
-#include <numeric>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/tensor.h>
+
+#include <cmath>
+#include <numeric>
 
 namespace skipcast::samplers {
 

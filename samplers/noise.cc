@@ -2,12 +2,12 @@
 // over lanes are written so that compilers vectorise them; all lanes do the same IEEE operations.
 #include "samplers/noise.h"
 
-#include <algorithm>
-#include <vector>
-
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "samplers/device_kernels.h"
 #include "samplers/noise_math.h"
@@ -36,8 +36,9 @@ void fill_groups(const Stream& stream, int64_t first, int64_t groups, float* out
     uint32_t w0[kLanes], w1[kLanes], w2[kLanes], w3[kLanes];
     for (int lane = 0; lane < kLanes; ++lane) {
       const uint64_t block = static_cast<uint64_t>(group) * kLanes + static_cast<uint64_t>(lane);
-      const PhiloxWords words = philox({low_word(block), high_word(block), low_word(stream.member),
-                                        high_word(stream.member)}, stream.key[0], stream.key[1]);
+      const PhiloxWords words = philox(
+          {low_word(block), high_word(block), low_word(stream.member), high_word(stream.member)},
+          stream.key[0], stream.key[1]);
       w0[lane] = words.a, w1[lane] = words.b, w2[lane] = words.c, w3[lane] = words.d;
     }
     for (int lane = 0; lane < kLanes; ++lane) {

@@ -25,9 +25,9 @@ namespace skipcast::samplers {
 
 struct NoiseKey {
   uint64_t seed = 0;
-  int64_t query = 0;   // the query's origin time in UTC seconds: stable when an archive grows
+  int64_t query = 0;  // the query's origin time in UTC seconds: stable when an archive grows
   int64_t member = 0;
-  int64_t step = 0;    // 0 = the start; 1.. = solver steps that draw noise
+  int64_t step = 0;  // 0 = the start; 1.. = solver steps that draw noise
 };
 
 // Ten rounds of Philox4x32: a bijection of the counter for every key.

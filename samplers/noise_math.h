@@ -19,8 +19,8 @@ namespace skipcast::samplers {
 constexpr uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;  // Salmon et al., table 2
 constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 constexpr int kRounds = 10;
-constexpr int kLanes = 16;            // blocks of a group, side by side
-constexpr int kGroup = 4 * kLanes;    // values of a group
+constexpr int kLanes = 16;          // blocks of a group, side by side
+constexpr int kGroup = 4 * kLanes;  // values of a group
 
 SKIPCAST_ANYWHERE uint32_t low_word(uint64_t value) { return static_cast<uint32_t>(value); }
 SKIPCAST_ANYWHERE uint32_t high_word(uint64_t value) { return static_cast<uint32_t>(value >> 32); }
@@ -76,8 +76,9 @@ SKIPCAST_ANYWHERE float sine(float x) {
 }
 SKIPCAST_ANYWHERE float cosine(float x) {
   const float x2 = x * x;
-  return 1.0f + x2 * (-0.5f + x2 * (1.0f / 24 + x2 * (-1.0f / 720 + x2 * (1.0f / 40320 +
-         x2 * (-1.0f / 3628800)))));
+  return 1.0f +
+         x2 * (-0.5f + x2 * (1.0f / 24 +
+                             x2 * (-1.0f / 720 + x2 * (1.0f / 40320 + x2 * (-1.0f / 3628800)))));
 }
 
 // Box & Muller 1958: a pair of normal values from a word for the radius and one for the angle.
@@ -114,8 +115,9 @@ template <typename Put>
 SKIPCAST_ANYWHERE void put_block(const MemberStream& stream, int64_t block, int64_t count,
                                  const Put& put) {
   const auto number = static_cast<uint64_t>(block);
-  const PhiloxWords words = philox({low_word(number), high_word(number), low_word(stream.member),
-                                    high_word(stream.member)}, stream.key0, stream.key1);
+  const PhiloxWords words = philox(
+      {low_word(number), high_word(number), low_word(stream.member), high_word(stream.member)},
+      stream.key0, stream.key1);
   float values[4];
   box_muller(words.a, words.b, values, values + 1);
   box_muller(words.c, words.d, values + 2, values + 3);

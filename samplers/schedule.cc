@@ -1,12 +1,12 @@
 #include "samplers/schedule.h"
 
+#include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
+
 #include <cmath>
 #include <functional>
 #include <numbers>
 #include <utility>
-
-#include <c10/util/Exception.h>
-#include <c10/util/StringUtil.h>
 
 namespace skipcast::samplers {
 namespace {
@@ -41,8 +41,8 @@ std::optional<Entry> enter_listed(int64_t steps, const std::vector<double>& sigm
                                     options.sigma_min, " .. ", options.sigma_max));
     }
     if (i > 0 && sigmas[i] >= sigmas[i - 1]) {
-      return refuse(error, c10::str("sigmas must descend: ", sigmas[i], " follows ",
-                                    sigmas[i - 1]));
+      return refuse(error,
+                    c10::str("sigmas must descend: ", sigmas[i], " follows ", sigmas[i - 1]));
     }
   }
   Entry entry = {.sigma = sigmas.front(), .sigmas = sigmas};
@@ -65,14 +65,13 @@ Coordinate coordinate_of(const ScheduleOptions& options) {
     case Spacing::kLog:
       return {[](double sigma) { return std::log(sigma); }, [](double x) { return std::exp(x); }};
     case Spacing::kVp:
-      return {[](double sigma) {
-                const double integral = std::log1p(sigma * sigma);
-                return (std::sqrt(kBetaMin * kBetaMin + 2 * kBetaRange * integral) - kBetaMin) /
-                       kBetaRange;
-              },
-              [](double t) {
-                return std::sqrt(std::expm1(kBetaRange * t * t / 2 + kBetaMin * t));
-              }};
+      return {
+          [](double sigma) {
+            const double integral = std::log1p(sigma * sigma);
+            return (std::sqrt(kBetaMin * kBetaMin + 2 * kBetaRange * integral) - kBetaMin) /
+                   kBetaRange;
+          },
+          [](double t) { return std::sqrt(std::expm1(kBetaRange * t * t / 2 + kBetaMin * t)); }};
     case Spacing::kCosine:
       return {[](double sigma) { return std::atan(sigma) * 2 / std::numbers::pi; },
               [](double t) { return std::tan(std::numbers::pi * t / 2); }};

@@ -35,15 +35,15 @@ std::vector<double> karras(int64_t steps, const ScheduleOptions& options);
 
 // The ways users name the depth; at most one may be set. None = from sigma_max (cold).
 struct Depth {
-  std::optional<double> entry_sigma;   // --entry-sigma
-  std::optional<double> skip_fraction; // --skip-frac in [0, 1): share of the full list skipped
-  std::optional<int64_t> skip_steps;   // --skip-steps: the first k of `steps` steps are skipped
-  std::vector<double> sigmas;          // --sigmas: the very levels, without the 0 at the end
+  std::optional<double> entry_sigma;    // --entry-sigma
+  std::optional<double> skip_fraction;  // --skip-frac in [0, 1): share of the full list skipped
+  std::optional<int64_t> skip_steps;    // --skip-steps: the first k of `steps` steps are skipped
+  std::vector<double> sigmas;           // --sigmas: the very levels, without the 0 at the end
 };
 
 struct Entry {
-  double sigma = 0;             // where the chain is entered
-  std::vector<double> sigmas;   // from there to 0
+  double sigma = 0;            // where the chain is entered
+  std::vector<double> sigmas;  // from there to 0
 };
 
 // entry_sigma: `steps` steps from it; 0 steps: {sigma 0, no levels}, the start is the forecast.

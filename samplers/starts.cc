@@ -1,15 +1,15 @@
 // Starts, METHODS section 2. Each is one line of arithmetic on broadcast shapes.
 #include "samplers/starts.h"
 
-#include <cmath>
-#include <vector>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_pinv.h>
 #include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
+
+#include <cmath>
+#include <vector>
 
 namespace skipcast::samplers {
 

@@ -8,9 +8,9 @@
 namespace skipcast {
 
 struct ProgressStep {
-  double fraction = 0;     // 0..1
-  std::string what;        // "ingest", "train": a constant word a job
-  std::string detail;      // short free text: "2014-03, 11,904 states"
+  double fraction = 0;  // 0..1
+  std::string what;     // "ingest", "train": a constant word a job
+  std::string detail;   // short free text: "2014-03, 11,904 states"
 };
 
 // Called now and then from the thread that does the work; returns false to ask the job to stop

@@ -12,26 +12,41 @@ Status::Status(Code code, std::string message) : code_(code), message_(std::move
 
 int exit_code(const Status& status) {
   switch (status.code()) {
-    case Code::kOk: return 0;
-    case Code::kUsage: return 2;
-    case Code::kInterrupted: return 130;
-    default: return 1;
+    case Code::kOk:
+      return 0;
+    case Code::kUsage:
+      return 2;
+    case Code::kInterrupted:
+      return 130;
+    default:
+      return 1;
   }
 }
 
 const char* code_name(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kUsage: return "usage";
-    case Code::kNotFound: return "not_found";
-    case Code::kBadInput: return "bad_input";
-    case Code::kRefused: return "refused";
-    case Code::kDataLoss: return "data_loss";
-    case Code::kNoSpace: return "no_space";
-    case Code::kLocked: return "locked";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kInterrupted: return "interrupted";
-    case Code::kIo: return "io";
+    case Code::kOk:
+      return "ok";
+    case Code::kUsage:
+      return "usage";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kBadInput:
+      return "bad_input";
+    case Code::kRefused:
+      return "refused";
+    case Code::kDataLoss:
+      return "data_loss";
+    case Code::kNoSpace:
+      return "no_space";
+    case Code::kLocked:
+      return "locked";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kInterrupted:
+      return "interrupted";
+    case Code::kIo:
+      return "io";
   }
   return "unknown";
 }

@@ -69,8 +69,8 @@ const char* code_name(Code code);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                // NOLINT: implicit by design
-  Result(Status status) : value_(std::move(status)) {          // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}        // NOLINT: implicit by design
+  Result(Status status) : value_(std::move(status)) {  // NOLINT: implicit by design
     SKIPCAST_CHECK(!std::get<Status>(value_).ok());
   }
 
@@ -78,9 +78,18 @@ class [[nodiscard]] Result {
   Status status() const { return ok() ? Status() : std::get<Status>(value_); }
 
   // REQUIRES: ok(). Aborts otherwise.
-  const T& value() const& { SKIPCAST_CHECK(ok()); return std::get<T>(value_); }
-  T& value() & { SKIPCAST_CHECK(ok()); return std::get<T>(value_); }
-  T&& value() && { SKIPCAST_CHECK(ok()); return std::get<T>(std::move(value_)); }
+  const T& value() const& {
+    SKIPCAST_CHECK(ok());
+    return std::get<T>(value_);
+  }
+  T& value() & {
+    SKIPCAST_CHECK(ok());
+    return std::get<T>(value_);
+  }
+  T&& value() && {
+    SKIPCAST_CHECK(ok());
+    return std::get<T>(std::move(value_));
+  }
   const T& operator*() const& { return value(); }
   T& operator*() & { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -95,15 +104,15 @@ class [[nodiscard]] Result {
 #define SKIPCAST_CONCAT(a, b) SKIPCAST_CONCAT_(a, b)
 
 // SKIPCAST_TRY(const Block block, decode(bytes)): declares block, or returns the failure.
-#define SKIPCAST_TRY(declaration, ...)                                                \
-  auto SKIPCAST_CONCAT(result_, __LINE__) = (__VA_ARGS__);                            \
-  if (!SKIPCAST_CONCAT(result_, __LINE__).ok())                                       \
-    return SKIPCAST_CONCAT(result_, __LINE__).status();                               \
+#define SKIPCAST_TRY(declaration, ...)                     \
+  auto SKIPCAST_CONCAT(result_, __LINE__) = (__VA_ARGS__); \
+  if (!SKIPCAST_CONCAT(result_, __LINE__).ok())            \
+    return SKIPCAST_CONCAT(result_, __LINE__).status();    \
   declaration = std::move(SKIPCAST_CONCAT(result_, __LINE__)).value()
 
 // SKIPCAST_TRY_OK(status expression): returns the failure, if it is one.
-#define SKIPCAST_TRY_OK(...)                                     \
-  do {                                                           \
+#define SKIPCAST_TRY_OK(...)                                                       \
+  do {                                                                             \
     if (::skipcast::Status status_ = (__VA_ARGS__); !status_.ok()) return status_; \
   } while (false)
 

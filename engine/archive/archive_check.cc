@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/data/task.h"
 #include "engine/keys/metric_file.h"
 #include "engine/models/model.h"
-#include "engine/settings/policy.h"
-#include "engine/data/task.h"
 #include "engine/models/weights.h"
+#include "engine/settings/policy.h"
 #include "retrieval/search/index_envelope.h"
 #include "storage/series/archive_config.h"
 #include "storage/upkeep/series_verify.h"
@@ -30,7 +30,8 @@ Verdict series_verdict(const Result<storage::VerifyReport>& report) {
 
 Verdict index_verdict(const std::string& path) {
   const auto header = retrieval::check_envelope(path, kIndexBytesMax);
-  Verdict verdict = {.part = path, .status = header.status(),
+  Verdict verdict = {.part = path,
+                     .status = header.status(),
                      .remedy = "nothing to do: the next use builds it anew",
                      .unused = header.status().code() == Code::kUnsupported};
   if (header.ok()) {
@@ -42,7 +43,8 @@ Verdict index_verdict(const std::string& path) {
 Verdict weights_verdict(const std::string& path) {
   const auto weights = read_weights(path);
   const bool metric = path.ends_with(kMetricEnding);
-  Verdict verdict = {.part = path, .status = weights.status(),
+  Verdict verdict = {.part = path,
+                     .status = weights.status(),
                      .remedy = metric ? "copy it back, or run skipcast train-encoder"
                                       : "copy it back, or run skipcast train"};
   if (weights.ok()) verdict.facts = fmt::format("{} tensors", weights->tensors.size());
@@ -51,14 +53,17 @@ Verdict weights_verdict(const std::string& path) {
 
 Verdict policy_verdict(const std::string& path) {
   const Status status = read_policy(path).status();
-  return {.part = path, .status = status, .facts = status.ok() ? "readable" : "",
+  return {.part = path,
+          .status = status,
+          .facts = status.ok() ? "readable" : "",
           .remedy = "run skipcast tune again"};
 }
 
 void add_config_copy(const std::string& archive, std::vector<Verdict>& verdicts) {
   const Status status = storage::read_config_copy(archive).status();
   if (status.code() == Code::kNotFound) return;  // an archive of an older version has none
-  verdicts.push_back({.part = archive + "/" + storage::kConfigCopyFile, .status = status,
+  verdicts.push_back({.part = archive + "/" + storage::kConfigCopyFile,
+                      .status = status,
                       .remedy = fmt::format("copy {} over it", storage::kConfigFile)});
 }
 
@@ -78,7 +83,8 @@ void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
 // One that a retrained model has left behind is no damage: nothing uses it.
 Verdict metric_verdict(const storage::SeriesStore& store, const Model& model) {
   const Status status = metric_fingerprint(store, model).status();
-  Verdict verdict = {.part = "learned metric of " + model.task().name, .status = status,
+  Verdict verdict = {.part = "learned metric of " + model.task().name,
+                     .status = status,
                      .facts = "fits its model",
                      .remedy = "run skipcast train-encoder"};
   if (status.code() == Code::kRefused) verdict.status = {};
@@ -93,7 +99,8 @@ void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
   for (const std::string& task : task_names(**store)) {
     const auto model = Model::load(**store, task);
     if (model.status().code() == Code::kNotFound) continue;
-    verdicts.push_back({.part = "model of " + task, .status = model.status(),
+    verdicts.push_back({.part = "model of " + task,
+                        .status = model.status(),
                         .remedy = "copy its files back, or run skipcast train"});
     if (!model.ok()) continue;
     verdicts.back().facts = (*model)->fingerprint();

@@ -11,10 +11,10 @@
 namespace skipcast::engine {
 
 struct Verdict {
-  std::string part;    // "series", "model of <task>", or the path of a file
-  Status status;       // ok: intact; else what is wrong
-  std::string facts;   // what is in it
-  std::string remedy;  // what to do when it is damaged; "" where the status says it
+  std::string part;     // "series", "model of <task>", or the path of a file
+  Status status;        // ok: intact; else what is wrong
+  std::string facts;    // what is in it
+  std::string remedy;   // what to do when it is damaged; "" where the status says it
   bool unused = false;  // of no use any more, but no damage: an index of another version, a copy of
                         // an earlier network
 };

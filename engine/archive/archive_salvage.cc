@@ -5,11 +5,11 @@
 #include <filesystem>
 
 #include "engine/archive/archive_check.h"
-#include "engine/models/network_copy.h"
+#include "engine/data/task.h"
 #include "engine/keys/metric_file.h"
 #include "engine/models/model_file.h"
+#include "engine/models/network_copy.h"
 #include "engine/settings/policy.h"
-#include "engine/data/task.h"
 #include "storage/upkeep/archive_copy.h"
 
 namespace skipcast::engine {

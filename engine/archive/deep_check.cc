@@ -5,9 +5,9 @@
 #include <charconv>
 #include <filesystem>
 
+#include "engine/data/task.h"
 #include "engine/keys/analog_keys.h"
 #include "engine/models/model.h"
-#include "engine/data/task.h"
 
 namespace skipcast::engine {
 namespace {
@@ -82,8 +82,7 @@ bool mentioned(const std::vector<Verdict>& verdicts, const std::string& path) {
 }  // namespace
 
 Result<std::vector<Verdict>> check_caches(const std::string& archive, const Progress& progress) {
-  SKIPCAST_TRY(const auto store,
-               storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly));
+  SKIPCAST_TRY(const auto store, storage::SeriesStore::open(archive, storage::OpenMode::kReadOnly));
   std::vector<Verdict> verdicts;
   for (const std::string& task : task_names(*store)) {
     auto model = Model::load(*store, task);
@@ -92,8 +91,8 @@ Result<std::vector<Verdict>> check_caches(const std::string& archive, const Prog
   }
   for (const std::string& path : files_in(archive, "index", "")) {
     if (mentioned(verdicts, path)) continue;
-    verdicts.push_back({.part = path + ", deep",
-                        .facts = "no key of a trained task uses it; it may be deleted"});
+    verdicts.push_back(
+        {.part = path + ", deep", .facts = "no key of a trained task uses it; it may be deleted"});
   }
   return verdicts;
 }

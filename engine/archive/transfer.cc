@@ -1,8 +1,7 @@
 #include "engine/archive/transfer.h"
 
-#include <torch/nn.h>
-
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,8 +9,8 @@
 #include <filesystem>
 #include <map>
 
-#include "engine/models/network_copy.h"
 #include "engine/models/model_file.h"
+#include "engine/models/network_copy.h"
 #include "engine/networks/moment_heads.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
@@ -26,17 +25,20 @@ Status check_alike(const SeriesStore& from, const SeriesStore& to, const Task& t
   storage::TimeAxis axis = from.schema().axis;
   axis.start_s = to.schema().axis.start_s;
   if (!(axis == to.schema().axis)) {
-    return bad_input(fmt::format("{} and {} differ in the step or the sessions of their times: a "
-                                 "network cannot serve both", from.path(), to.path()));
+    return bad_input(
+        fmt::format("{} and {} differ in the step or the sessions of their times: a "
+                    "network cannot serve both",
+                    from.path(), to.path()));
   }
   for (const std::string& name : trained.context_variables) {
     const auto& one = from.schema().variables[from.schema().variable_index(name)];
     const auto& other = to.schema().variables[to.schema().variable_index(name)];
     if (one.units == other.units && one.log_transform == other.log_transform) continue;
-    return bad_input(fmt::format("variable \"{}\" is in {}{} in {}, and in {}{} in {}: a network "
-                                 "cannot serve both", name, one.units,
-                                 one.log_transform ? " (log)" : "", from.path(), other.units,
-                                 other.log_transform ? " (log)" : "", to.path()));
+    return bad_input(
+        fmt::format("variable \"{}\" is in {}{} in {}, and in {}{} in {}: a network "
+                    "cannot serve both",
+                    name, one.units, one.log_transform ? " (log)" : "", from.path(), other.units,
+                    other.log_transform ? " (log)" : "", to.path()));
   }
   return {};
 }
@@ -45,18 +47,21 @@ Status check_alike(const SeriesStore& from, const SeriesStore& to, const Task& t
 Result<Task> task_for(const SeriesStore& from, const SeriesStore& to, const Task& asked,
                       const Task& trained) {
   const auto differs = [&](const char* key) {
-    return bad_input(fmt::format("task {} has other {} in {} than the network of {} was trained "
-                                 "for", asked.name, key, to.path(), from.path()));
+    return bad_input(
+        fmt::format("task {} has other {} in {} than the network of {} was trained "
+                    "for",
+                    asked.name, key, to.path(), from.path()));
   };
   if (asked.variables != trained.variables) return differs("\"variables\"");
   if (asked.context_variables != trained.context_variables) return differs("\"context_variables\"");
   if (!(asked.spec == trained.spec)) return differs("\"context_states\" or \"future_states\"");
   SKIPCAST_TRY_OK(check_alike(from, to, trained));
   if (!trained.network.described_places) {
-    return refused(fmt::format("the network of task {} in {} has a learned embedding for each of "
-                               "its places, so it knows no others: run  skipcast train {} --task "
-                               "{} --described-places", trained.name, from.path(), from.path(),
-                               trained.name));
+    return refused(
+        fmt::format("the network of task {} in {} has a learned embedding for each of "
+                    "its places, so it knows no others: run  skipcast train {} --task "
+                    "{} --described-places",
+                    trained.name, from.path(), from.path(), trained.name));
   }
   Task task = trained;
   task.split = asked.split;
@@ -76,11 +81,12 @@ Status check_times(const SeriesStore& from, const SeriesStore& to, const ModelPa
   const int64_t seen = from.schema().axis.time_at(trained.split.train_end - 1);
   const int64_t held_out = to.schema().axis.time_at(split.train_end);
   if (allowed || seen < held_out) return {};
-  return refused(fmt::format("the network of task {} in {} was trained on times up to {}, and {} "
-                             "holds out those from {} on: its scores would be flattered. Give the "
-                             "task a later \"split\" in {}, or say --allow-overlap",
-                             trained.task.name, from.path(), storage::format_time(seen), to.path(),
-                             storage::format_time(held_out), to.path()));
+  return refused(
+      fmt::format("the network of task {} in {} was trained on times up to {}, and {} "
+                  "holds out those from {} on: its scores would be flattered. Give the "
+                  "task a later \"split\" in {}, or say --allow-overlap",
+                  trained.task.name, from.path(), storage::format_time(seen), to.path(),
+                  storage::format_time(held_out), to.path()));
 }
 
 int64_t count_seen(const SeriesStore& from, const SeriesStore& to) {
@@ -100,8 +106,10 @@ Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
   std::map<std::string, at::Tensor> weights;
   for (const auto& item : network.named_parameters()) weights[item.key()] = item.value();
   if (const Status fits = load_parameters(weights, "", *copy); !fits.ok()) {
-    return bad_input(fmt::format("task {}: the network does not fit the new archive ({}); has only "
-                                 "one of the two an adjacency?", task.name, fits.message()));
+    return bad_input(
+        fmt::format("task {}: the network does not fit the new archive ({}); has only "
+                    "one of the two an adjacency?",
+                    task.name, fits.message()));
   }
   copy->eval();
   return copy;
@@ -123,8 +131,8 @@ Status move_copies(const SeriesStore& from, const SeriesStore& to, const StoredM
     SKIPCAST_TRY(copy->network, moved(*copy->network, target.parts.task, shape(to, target.parts),
                                       copy->info.retrieval));
     // Distances are lengths of vectors over all places.
-    copy->info.distance_scale *= std::sqrt(double(to.schema().places.count()) /
-                                           double(from.schema().places.count()));
+    copy->info.distance_scale *=
+        std::sqrt(double(to.schema().places.count()) / double(from.schema().places.count()));
     SKIPCAST_TRY_OK(save_fine_tuned(to, target.parts.task, target.fingerprint, *copy));
     moved_roles.push_back(role);
   }
@@ -164,8 +172,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
                            .copies = {},
                            .validation_crps = scores.crps};
   SKIPCAST_TRY_OK(move_copies(from, to, source, report.copies));
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
@@ -174,9 +181,8 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
 Result<TransferReport> transfer(const SeriesStore& from, const SeriesStore& to,
                                 const TransferRequest& request) {
   SKIPCAST_TRY(const Task asked, find_task(to, request.task));
-  return training_job(asked.name, request.threads, "", [&]() -> Result<TransferReport> {
-    return run(from, to, asked, request);
-  });
+  return training_job(asked.name, request.threads, "",
+                      [&]() -> Result<TransferReport> { return run(from, to, asked, request); });
 }
 
 }  // namespace skipcast::engine

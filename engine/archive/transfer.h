@@ -17,15 +17,15 @@ struct TransferRequest {
   bool replace = false;  // a model that the task has already
   // Although the network was trained on times that are held out here: see transfer().
   bool allow_overlap = false;
-  int64_t threads = 0;   // intra-op threads; 0 = all cores
+  int64_t threads = 0;  // intra-op threads; 0 = all cores
 };
 
 struct TransferReport {
   std::string model_path;
   int64_t places = 0;
-  int64_t seen = 0;           // of them by name among those trained on
-  std::vector<Role> copies;   // fine-tuned copies that came along
-  double validation_crps = 0; // fair, normalised units, on the new archive's validation part
+  int64_t seen = 0;            // of them by name among those trained on
+  std::vector<Role> copies;    // fine-tuned copies that came along
+  double validation_crps = 0;  // fair, normalised units, on the new archive's validation part
   double seconds = 0;
 };
 

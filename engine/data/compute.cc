@@ -16,9 +16,8 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr Words<DeviceChoice, 3> kDevices = {{{"auto", DeviceChoice::kAuto},
-                                              {"cpu", DeviceChoice::kCpu},
-                                              {"cuda", DeviceChoice::kCuda}}};
+constexpr Words<DeviceChoice, 3> kDevices = {
+    {{"auto", DeviceChoice::kAuto}, {"cpu", DeviceChoice::kCpu}, {"cuda", DeviceChoice::kCuda}}};
 constexpr Words<Precision, 3> kPrecisions = {{{"float32", Precision::kFloat32},
                                               {"tf32", Precision::kTf32},
                                               {"bfloat16", Precision::kBfloat16}}};
@@ -38,11 +37,13 @@ Result<Compute> resolve(DeviceChoice device, Precision precision) {
   const bool answers = at::hasCUDA();
   if (device == DeviceChoice::kCuda && !answers) {
 #ifdef SKIPCAST_WITH_CUDA
-    return Status(Code::kUnsupported, "no CUDA device answers: check nvidia-smi and the driver, or "
-                                      "take --device cpu");
+    return Status(Code::kUnsupported,
+                  "no CUDA device answers: check nvidia-smi and the driver, or "
+                  "take --device cpu");
 #else
-    return Status(Code::kUnsupported, "this build is for the CPU: run tools/setup --cuda and build "
-                                      "the preset cuda, or take --device cpu");
+    return Status(Code::kUnsupported,
+                  "this build is for the CPU: run tools/setup --cuda and build "
+                  "the preset cuda, or take --device cpu");
 #endif
   }
   if (device != DeviceChoice::kCpu && answers) compute.device = at::Device(at::kCUDA, 0);

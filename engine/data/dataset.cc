@@ -61,7 +61,8 @@ at::Tensor base_by_slot(const retrieval::Normalizer& normalizer, int64_t targets
   const auto variables = static_cast<int64_t>(normalizer.options().variables.size());
   auto* data = const_cast<float*>(normalizer.base().data());
   return at::from_blob(data, {variables, normalizer.slots(), normalizer.places()}, at::kFloat)
-      .narrow(0, 0, targets).transpose(0, 1);
+      .narrow(0, 0, targets)
+      .transpose(0, 1);
 }
 at::Tensor scale_of(const retrieval::Normalizer& normalizer, int64_t targets) {
   auto* data = const_cast<float*>(normalizer.scale().data());
@@ -97,16 +98,16 @@ struct Dataset::Data {
   const retrieval::Normalizer* normalizer;
   Task task;
   int64_t states = 0, places = 0, targets = 0, variables = 0;
-  at::Tensor raw;       // [S, V, P] physical units, NaN missing
-  at::Tensor filled;    // [S, Vc, P] normalised, filled forward
-  at::Tensor mask;      // [S, Vc, P]
-  at::Tensor calendar;  // [S, C]
-  at::Tensor base;      // [slots, V, P]
-  at::Tensor low, high; // [V, P] of the targets in the training part, normalised
+  at::Tensor raw;              // [S, V, P] physical units, NaN missing
+  at::Tensor filled;           // [S, Vc, P] normalised, filled forward
+  at::Tensor mask;             // [S, Vc, P]
+  at::Tensor calendar;         // [S, C]
+  at::Tensor base;             // [slots, V, P]
+  at::Tensor low, high;        // [V, P] of the targets in the training part, normalised
   std::vector<int64_t> slots;  // of states 0..S+T_out-1
   at::Device device = at::kCPU;
   Staging staging{at::kCPU};
-  at::Tensor level, spread;    // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
+  at::Tensor level, spread;  // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
 
   at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) const;
   void place(const Compute& compute);
@@ -115,8 +116,7 @@ struct Dataset::Data {
 
 Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store, const Task& task,
                                                const retrieval::Normalizer& normalizer,
-                                               int64_t memory_bytes_max,
-                                               const Compute& compute) {
+                                               int64_t memory_bytes_max, const Compute& compute) {
   auto data = std::make_shared<Data>();
   data->store = &store;
   data->normalizer = &normalizer;
@@ -145,8 +145,8 @@ Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store
   normalizer.normalise(0, data->states, floats(data->filled));
   data->mask = data->filled.isnan().logical_not().to(at::kFloat);
   fill_forward(floats(data->filled), data->states, row);
-  const at::Tensor learned = data->filled.narrow(0, 0, normalizer.options().train_states)
-                                 .narrow(1, 0, data->targets);
+  const at::Tensor learned =
+      data->filled.narrow(0, 0, normalizer.options().train_states).narrow(1, 0, data->targets);
   data->low = learned.amin(0);
   data->high = learned.amax(0);
   data->calendar = calendar_table(task, store.schema().axis, data->states);
@@ -244,7 +244,8 @@ FutureBatch Dataset::futures(std::span<const int64_t> origins) const {
 at::Tensor Dataset::filled_futures(std::span<const int64_t> origins) const {
   const at::Tensor rows = rows_of(origins, 1, data_->task.spec.future_states);
   return data_->gather(data_->filled, rows, static_cast<int64_t>(origins.size()))
-      .narrow(2, 0, data_->targets).contiguous();
+      .narrow(2, 0, data_->targets)
+      .contiguous();
 }
 
 Dataset::Range Dataset::range(const at::Tensor& last) const {
@@ -261,9 +262,15 @@ at::Tensor Dataset::Data::denormalise_here(const at::Tensor& normalised, int64_t
   for (int64_t v = 0; v < targets; ++v) {
     const at::Tensor part = values.select(-2, v);
     switch (normalizer->transform(v)) {
-      case retrieval::Transform::kIdentity: parts.push_back(part); break;
-      case retrieval::Transform::kLog: parts.push_back(part.expm1()); break;
-      case retrieval::Transform::kSquareRoot: parts.push_back(part.clamp_min(0).square()); break;
+      case retrieval::Transform::kIdentity:
+        parts.push_back(part);
+        break;
+      case retrieval::Transform::kLog:
+        parts.push_back(part.expm1());
+        break;
+      case retrieval::Transform::kSquareRoot:
+        parts.push_back(part.clamp_min(0).square());
+        break;
     }
   }
   return at::stack(parts, -2);
@@ -274,8 +281,7 @@ at::Tensor Dataset::denormalise(const at::Tensor& normalised, int64_t origin) co
   if (!normalised.is_cpu()) return d.denormalise_here(normalised, origin);
   const int64_t out = d.task.spec.future_states;
   // Variable before time: denormalise_one() takes [count, places] of one variable.
-  at::Tensor work = normalised.to(at::kFloat).transpose(-3, -2)
-                        .clone(at::MemoryFormat::Contiguous);
+  at::Tensor work = normalised.to(at::kFloat).transpose(-3, -2).clone(at::MemoryFormat::Contiguous);
   SKIPCAST_CHECK(work.size(-3) == d.targets && work.size(-2) == out && work.size(-1) == d.places);
   const std::span<float> all = floats(work);
   const size_t part = static_cast<size_t>(out * d.places);

@@ -60,7 +60,9 @@ class Dataset {
   at::Tensor filled_futures(std::span<const int64_t> origins) const;
   // What each place has shown in the training part, widened to `last` [V, P]: normalised futures
   // kept within it are no further out than anything learned.
-  struct Range { at::Tensor low, high; };  // [V, P]
+  struct Range {
+    at::Tensor low, high;
+  };  // [V, P]
   Range range(const at::Tensor& last) const;
 
   // normalised [.., T_out, V, P] of the window at `origin` -> physical units, where it lies; and

@@ -40,8 +40,8 @@ class Cycle {
   std::pair<double, double> harmonic(int64_t periods) const {
     double cosine = 0, sine = 0;
     for (int64_t slot = 0; slot < slots_; ++slot) {
-      const double phase = 2 * std::numbers::pi * static_cast<double>(periods * slot) /
-                           static_cast<double>(slots_);
+      const double phase =
+          2 * std::numbers::pi * static_cast<double>(periods * slot) / static_cast<double>(slots_);
       cosine += at(slot) * std::cos(phase);
       sine += at(slot) * std::sin(phase);
     }
@@ -50,9 +50,7 @@ class Cycle {
   }
 
  private:
-  double at(int64_t slot) const {
-    return base_[static_cast<size_t>(first_ + slot * places_)];
-  }
+  double at(int64_t slot) const { return base_[static_cast<size_t>(first_ + slot * places_)]; }
 
   std::span<const float> base_;
   int64_t places_, slots_, first_;
@@ -67,16 +65,16 @@ int64_t days_of(const retrieval::Normalizer& normalizer) {
 double log_mean_scale(const retrieval::Normalizer& normalizer, int64_t variable) {
   double sum = 0;
   for (int64_t place = 0; place < normalizer.places(); ++place) {
-    sum += std::log(static_cast<double>(normalizer.scale()[static_cast<size_t>(
-        variable * normalizer.places() + place)]));
+    sum += std::log(static_cast<double>(
+        normalizer.scale()[static_cast<size_t>(variable * normalizer.places() + place)]));
   }
   return sum / static_cast<double>(normalizer.places());
 }
 
 void add_cycle(const retrieval::Normalizer& normalizer, int64_t variable, int64_t place,
                std::vector<float>& facts) {
-  const double scale = normalizer.scale()[static_cast<size_t>(variable * normalizer.places() +
-                                                              place)];
+  const double scale =
+      normalizer.scale()[static_cast<size_t>(variable * normalizer.places() + place)];
   const Cycle cycle(normalizer, variable, place);
   const auto add = [&facts](double fact) { facts.push_back(static_cast<float>(fact)); };
   add(std::log(scale) - log_mean_scale(normalizer, variable));
@@ -84,8 +82,8 @@ void add_cycle(const retrieval::Normalizer& normalizer, int64_t variable, int64_
   add(cycle.deviation() / scale);
   for (int64_t harmonic = 1; harmonic <= kHarmonics; ++harmonic) {
     const bool resolved = 2 * harmonic * days_of(normalizer) < normalizer.slots();
-    const auto [cosine, sine] = resolved ? cycle.harmonic(harmonic * days_of(normalizer))
-                                         : std::pair<double, double>();
+    const auto [cosine, sine] =
+        resolved ? cycle.harmonic(harmonic * days_of(normalizer)) : std::pair<double, double>();
     add(cosine / scale);
     add(sine / scale);
   }

@@ -1,12 +1,12 @@
 #include "engine/data/task.h"
 
-#include <algorithm>
-#include <cmath>
-#include <utility>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/data/task_fields.h"
 #include "storage/files/file_io.h"
@@ -98,16 +98,17 @@ void read_split(TaskFields& fields, std::array<double, 3>& split) {
 
 void check_names(TaskFields& fields, Task& task) {
   if (task.name.empty()) fields.fail("name", "is missing");
-  const auto safe = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' ||
-                                        c == '_' || c == '.'; };
+  const auto safe = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
   if (!std::all_of(task.name.begin(), task.name.end(), safe) || task.name.starts_with('.')) {
     fields.fail("name", "may hold letters, digits, '-', '_' and '.' only (it names files)");
   }
   if (task.variables.empty()) fields.fail("variables", "is missing or empty");
   if (task.context_variables.empty()) task.context_variables = task.variables;
-  const bool starts = task.context_variables.size() >= task.variables.size() &&
-                      std::equal(task.variables.begin(), task.variables.end(),
-                                 task.context_variables.begin());
+  const bool starts =
+      task.context_variables.size() >= task.variables.size() &&
+      std::equal(task.variables.begin(), task.variables.end(), task.context_variables.begin());
   if (!starts) fields.fail("context_variables", "does not start with the \"variables\"");
   std::vector<std::string> sorted = task.context_variables;
   std::sort(sorted.begin(), sorted.end());
@@ -117,8 +118,8 @@ void check_names(TaskFields& fields, Task& task) {
   for (const std::string& name : task.square_root) {
     const auto& names = task.context_variables;
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    fields.fail("square_root", fmt::format("names \"{}\", which is no context variable",
-                                           name.substr(0, 80)));
+    fields.fail("square_root",
+                fmt::format("names \"{}\", which is no context variable", name.substr(0, 80)));
   }
   for (const std::string& word : task.calendar) {
     if (std::find(kCalendars.begin(), kCalendars.end(), word) != kCalendars.end()) continue;
@@ -168,18 +169,22 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
   task.network.kind =
       places == storage::PlacesKind::kGrid ? NetworkKind::kGrid : NetworkKind::kGraph;
   SKIPCAST_TRY_OK(read_part(fields, "schedule", task, [](TaskFields& part, Task& out) {
-    read_schedule(part, out.schedule); }));
-  SKIPCAST_TRY_OK(read_part(fields, "network", task, [](TaskFields& part, Task& out) {
-    read_network(part, out.network); }));
+    read_schedule(part, out.schedule);
+  }));
+  SKIPCAST_TRY_OK(read_part(fields, "network", task,
+                            [](TaskFields& part, Task& out) { read_network(part, out.network); }));
   SKIPCAST_TRY_OK(read_part(fields, "training", task, [](TaskFields& part, Task& out) {
-    read_training(part, out.training); }));
+    read_training(part, out.training);
+  }));
   SKIPCAST_TRY_OK(fields.finish());
   if (task.network.kind == NetworkKind::kGrid && places == storage::PlacesKind::kGraph) {
     return bad_input(fmt::format("task {}: network \"grid\" needs places on a grid", task.name));
   }
   if (task.network.kind == NetworkKind::kGrid && task.network.described_places) {
-    return bad_input(fmt::format("task {}: only the network \"graph\" has described places: a grid "
-                                 "has its cells", task.name));
+    return bad_input(
+        fmt::format("task {}: only the network \"graph\" has described places: a grid "
+                    "has its cells",
+                    task.name));
   }
   return task;
 }
@@ -213,24 +218,25 @@ Result<Task> task_from_json(std::string_view text, storage::PlacesKind places) {
 std::string to_json(const Task& task) {
   const NetworkOptions& n = task.network;
   const TrainingOptions& t = task.training;
-  Json object = {
-      {"name", task.name},
-      {"variables", task.variables},
-      {"context_variables", task.context_variables},
-      {"context_states", task.spec.context_states},
-      {"future_states", task.spec.future_states},
-      {"split", task.split},
-      {"calendar", task.calendar},
-      {"base", kBases[static_cast<size_t>(task.base)]},
-      {"base_smoothing", task.base_smoothing},
-      {"square_root", task.square_root},
-      {"residual", task.residual},
-      {"evaluate_stride", task.evaluate_stride},
-      {"sigma_data", task.sigma_data},
-      {"schedule", {{"sigma_min", task.schedule.sigma_min},
-                    {"sigma_max", task.schedule.sigma_max},
-                    {"rho", task.schedule.rho}}},
-      {"network", {{"kind", kKinds[static_cast<size_t>(n.kind)]},
+  Json object = {{"name", task.name},
+                 {"variables", task.variables},
+                 {"context_variables", task.context_variables},
+                 {"context_states", task.spec.context_states},
+                 {"future_states", task.spec.future_states},
+                 {"split", task.split},
+                 {"calendar", task.calendar},
+                 {"base", kBases[static_cast<size_t>(task.base)]},
+                 {"base_smoothing", task.base_smoothing},
+                 {"square_root", task.square_root},
+                 {"residual", task.residual},
+                 {"evaluate_stride", task.evaluate_stride},
+                 {"sigma_data", task.sigma_data},
+                 {"schedule",
+                  {{"sigma_min", task.schedule.sigma_min},
+                   {"sigma_max", task.schedule.sigma_max},
+                   {"rho", task.schedule.rho}}},
+                 {"network",
+                  {{"kind", kKinds[static_cast<size_t>(n.kind)]},
                    {"width", n.width},
                    {"context_blocks", n.context_blocks},
                    {"blocks", n.blocks},
@@ -240,21 +246,22 @@ std::string to_json(const Task& task) {
                    {"adjacency", n.adjacency},
                    {"dropout", n.dropout},
                    {"input_dropout", n.input_dropout}}},
-      {"training", {{"minutes", t.minutes},
-                    {"steps_max", t.steps_max},
-                    {"batch", t.batch},
-                    {"sigma_draws", t.sigma_draws},
-                    {"learning_rate", t.learning_rate},
-                    {"warmup_steps", t.warmup_steps},
-                    {"weight_decay", t.weight_decay},
-                    {"gradient_clip", t.gradient_clip},
-                    {"ema_decay", t.ema_decay},
-                    {"sigma_log_mean", t.sigma_log_mean},
-                    {"sigma_log_std", t.sigma_log_std},
-                    {"context_noise", t.context_noise},
-                    {"validations", t.validations},
-                    {"validation_windows", t.validation_windows},
-                    {"seed", t.seed}}}};
+                 {"training",
+                  {{"minutes", t.minutes},
+                   {"steps_max", t.steps_max},
+                   {"batch", t.batch},
+                   {"sigma_draws", t.sigma_draws},
+                   {"learning_rate", t.learning_rate},
+                   {"warmup_steps", t.warmup_steps},
+                   {"weight_decay", t.weight_decay},
+                   {"gradient_clip", t.gradient_clip},
+                   {"ema_decay", t.ema_decay},
+                   {"sigma_log_mean", t.sigma_log_mean},
+                   {"sigma_log_std", t.sigma_log_std},
+                   {"context_noise", t.context_noise},
+                   {"validations", t.validations},
+                   {"validation_windows", t.validation_windows},
+                   {"seed", t.seed}}}};
   // Where it is as it always was, older files stay the same, and readable.
   if (n.described_places) object["network"]["described_places"] = true;
   return object.dump(1);
@@ -302,8 +309,8 @@ std::vector<int32_t> variable_numbers(const storage::SeriesStore& store, const T
 
 retrieval::NormalizerOptions normalizer_options(const storage::SeriesStore& store, const Task& task,
                                                 const Split& split) {
-  retrieval::NormalizerOptions options{variable_numbers(store, task), task.base, split.train_end,
-                                       task.base_smoothing, {}};
+  retrieval::NormalizerOptions options{
+      variable_numbers(store, task), task.base, split.train_end, task.base_smoothing, {}};
   for (const std::string& name : task.square_root) {
     options.square_root.push_back(static_cast<int32_t>(store.schema().variable_index(name)));
   }
@@ -325,9 +332,12 @@ std::vector<int64_t> part_origins(const storage::TimeAxis& axis, const Task& tas
     return storage::window_origins(axis, task.spec, first, end - 1);
   };
   switch (part) {
-    case Part::kTrain: return origins(0, split.train_end);
-    case Part::kValidation: return origins(split.train_end, split.validation_end);
-    case Part::kTest: return origins(split.validation_end, split.states);
+    case Part::kTrain:
+      return origins(0, split.train_end);
+    case Part::kValidation:
+      return origins(split.train_end, split.validation_end);
+    case Part::kTest:
+      return origins(split.validation_end, split.states);
   }
   SKIPCAST_CHECK(false);
 }

@@ -13,8 +13,8 @@
 
 #include "retrieval/scaling/normalizer.h"
 #include "samplers/schedule.h"
-#include "storage/series/series_store.h"
 #include "storage/schema/window.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::engine {
 
@@ -22,17 +22,17 @@ enum class NetworkKind { kGraph, kGrid };
 
 struct NetworkOptions {
   NetworkKind kind = NetworkKind::kGraph;  // default: by the archive's places
-  int64_t width = 128;          // channels of a token, or of the U-Net's first level
-  int64_t context_blocks = 2;   // depth of the context encoder (run once per query)
-  int64_t blocks = 3;           // depth of the denoising part (run once per step)
-  int64_t heads = 4;            // graph: divides width
-  int64_t mlp_ratio = 2;        // hidden channels of a block's MLP, in widths
-  int64_t inducing = 0;         // inducing points, for many places; 0 = full attention
-  bool adjacency = false;       // graph: attention learns a bias from the archive's adjacency
+  int64_t width = 128;                     // channels of a token, or of the U-Net's first level
+  int64_t context_blocks = 2;              // depth of the context encoder (run once per query)
+  int64_t blocks = 3;                      // depth of the denoising part (run once per step)
+  int64_t heads = 4;                       // graph: divides width
+  int64_t mlp_ratio = 2;                   // hidden channels of a block's MLP, in widths
+  int64_t inducing = 0;                    // inducing points, for many places; 0 = full attention
+  bool adjacency = false;         // graph: attention learns a bias from the archive's adjacency
   bool described_places = false;  // graph: places are told apart by facts (place_description.h),
                                   // not by learned embeddings: the network can be transferred
-  double dropout = 0;           // of each block's branches
-  double input_dropout = 0;     // of the context's features
+  double dropout = 0;             // of each block's branches
+  double input_dropout = 0;       // of the context's features
 };
 
 struct TrainingOptions {
@@ -47,8 +47,8 @@ struct TrainingOptions {
   double ema_decay = 0.999;     // shorter during the first steps
   double sigma_log_mean = 0.0;  // ln sigma ~ N(mean, std) in training (EDM P_mean, P_std)
   double sigma_log_std = 1.6;
-  double context_noise = 0;     // standard normal noise of this size on the context's values
-  int64_t validations = 8;      // evenly over the budget; the best weights are kept
+  double context_noise = 0;  // standard normal noise of this size on the context's values
+  int64_t validations = 8;   // evenly over the budget; the best weights are kept
   int64_t validation_windows = 128;
   uint64_t seed = 1;
 };
@@ -62,10 +62,10 @@ struct Task {
   std::vector<std::string> calendar = {"hour_of_day", "day_of_week"};  // also "day_of_year"
   // "mean", "slot_of_week", "slot_of_day", "seasonal"
   retrieval::Base base = retrieval::Base::kMean;
-  int64_t base_smoothing = 0;  // slots averaged in on each side
+  int64_t base_smoothing = 0;            // slots averaged in on each side
   std::vector<std::string> square_root;  // variables modelled as their square root (counts)
-  bool residual = true;        // networks predict the future minus the damped last observation
-  int64_t evaluate_stride = 1; // every n-th test window is scored
+  bool residual = true;         // networks predict the future minus the damped last observation
+  int64_t evaluate_stride = 1;  // every n-th test window is scored
   samplers::ScheduleOptions schedule = {.sigma_min = 0.02, .sigma_max = 80, .rho = 7};
   double sigma_data = 1.0;
   NetworkOptions network;

@@ -135,8 +135,8 @@ Result<Forecast> Baselines::climatology_ensemble(int64_t origin,
   Forecast forecast = finish(origin, dataset.filled_futures(origins).cpu());
   forecast.analogs = std::move(analogs);
   if (distinct < options.members) {
-    forecast.notes.push_back(fmt::format("{} earlier weeks for {} members: used in turn", distinct,
-                                         options.members));
+    forecast.notes.push_back(
+        fmt::format("{} earlier weeks for {} members: used in turn", distinct, options.members));
   }
   return forecast;
 }

@@ -13,8 +13,9 @@ namespace skipcast::engine {
 
 class Baselines {
  public:
-  // Reads the training part once: per slot (retrieval/scaling/slots.h), place and target variable the mean
-  // in physical units; a slot never observed takes the place's mean. `forecaster` must outlive it.
+  // Reads the training part once: per slot (retrieval/scaling/slots.h), place and target variable
+  // the mean in physical units; a slot never observed takes the place's mean. `forecaster` must
+  // outlive it.
   static Result<std::unique_ptr<Baselines>> fit(const Forecaster& forecaster);
 
   // The last observation held. One member.

@@ -23,9 +23,12 @@ std::span<const float> values_of(const at::Tensor& tensor) {
 
 const char* part_word(Part part) {
   switch (part) {
-    case Part::kTrain: return "train";
-    case Part::kValidation: return "validation";
-    case Part::kTest: return "test";
+    case Part::kTrain:
+      return "train";
+    case Part::kValidation:
+      return "validation";
+    case Part::kTest:
+      return "test";
   }
   return "";
 }
@@ -107,7 +110,8 @@ Status Sweep::prepare(const Candidate& candidate) {
     case Kind::kAnalogAligned:
       options.start.kind = StartKind::kAnalog;
       return forecaster_.prepare(options);
-    case Kind::kChain: return forecaster_.prepare(options);
+    case Kind::kChain:
+      return forecaster_.prepare(options);
   }
   return {};
 }
@@ -115,13 +119,21 @@ Status Sweep::prepare(const Candidate& candidate) {
 Result<Forecast> Sweep::forecast(const Candidate& candidate, int64_t origin) {
   ForecastOptions options = options_for(candidate);
   switch (candidate.kind) {
-    case Kind::kChain: return forecaster_.forecast(origin, options);
-    case Kind::kPolicy: return forecast_by(forecaster_, candidate.policy, origin, options);
-    case Kind::kPersistence: return baselines_->persistence(origin);
-    case Kind::kClimatology: return baselines_->climatology(origin);
-    case Kind::kClimatologyEnsemble: return baselines_->climatology_ensemble(origin, options);
-    case Kind::kAnalogRaw: options.start.alignment = Alignment::kNone; break;
-    case Kind::kAnalogAligned: break;
+    case Kind::kChain:
+      return forecaster_.forecast(origin, options);
+    case Kind::kPolicy:
+      return forecast_by(forecaster_, candidate.policy, origin, options);
+    case Kind::kPersistence:
+      return baselines_->persistence(origin);
+    case Kind::kClimatology:
+      return baselines_->climatology(origin);
+    case Kind::kClimatologyEnsemble:
+      return baselines_->climatology_ensemble(origin, options);
+    case Kind::kAnalogRaw:
+      options.start.alignment = Alignment::kNone;
+      break;
+    case Kind::kAnalogAligned:
+      break;
   }
   return forecaster_.analog_ensemble(origin, options);
 }
@@ -186,11 +198,11 @@ Result<CandidateScores> Sweep::run(size_t number) {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (!made.ok()) return named(candidate, made.status());
     SKIPCAST_TRY_OK(score(candidate, *made, tally));
-    const double done = (double(number) + double(q + 1) / queries) /
-                        double(request_.candidates.size());
-    if (!tell(request_.progress, {done, "evaluate",
-                                  fmt::format("{}, query {} of {}", candidate.name, q + 1,
-                                              origins_.size())})) {
+    const double done =
+        (double(number) + double(q + 1) / queries) / double(request_.candidates.size());
+    if (!tell(request_.progress,
+              {done, "evaluate",
+               fmt::format("{}, query {} of {}", candidate.name, q + 1, origins_.size())})) {
       return Status(Code::kInterrupted, "evaluation stopped");
     }
   }
@@ -199,12 +211,12 @@ Result<CandidateScores> Sweep::run(size_t number) {
 }
 
 Status compare(const CandidateScores& reference, CandidateScores& scores) {
-  SKIPCAST_TRY(scores.crps_difference,
-               paired_difference(scores.normalised_rows, reference.normalised_rows,
-                                 Metric::kCrpsFair));
-  SKIPCAST_TRY(scores.energy_difference,
-               paired_difference(scores.normalised_rows, reference.normalised_rows,
-                                 Metric::kEnergyFair));
+  SKIPCAST_TRY(
+      scores.crps_difference,
+      paired_difference(scores.normalised_rows, reference.normalised_rows, Metric::kCrpsFair));
+  SKIPCAST_TRY(
+      scores.energy_difference,
+      paired_difference(scores.normalised_rows, reference.normalised_rows, Metric::kEnergyFair));
   return {};
 }
 
@@ -228,8 +240,8 @@ std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int
   const int64_t stride = std::max<int64_t>(1, task.evaluate_stride);
   std::vector<int64_t> strided, chosen;
   int64_t number = 0;
-  for (const int64_t origin : part_origins(forecaster.store().schema().axis, task,
-                                           forecaster.model().split(), part)) {
+  for (const int64_t origin :
+       part_origins(forecaster.store().schema().axis, task, forecaster.model().split(), part)) {
     if (number++ % stride == 0) strided.push_back(origin);
   }
   const auto count = static_cast<int64_t>(strided.size());

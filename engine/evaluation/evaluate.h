@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/scores/bootstrap.h"
 #include "engine/forecast/forecaster.h"
-#include "engine/settings/policy.h"
+#include "engine/scores/bootstrap.h"
 #include "engine/scores/scores.h"
+#include "engine/settings/policy.h"
 #include "storage/progress.h"
 
 namespace skipcast::engine {
@@ -28,7 +28,7 @@ struct Candidate {
     kAnalogRaw,            // futures of analogs by options.start.key, as they were
     kAnalogAligned,        // moved as options.start says
   };
-  std::string name;           // "cold-35", "analog s5 4 NFE", "climatology", ...
+  std::string name;  // "cold-35", "analog s5 4 NFE", "climatology", ...
   Kind kind = Kind::kChain;
   ForecastOptions options;
   Policy policy;
@@ -36,29 +36,29 @@ struct Candidate {
 
 struct EvaluateRequest {
   Part part = Part::kTest;
-  int64_t windows_max = 0;    // evenly spaced subset; 0 = every evaluate_stride-th
+  int64_t windows_max = 0;  // evenly spaced subset; 0 = every evaluate_stride-th
   int64_t members = 16;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;  // of every candidate
-  std::vector<Candidate> candidates;  // the first is the reference of the differences
-  std::string save_path;      // NetCDF with every forecast and observation of the first candidate
-  ScoreOptions score;         // seed of ties, pairs of the variogram score
+  std::vector<Candidate> candidates;            // the first is the reference of the differences
+  std::string save_path;        // NetCDF with every forecast and observation of the first candidate
+  ScoreOptions score;           // seed of ties, pairs of the variogram score
   bool physical_scores = true;  // false: normalised alone, half the scoring time
-  Progress progress;          // "evaluate", detail: candidate, query
+  Progress progress;            // "evaluate", detail: candidate, query
 };
 
 struct CandidateScores {
   std::string name;
-  int64_t members = 0;        // 1 for deterministic baselines
+  int64_t members = 0;  // 1 for deterministic baselines
   Scores physical, normalised;
-  std::vector<Scores> leads;  // physical, per lead time
-  double nfe = 0;             // a member, mean over queries
-  double nfe_shared = 0;      // a query: evaluations all members share
-  double seconds_per_query = 0;         // encode, search, start, solve; index build excluded
-  Difference crps_difference;           // normalised fair CRPS minus the reference's
-  Difference energy_difference;         // the same of the fair energy score
-  ScoreTable normalised_rows;           // per query, for further comparisons
-  ScoreTable physical_rows;             // the same in physical units; empty without them
+  std::vector<Scores> leads;     // physical, per lead time
+  double nfe = 0;                // a member, mean over queries
+  double nfe_shared = 0;         // a query: evaluations all members share
+  double seconds_per_query = 0;  // encode, search, start, solve; index build excluded
+  Difference crps_difference;    // normalised fair CRPS minus the reference's
+  Difference energy_difference;  // the same of the fair energy score
+  ScoreTable normalised_rows;    // per query, for further comparisons
+  ScoreTable physical_rows;      // the same in physical units; empty without them
 };
 
 struct Evaluation {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "engine/forecast/forecaster.h"
-#include "storage/formats/netcdf_writer.h"
 #include "engine/scores/scores.h"
+#include "storage/formats/netcdf_writer.h"
 
 namespace skipcast::engine {
 

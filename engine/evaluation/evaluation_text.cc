@@ -47,28 +47,39 @@ Candidate chain_from(const ForecastOptions& chain, StartKind kind) {
 Candidate analogs(const ForecastOptions& chain, KeyKind key, Kind kind) {
   Candidate candidate = {.kind = kind, .options = chain};
   candidate.options.start.key = key;
-  candidate.name = fmt::format("analogs {} {}", word(key),
-                               kind == Kind::kAnalogRaw
-                                   ? "raw" : word(candidate.options.start.alignment));
+  candidate.name =
+      fmt::format("analogs {} {}", word(key),
+                  kind == Kind::kAnalogRaw ? "raw" : word(candidate.options.start.alignment));
   return candidate;
 }
 
 json scores_json(const Scores& scores) {
-  return {{"queries", scores.queries}, {"values", scores.values},
-          {"crps_fair", scores.crps_fair}, {"crps", scores.crps},
-          {"energy_fair", scores.energy_fair}, {"energy", scores.energy},
-          {"variogram", scores.variogram}, {"variogram_places", scores.variogram_places},
+  return {{"queries", scores.queries},
+          {"values", scores.values},
+          {"crps_fair", scores.crps_fair},
+          {"crps", scores.crps},
+          {"energy_fair", scores.energy_fair},
+          {"energy", scores.energy},
+          {"variogram", scores.variogram},
+          {"variogram_places", scores.variogram_places},
           {"variogram_lead_times", scores.variogram_lead_times},
-          {"rmse", scores.rmse}, {"mae", scores.mae}, {"spread", scores.spread},
-          {"spread_skill", scores.spread_skill}, {"crps_quantile", scores.crps_quantile},
+          {"rmse", scores.rmse},
+          {"mae", scores.mae},
+          {"spread", scores.spread},
+          {"spread_skill", scores.spread_skill},
+          {"crps_quantile", scores.crps_quantile},
           {"ranks", scores.ranks}};
 }
 
 json difference_json(const Difference& difference) {
-  return {{"mean", difference.mean}, {"low", difference.low}, {"high", difference.high},
-          {"percent", difference.percent()}, {"percent_low", difference.percent_low()},
+  return {{"mean", difference.mean},
+          {"low", difference.low},
+          {"high", difference.high},
+          {"percent", difference.percent()},
+          {"percent_low", difference.percent_low()},
           {"percent_high", difference.percent_high()},
-          {"block_length", difference.block_length}, {"queries", difference.queries}};
+          {"block_length", difference.block_length},
+          {"queries", difference.queries}};
 }
 
 std::string difference_text(const Difference& difference) {
@@ -113,8 +124,10 @@ Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& w
     } else if (const Result<StartKind> kind = start_from(each); kind.ok()) {
       all.push_back(chain_from(chain, *kind));
     } else {
-      return usage(fmt::format("nothing to evaluate is called '{}'; there are cold, analog, mean, "
-                               "random, persist, analogs, persistence, climatology", each));
+      return usage(
+          fmt::format("nothing to evaluate is called '{}'; there are cold, analog, mean, "
+                      "random, persist, analogs, persistence, climatology",
+                      each));
     }
   }
   return all;
@@ -130,18 +143,23 @@ std::string to_json(const Evaluation& evaluation) {
   for (const CandidateScores& row : evaluation.rows) {
     json leads = json::array();
     for (const Scores& lead : row.leads) leads.push_back(scores_json(lead));
-    rows.push_back({{"name", row.name}, {"members", row.members},
-                    {"nfe", row.nfe}, {"nfe_shared", row.nfe_shared},
+    rows.push_back({{"name", row.name},
+                    {"members", row.members},
+                    {"nfe", row.nfe},
+                    {"nfe_shared", row.nfe_shared},
                     {"seconds_per_query", row.seconds_per_query},
                     {"normalised", scores_json(row.normalised)},
-                    {"physical", scores_json(row.physical)}, {"lead_times", std::move(leads)},
+                    {"physical", scores_json(row.physical)},
+                    {"lead_times", std::move(leads)},
                     {"crps_difference", difference_json(row.crps_difference)},
                     {"energy_difference", difference_json(row.energy_difference)}});
   }
-  const json all = {{"task", evaluation.task}, {"part", evaluation.part},
+  const json all = {{"task", evaluation.task},
+                    {"part", evaluation.part},
                     {"archive_mode", evaluation.archive_mode},
                     {"model_fingerprint", evaluation.model_fingerprint},
-                    {"windows", evaluation.windows}, {"members", evaluation.members},
+                    {"windows", evaluation.windows},
+                    {"members", evaluation.members},
                     {"rows", std::move(rows)}};
   return all.dump(2);
 }
@@ -166,21 +184,21 @@ std::string to_table(const Evaluation& evaluation) {
       evaluation.archive_mode, evaluation.rows.empty() ? "" : evaluation.rows.front().name);
   size_t width = 28;
   for (const CandidateScores& row : evaluation.rows) width = std::max(width, row.name.size());
-  text += fmt::format("{:<{}}{:>4}{:>10}{:>9}{:>8}{:>22}{:>8}{:>22}{:>8}{:>10}{:>10}{:>10}\n",
-                      "", width, "M", "NFE", "ms", "CRPS", "diff %", "energy", "diff %", "spr/sk",
+  text += fmt::format("{:<{}}{:>4}{:>10}{:>9}{:>8}{:>22}{:>8}{:>22}{:>8}{:>10}{:>10}{:>10}\n", "",
+                      width, "M", "NFE", "ms", "CRPS", "diff %", "energy", "diff %", "spr/sk",
                       "CRPS*", "MAE*", "RMSE*");
   for (const CandidateScores& row : evaluation.rows) {
     text += fmt::format(
         "{:<{}}{:>4}{:>10}{:>9.1f}{:>8.4f}{:>22}{:>8.4f}{:>22}{:>8.2f}{:>10.4g}{:>10.4g}"
         "{:>10.4g}\n",
         row.name, width, row.members, nfe_text(row), row.seconds_per_query * 1e3,
-        row.normalised.crps_fair,
-        difference_text(row.crps_difference), row.normalised.energy_fair,
-        difference_text(row.energy_difference), row.normalised.spread_skill,
-        row.physical.crps_fair, row.physical.mae, row.physical.rmse);
+        row.normalised.crps_fair, difference_text(row.crps_difference), row.normalised.energy_fair,
+        difference_text(row.energy_difference), row.normalised.spread_skill, row.physical.crps_fair,
+        row.physical.mae, row.physical.rmse);
   }
-  return text + "NFE: network evaluations a member, + those all members share; ms a query, "
-                "retrieval included; * in physical units\n";
+  return text +
+         "NFE: network evaluations a member, + those all members share; ms a query, "
+         "retrieval included; * in physical units\n";
 }
 
 }  // namespace skipcast::engine

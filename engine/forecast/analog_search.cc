@@ -23,11 +23,11 @@ bool uses_means(Alignment alignment) {
 }
 
 Status none_usable(const Dataset& dataset, const Query& query, const ForecastOptions& options) {
-  return not_found(fmt::format(
-      "no past window may serve as an analog for {} (archive {}): its future must have ended by "
-      "then; take a later time, or --start cold",
-      storage::format_time(query.time_s), word(options.archive)) +
-      (dataset.states() > 0 ? "" : " (the archive is empty)"));
+  return not_found(fmt::format("no past window may serve as an analog for {} (archive {}): its "
+                               "future must have ended by "
+                               "then; take a later time, or --start cold",
+                               storage::format_time(query.time_s), word(options.archive)) +
+                   (dataset.states() > 0 ? "" : " (the archive is empty)"));
 }
 
 // Complete windows that the guard allows, as positions in `origins`: half-open ranges.
@@ -49,14 +49,13 @@ struct AllowedWindows {
 AllowedWindows allowed_windows(const Dataset& dataset, const retrieval::Guard& guard,
                                int64_t query) {
   AllowedWindows allowed;
-  allowed.origins = storage::window_origins(dataset.store().schema().axis, guard.spec, 0,
-                                            dataset.states() - 1);
+  allowed.origins =
+      storage::window_origins(dataset.store().schema().axis, guard.spec, 0, dataset.states() - 1);
   const auto position = [&allowed](int64_t origin) {
     const auto& all = allowed.origins;
     return std::lower_bound(all.begin(), all.end(), origin) - all.begin();
   };
-  for (const auto& [begin, end] :
-       retrieval::usable_intervals(guard, query, 0, dataset.states())) {
+  for (const auto& [begin, end] : retrieval::usable_intervals(guard, query, 0, dataset.states())) {
     allowed.ranges.push_back({position(begin), position(end)});
     allowed.count += allowed.ranges.back().end - allowed.ranges.back().begin;
   }
@@ -65,11 +64,11 @@ AllowedWindows allowed_windows(const Dataset& dataset, const retrieval::Guard& g
 
 Result<MemberAnalogs> draw_blindly(const Dataset& dataset, const Model& model, const Query& query,
                                    const ForecastOptions& options) {
-  const AllowedWindows allowed =
-      allowed_windows(dataset, guard_for(model, options), query.origin);
+  const AllowedWindows allowed = allowed_windows(dataset, guard_for(model, options), query.origin);
   if (allowed.count == 0) return none_usable(dataset, query, options);
   MemberAnalogs drawn;
-  drawn.plan = {.method = "random", .allowed = allowed.count,
+  drawn.plan = {.method = "random",
+                .allowed = allowed.count,
                 .rows = static_cast<int64_t>(allowed.origins.size())};
   for (int64_t member = 0; member < options.members; ++member) {
     const samplers::NoiseKey key = {options.seed, query.time_s, member, kBlindChoice};
@@ -117,9 +116,8 @@ Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const M
                                const Query& query, const ForecastOptions& options) {
   SKIPCAST_TRY(const retrieval::AnalogIndex* index, keys.index(options.start));
   const int64_t pool = options.start.pool > 0 ? options.start.pool : options.members;
-  const retrieval::SearchOptions search = {.k = pool,
-                                           .separation = options.start.separation,
-                                           .fewer_is_ok = true};
+  const retrieval::SearchOptions search = {
+      .k = pool, .separation = options.start.separation, .fewer_is_ok = true};
   SKIPCAST_TRY(retrieval::AnalogResult found,
                index->search(query.origin, guard_for(model, options), search));
   if (found.analogs.empty()) return none_usable(dataset, query, options);
@@ -133,8 +131,8 @@ Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const M
   }
   const auto distinct = static_cast<int64_t>(found.analogs.size());
   if (distinct < std::min(pool, options.members)) {
-    result.notes.push_back(fmt::format("{} analogs for {} members: used in turn", distinct,
-                                       options.members));
+    result.notes.push_back(
+        fmt::format("{} analogs for {} members: used in turn", distinct, options.members));
   }
   return result;
 }
@@ -180,10 +178,14 @@ bool needs_mean(const StartOptions& start) {
 Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
                                    const Query& query, const ForecastOptions& options) {
   switch (options.start.kind) {
-    case StartKind::kAnalog: return retrieve(keys, dataset, model, query, options);
-    case StartKind::kRandom: return draw_blindly(dataset, model, query, options);
-    case StartKind::kShuffled: return retrieve_elsewhere(keys, dataset, model, query, options);
-    default: return MemberAnalogs();
+    case StartKind::kAnalog:
+      return retrieve(keys, dataset, model, query, options);
+    case StartKind::kRandom:
+      return draw_blindly(dataset, model, query, options);
+    case StartKind::kShuffled:
+      return retrieve_elsewhere(keys, dataset, model, query, options);
+    default:
+      return MemberAnalogs();
   }
 }
 

@@ -9,9 +9,9 @@
 #include <span>
 #include <vector>
 
-#include "engine/keys/analog_keys.h"
 #include "engine/forecast/forecaster.h"
 #include "engine/forecast/query.h"
+#include "engine/keys/analog_keys.h"
 #include "samplers/device_kernels.h"
 
 namespace skipcast::engine {

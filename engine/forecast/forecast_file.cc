@@ -20,9 +20,11 @@ struct Layout {
   int number = -1, init_time = -1, lead_time = -1, valid_time = -1;
   int analog_time = -1, analog_distance = -1;
   storage::PlaceAxes places;
-  std::vector<int> targets;     // the members, or in their place:
+  std::vector<int> targets;  // the members, or in their place:
   int quantile = -1;
-  struct Summary { int mean, spread, quantiles; };
+  struct Summary {
+    int mean, spread, quantiles;
+  };
   std::vector<Summary> summaries;
 };
 
@@ -50,7 +52,8 @@ LeadTimes lead_times(const storage::TimeAxis& axis, int64_t origin, int64_t coun
   return leads;
 }
 
-void define_time(storage::NetcdfWriter& file, int id, const char* standard_name, const char* long_name) {
+void define_time(storage::NetcdfWriter& file, int id, const char* standard_name,
+                 const char* long_name) {
   if (standard_name != nullptr) file.text(id, "standard_name", standard_name);
   file.text(id, "long_name", long_name);
   file.text(id, "units", kTimeUnits);
@@ -76,7 +79,8 @@ struct Field {
 
 int define_field(storage::NetcdfWriter& file, const storage::Variable& variable, const Field& field,
                  const std::vector<int>& dimensions, const Layout& layout) {
-  const int id = file.variable(storage::cf_name(variable.name) + field.suffix, Type::kFloat, dimensions);
+  const int id =
+      file.variable(storage::cf_name(variable.name) + field.suffix, Type::kFloat, dimensions);
   file.missing_as_nan(id, Type::kFloat);
   const std::string& name = variable.long_name.empty() ? variable.name : variable.long_name;
   file.text(id, "long_name", field.words + name);
@@ -111,7 +115,8 @@ void define_summary(storage::NetcdfWriter& file, const storage::Variable& variab
        field({"_quantile", "quantiles of the ensemble's ", ""}, ranked)});
 }
 
-int define_quantiles(storage::NetcdfWriter& file, const EnsembleStatistics& statistics, Layout& layout) {
+int define_quantiles(storage::NetcdfWriter& file, const EnsembleStatistics& statistics,
+                     Layout& layout) {
   const auto levels = static_cast<int64_t>(statistics.levels.size());
   const int dimension = file.dimension("quantile", levels);
   layout.quantile = file.variable("quantile", Type::kDouble, {dimension});
@@ -120,8 +125,8 @@ int define_quantiles(storage::NetcdfWriter& file, const EnsembleStatistics& stat
   return dimension;
 }
 
-Layout define_layout(storage::NetcdfWriter& file, const Forecaster& forecaster, const Forecast& forecast,
-                     const LeadTimes& leads) {
+Layout define_layout(storage::NetcdfWriter& file, const Forecaster& forecaster,
+                     const Forecast& forecast, const LeadTimes& leads) {
   Layout layout;
   const storage::Schema& schema = forecaster.store().schema();
   const int number = file.dimension("number", forecast.members.size(0));
@@ -179,7 +184,8 @@ void define_origin(storage::NetcdfWriter& file, const Forecaster& forecaster,
   file.text(global, "model_fingerprint", model.fingerprint());
 }
 
-void define_run(storage::NetcdfWriter& file, const Forecast& forecast, const ForecastOptions& options) {
+void define_run(storage::NetcdfWriter& file, const Forecast& forecast,
+                const ForecastOptions& options) {
   const int global = storage::NetcdfWriter::kGlobal;
   const StartOptions& start = options.start;
   file.text(global, "start", word(start.kind));
@@ -265,8 +271,8 @@ void put_values(storage::NetcdfWriter& file, const Layout& layout, const Forecas
 
 Status write_forecast(const std::string& path, const Forecaster& forecaster,
                       const Forecast& forecast, const ForecastFileOptions& options) {
-  const LeadTimes leads = lead_times(forecaster.store().schema().axis, forecast.origin,
-                                     forecast.members.size(1));
+  const LeadTimes leads =
+      lead_times(forecaster.store().schema().axis, forecast.origin, forecast.members.size(1));
   storage::NetcdfWriter file(path);
   const Layout layout = define_layout(file, forecaster, forecast, leads);
   define_origin(file, forecaster, options);

@@ -20,9 +20,9 @@
 namespace skipcast::engine {
 
 struct ForecastFileOptions {
-  std::string command;        // the command line, for the history attribute
-  ForecastOptions options;    // that made the forecast
-  int64_t written_at_s = 0;   // UTC, for the history attribute; 0 = now
+  std::string command;       // the command line, for the history attribute
+  ForecastOptions options;   // that made the forecast
+  int64_t written_at_s = 0;  // UTC, for the history attribute; 0 = now
 };
 
 // kIo / kNoSpace name the file. Payload bits depend on the forecast alone (no clock inside the

@@ -9,12 +9,12 @@
 #include <mutex>
 #include <optional>
 
-#include "engine/keys/analog_keys.h"
-#include "engine/forecast/reverse_chain.h"
 #include "engine/forecast/analog_search.h"
 #include "engine/forecast/network_choice.h"
 #include "engine/forecast/query.h"
 #include "engine/forecast/redi.h"
+#include "engine/forecast/reverse_chain.h"
+#include "engine/keys/analog_keys.h"
 #include "samplers/guidance.h"
 #include "samplers/solvers/solvers.h"
 #include "samplers/starts.h"
@@ -181,8 +181,10 @@ Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const 
   SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
   SKIPCAST_TRY_OK(told_for(*model_, chain, options).status());
   if (!chain.solver.needs_moments || model_->has_moments()) return chain;
-  return refused(fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
-                             "--moments", chain.solver.name, store_.path(), model_->task().name));
+  return refused(
+      fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
+                  "--moments",
+                  chain.solver.name, store_.path(), model_->task().name));
 }
 
 Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
@@ -208,8 +210,7 @@ Status ArchiveForecaster::guide(Query& query, const ForecastOptions& options) {
   const ForecastOptions guides = guide_options(options);
   SKIPCAST_TRY(const MemberAnalogs found, search(query, guides));
   SKIPCAST_TRY(const at::Tensor futures, moved_futures(query, found, guides.start));
-  query.denoise = samplers::guided(std::move(query.denoise),
-                                   model_->to_target(futures, query.last),
+  query.denoise = samplers::guided(std::move(query.denoise), model_->to_target(futures, query.last),
                                    options.guidance_bandwidth, options.guidance);
   return {};
 }
@@ -320,7 +321,7 @@ Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
 }
 
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
-  SKIPCAST_TRY(const Chain chain, chain_of(options));  // before any work
+  SKIPCAST_TRY(const Chain chain, chain_of(options));              // before any work
   const bool rolled = options.start.kind == StartKind::kPrevious;  // its first cycle: analogs
   if (rolled || is_retrieved(options.start.kind)) {
     SKIPCAST_TRY_OK(keys_.index(options.start).status());
@@ -355,8 +356,7 @@ Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::Series
                                                            int64_t memory_bytes) {
   const Task& task = model->task();
   SKIPCAST_TRY(std::unique_ptr<Dataset> dataset,
-               Dataset::load(store, task, model->normalizer(), kDatasetBytesMax,
-                             model->compute()));
+               Dataset::load(store, task, model->normalizer(), kDatasetBytesMax, model->compute()));
   if (dataset->states() < task.spec.context_states) {
     return bad_input(fmt::format("the archive {} has {} states; task {} needs a context of {}",
                                  store.path(), dataset->states(), task.name,
@@ -368,8 +368,7 @@ Result<std::unique_ptr<Forecaster>> Forecaster::with_model(const storage::Series
 
 Result<std::unique_ptr<Forecaster>> Forecaster::open(const storage::SeriesStore& store,
                                                      const std::string& task,
-                                                     const Progress& progress,
-                                                     int64_t memory_bytes,
+                                                     const Progress& progress, int64_t memory_bytes,
                                                      const Compute& compute) {
   SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, task, compute));
   return with_model(store, std::move(model), progress, memory_bytes);

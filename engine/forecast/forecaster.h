@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/forecast/ensemble_statistics.h"
 #include "engine/data/dataset.h"
+#include "engine/forecast/ensemble_statistics.h"
 #include "engine/models/model.h"
 #include "engine/settings/forecast_options.h"
 #include "retrieval/search/analog_index.h"
@@ -26,22 +26,24 @@
 
 namespace skipcast::engine {
 
-struct Timing { double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0; };
+struct Timing {
+  double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0;
+};
 
 struct Forecast {
-  int64_t origin = 0;                 // state index
-  at::Tensor normalised;              // [M, T_out, V, P]
-  at::Tensor members;                 // the same in physical units
+  int64_t origin = 0;                            // state index
+  at::Tensor normalised;                         // [M, T_out, V, P]
+  at::Tensor members;                            // the same in physical units
   std::optional<EnsembleStatistics> statistics;  // of `members`, on the CPU, when asked for
-  std::vector<retrieval::Neighbour> analogs;  // one a member (empty unless retrieved)
+  std::vector<retrieval::Neighbour> analogs;     // one a member (empty unless retrieved)
   retrieval::SearchPlan plan;
-  std::string encoder_fingerprint;    // of the key the analogs were found by; else empty
-  double entry_sigma = 0;             // 0 when no chain was run
-  int64_t nfe = 0;                    // evaluations a member, without shared ones, at most
-  double nfe_mean = 0;                // the same on average: less when members exit early
-  double nfe_shared = 0;              // shared evaluations (mean forecasts) per query
+  std::string encoder_fingerprint;  // of the key the analogs were found by; else empty
+  double entry_sigma = 0;           // 0 when no chain was run
+  int64_t nfe = 0;                  // evaluations a member, without shared ones, at most
+  double nfe_mean = 0;              // the same on average: less when members exit early
+  double nfe_shared = 0;            // shared evaluations (mean forecasts) per query
   Timing timing;
-  std::vector<std::string> notes;     // "12 analogs for 32 members: reused in turn"
+  std::vector<std::string> notes;  // "12 analogs for 32 members: reused in turn"
 };
 
 class Forecaster {
@@ -53,11 +55,9 @@ class Forecaster {
       const storage::SeriesStore& store, const std::string& task, const Progress& progress = {},
       int64_t memory_bytes = storage::kMemoryBytesDefault, const Compute& compute = {});
   // The same with a model at hand (tests, benches): `model` belongs to `store`.
-  static Result<std::unique_ptr<Forecaster>> with_model(const storage::SeriesStore& store,
-                                                        std::shared_ptr<const Model> model,
-                                                        const Progress& progress = {},
-                                                        int64_t memory_bytes =
-                                                            storage::kMemoryBytesDefault);
+  static Result<std::unique_ptr<Forecaster>> with_model(
+      const storage::SeriesStore& store, std::shared_ptr<const Model> model,
+      const Progress& progress = {}, int64_t memory_bytes = storage::kMemoryBytesDefault);
   virtual ~Forecaster() = default;
 
   // kUsage: zero members, unknown solver, noise for a solver of the ODE, sigma outside

@@ -19,23 +19,26 @@ Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOpti
   Told told = {.role = role_of(options), .weight = options.retrieval_weight.value_or(0)};
   if (!told.role) return told;
   if (options.steps == 0 && told.weight > 0) {
-    return usage("without a chain there is no network to tell of retrieved futures: leave "
-                 "--retrieval-weight out");
+    return usage(
+        "without a chain there is no network to tell of retrieved futures: leave "
+        "--retrieval-weight out");
   }
   SKIPCAST_TRY_OK(model.has_role(*told.role));
   const RoleInfo& info = model.role_info(*told.role);
   if (told.role == Role::kFinisher) {
     if (evaluations(chain) > info.evaluations) {
-      return refused(fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
-                                 "lower --steps, or train it again with --evaluations",
-                                 model.task().name, info.evaluations,
-                                 info.evaluations == 1 ? "" : "s", evaluations(chain)));
+      return refused(
+          fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
+                      "lower --steps, or train it again with --evaluations",
+                      model.task().name, info.evaluations, info.evaluations == 1 ? "" : "s",
+                      evaluations(chain)));
     }
   }
   if (told.weight > 0 && !info.retrieval) {
-    return refused(fmt::format("the {} network of task {} was trained without retrieval: leave "
-                               "--retrieval-weight out, or train it again", word(*told.role),
-                               model.task().name));
+    return refused(
+        fmt::format("the {} network of task {} was trained without retrieval: leave "
+                    "--retrieval-weight out, or train it again",
+                    word(*told.role), model.task().name));
   }
   return told;
 }
@@ -99,16 +102,16 @@ std::vector<std::string> remarks(const Model& model, const Chain& chain,
   }
   const double sigma_max = model.task().schedule.sigma_max;
   if (options.start.kind == StartKind::kCold && chain.entry.sigma < sigma_max) {
-    made.push_back(fmt::format("a cold start entered at sigma {:g} instead of {:g}: noise about {}",
-                               chain.entry.sigma, sigma_max,
-                               model.task().residual ? "the last observation"
-                                                       : "the normal state"));
+    made.push_back(fmt::format(
+        "a cold start entered at sigma {:g} instead of {:g}: noise about {}", chain.entry.sigma,
+        sigma_max, model.task().residual ? "the last observation" : "the normal state"));
   }
   if (options.guidance > 0) {
-    made.push_back(fmt::format("guided towards the futures of {} {} with weight {:g}, bandwidth "
-                               "{:g}", kGuides, options.shuffled_retrieval
-                                                    ? "analogs of another situation" : "analogs",
-                               options.guidance, options.guidance_bandwidth));
+    made.push_back(fmt::format(
+        "guided towards the futures of {} {} with weight {:g}, bandwidth "
+        "{:g}",
+        kGuides, options.shuffled_retrieval ? "analogs of another situation" : "analogs",
+        options.guidance, options.guidance_bandwidth));
   }
   if (!options.inflation.empty()) {
     made.push_back(fmt::format("members' distances from their mean times {:g}, over the lead times",

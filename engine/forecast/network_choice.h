@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/forecast/reverse_chain.h"
 #include "engine/forecast/analog_search.h"
+#include "engine/forecast/reverse_chain.h"
 
 namespace skipcast::engine {
 
@@ -19,8 +19,8 @@ struct Told {
   double weight = 0;         // of what was retrieved; 0: nothing is
 };
 
-// kNotFound, kRefused, kDataLoss as the copy's file (engine/models/network_copy.h); kRefused when a finisher
-// is asked for more evaluations, or a copy for retrieved futures, than it was trained for.
+// kNotFound, kRefused, kDataLoss as the copy's file (engine/models/network_copy.h); kRefused when a
+// finisher is asked for more evaluations, or a copy for retrieved futures, than it was trained for.
 Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOptions& options);
 
 // How the windows are found that a copy is told of: its key and number, under the options' guard.
@@ -36,8 +36,7 @@ bool needs_mean(const Model& model, const Told& told, const ForecastOptions& opt
 
 // The denoiser of told.role for this query. REQUIRES analogs where told.weight > 0.
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
-                                const Told& told,
-                                const std::vector<retrieval::Neighbour>& analogs);
+                                const Told& told, const std::vector<retrieval::Neighbour>& analogs);
 
 // "finisher, told of 8 futures (forecast key) with weight 1".
 std::string describe(const Model& model, const Told& told, const ForecastOptions& options);

@@ -26,8 +26,8 @@ std::string names_in(const std::string& folder) {
 }
 
 std::string path_of(const Forecaster& forecaster, const std::string& name_or_path) {
-  const bool is_path = name_or_path.find('/') != std::string::npos ||
-                       name_or_path.ends_with(".json");
+  const bool is_path =
+      name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json");
   return is_path ? name_or_path : folder_of(forecaster) + "/" + name_or_path + ".json";
 }
 
@@ -38,8 +38,10 @@ Status check_copies(const Model& model, const Policy& policy, const std::string&
     if (wanted == policy.copies.end()) continue;
     SKIPCAST_TRY_OK(model.has_role(role));
     if (model.role_info(role).fingerprint == wanted->second) continue;
-    return refused(fmt::format("{} was tuned for another {} network of task {} (it was trained "
-                               "again since?): run skipcast tune", path, word(role), policy.task));
+    return refused(
+        fmt::format("{} was tuned for another {} network of task {} (it was trained "
+                    "again since?): run skipcast tune",
+                    path, word(role), policy.task));
   }
   return {};
 }
@@ -66,34 +68,37 @@ Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64
                              const ForecastOptions& base) {
   if (policy.bins.empty()) return usage("the policy has no bins");
   if (is_fixed(policy)) return forecaster.forecast(origin, choose(policy, 0, base));
-  return forecaster.forecast_by(
-      origin, distance_options(policy, base), policy.measure,
-      [&](double measured) { return choose(policy, measured, base); });
+  return forecaster.forecast_by(origin, distance_options(policy, base), policy.measure,
+                                [&](double measured) { return choose(policy, measured, base); });
 }
 
 Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path) {
   const std::string path = path_of(forecaster, name_or_path);
   Result<Policy> policy = read_policy(path);
   if (policy.status().code() == Code::kNotFound) {
-    return not_found(fmt::format("no policy {}; the archive has: {}", path,
-                                 names_in(folder_of(forecaster))));
+    return not_found(
+        fmt::format("no policy {}; the archive has: {}", path, names_in(folder_of(forecaster))));
   }
   if (!policy.ok()) return policy;
   if (policy->archive_id != forecaster.store().store_id()) {
-    return refused(fmt::format("{} was tuned on another archive: run skipcast tune on this one",
-                               path));
+    return refused(
+        fmt::format("{} was tuned on another archive: run skipcast tune on this one", path));
   }
   if (policy->model_fingerprint != forecaster.model().fingerprint()) {
-    return refused(fmt::format("{} was tuned for another model of task {} (it was trained again "
-                               "since?): run skipcast tune", path, policy->task));
+    return refused(
+        fmt::format("{} was tuned for another model of task {} (it was trained again "
+                    "since?): run skipcast tune",
+                    path, policy->task));
   }
   SKIPCAST_TRY_OK(check_copies(forecaster.model(), *policy, path));
   if (!uses_metric(*policy) || policy->metric_fingerprint.empty()) return policy;
   SKIPCAST_TRY(const std::string metric,
                metric_fingerprint(forecaster.store(), forecaster.model()));
   if (policy->metric_fingerprint != metric) {
-    return refused(fmt::format("{} was tuned with another learned metric of task {} (it was "
-                               "trained again since?): run skipcast tune", path, policy->task));
+    return refused(
+        fmt::format("{} was tuned with another learned metric of task {} (it was "
+                    "trained again since?): run skipcast tune",
+                    path, policy->task));
   }
   return policy;
 }

@@ -8,32 +8,32 @@ namespace skipcast::engine {
 Status check_origin(const Dataset& dataset, int64_t origin) {
   const storage::WindowSpec& spec = dataset.task().spec;
   const storage::TimeAxis& axis = dataset.store().schema().axis;
-  const auto time_of = [&axis](int64_t state) {
-    return storage::format_time(axis.time_at(state));
-  };
+  const auto time_of = [&axis](int64_t state) { return storage::format_time(axis.time_at(state)); };
   const int64_t states = dataset.states();
   if (origin >= states) {
-    return not_found(fmt::format("{} is after the archive's last state {}: ingest newer states, "
-                                 "or take an earlier time", time_of(origin), time_of(states - 1)));
+    return not_found(
+        fmt::format("{} is after the archive's last state {}: ingest newer states, "
+                    "or take an earlier time",
+                    time_of(origin), time_of(states - 1)));
   }
   if (origin - spec.context_states + 1 < 0) {
-    return not_found(fmt::format("{} has no context: {} states up to it are needed and the archive "
-                                 "begins at {}; the first forecast can start at {}",
-                                 time_of(origin), spec.context_states, time_of(0),
-                                 time_of(spec.context_states - 1)));
+    return not_found(fmt::format(
+        "{} has no context: {} states up to it are needed and the archive "
+        "begins at {}; the first forecast can start at {}",
+        time_of(origin), spec.context_states, time_of(0), time_of(spec.context_states - 1)));
   }
   if (!axis.contiguous(origin - spec.context_states + 1, origin + spec.future_states)) {
-    return bad_input(fmt::format("a forecast from {} would cross a calendar break: its {} states "
-                                 "of context and {} of future must lie in one session",
-                                 time_of(origin), spec.context_states, spec.future_states));
+    return bad_input(
+        fmt::format("a forecast from {} would cross a calendar break: its {} states "
+                    "of context and {} of future must lie in one session",
+                    time_of(origin), spec.context_states, spec.future_states));
   }
   return {};
 }
 
 Result<Query> query_at(const Dataset& dataset, int64_t origin) {
   SKIPCAST_TRY_OK(check_origin(dataset, origin));
-  Query query = {.origin = origin,
-                 .time_s = dataset.store().schema().axis.time_at(origin)};
+  Query query = {.origin = origin, .time_s = dataset.store().schema().axis.time_at(origin)};
   query.context = dataset.contexts({&origin, 1});
   if (query.context.mask.sum().item<double>() == 0) {
     return bad_input(fmt::format("nothing was observed in the {} states up to {}: no forecast",
@@ -52,8 +52,8 @@ const samplers::Denoiser& base_of(const Model& model, Query& query) {
 void evaluate_mean(const Model& model, Query& query) {
   if (query.mean.defined()) return;
   const Task& task = model.task();
-  const at::Tensor zero = at::zeros({1, task.spec.future_states, query.last.size(0),
-                                     query.last.size(1)}, query.last.options());
+  const at::Tensor zero = at::zeros(
+      {1, task.spec.future_states, query.last.size(0), query.last.size(1)}, query.last.options());
   const at::Tensor mean = base_of(model, query)(zero, task.schedule.sigma_max);
   query.mean = model.from_target(mean, query.last)[0];
 }

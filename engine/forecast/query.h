@@ -14,13 +14,13 @@ namespace skipcast::engine {
 
 struct Query {
   int64_t origin = 0;
-  int64_t time_s = 0;    // of the origin: keys the noise
-  ContextBatch context;  // B = 1
-  at::Tensor last;       // [V, P]
-  samplers::Denoiser base;     // the model's denoiser, conditioned on the context
-  samplers::Denoiser denoise;  // the chain's: the same, a fine-tuned copy's, or a guided one
+  int64_t time_s = 0;                // of the origin: keys the noise
+  ContextBatch context;              // B = 1
+  at::Tensor last;                   // [V, P]
+  samplers::Denoiser base;           // the model's denoiser, conditioned on the context
+  samplers::Denoiser denoise;        // the chain's: the same, a fine-tuned copy's, or a guided one
   samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
-  at::Tensor mean;       // [T_out, V, P], the query's mean forecast; undefined unless needed
+  at::Tensor mean;  // [T_out, V, P], the query's mean forecast; undefined unless needed
 };
 
 // kNotFound when `origin` is after the archive's last state, or its context would begin before the

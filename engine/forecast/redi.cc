@@ -37,14 +37,12 @@ Result<std::shared_ptr<const RediBase>> RediBase::build(std::shared_ptr<const Mo
   const Task& task = model->task();
   const auto base = std::make_shared<RediBase>();
   const auto rows = static_cast<int64_t>(windows.size());
-  const std::vector<int64_t> shape = {task.spec.future_states,
-                                      static_cast<int64_t>(task.variables.size()),
-                                      dataset.places()};
+  const std::vector<int64_t> shape = {
+      task.spec.future_states, static_cast<int64_t>(task.variables.size()), dataset.places()};
   const int64_t member[] = {0};
   base->chain_ = chain;
-  base->initial_ =
-      samplers::gaussian(kSeed, 0, member, 0, {shape, dataset.device()}) *
-      chain.redi.to_key.front();
+  base->initial_ = samplers::gaussian(kSeed, 0, member, 0, {shape, dataset.device()}) *
+                   chain.redi.to_key.front();
   const at::TensorOptions there = at::TensorOptions(at::kFloat).device(dataset.device());
   base->keys_ = at::empty({rows, shape[0] * shape[1] * shape[2]}, there);
   base->values_ = at::empty({rows, shape[0], shape[1], shape[2]}, there);

@@ -13,8 +13,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/forecast/reverse_chain.h"
 #include "engine/data/dataset.h"
+#include "engine/forecast/reverse_chain.h"
 #include "engine/models/model.h"
 #include "storage/progress.h"
 

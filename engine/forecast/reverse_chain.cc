@@ -25,8 +25,8 @@ Status check_start(const StartOptions& start) {
   if (!(start.key_mix >= 0 && start.key_mix <= 1)) return usage("key_mix must lie in 0..1");
   if (!(start.decay_tau >= 0)) return usage("the decay of the alignment must not be negative");
   if (start.pool < 0 || start.pool > kMembersMax) {
-    return usage(fmt::format("a pool of 0..{} analogs is expected, not {}", kMembersMax,
-                             start.pool));
+    return usage(
+        fmt::format("a pool of 0..{} analogs is expected, not {}", kMembersMax, start.pool));
   }
   if (start.temperature && !(*start.temperature > 0)) {
     return usage("the temperature of the analogs' weights must be positive");
@@ -35,8 +35,8 @@ Status check_start(const StartOptions& start) {
     return usage("the cold share must lie in 0..1");
   }
   if (start.cycle < 1 || start.rolls < 1 || start.rolls > kRollsMax) {
-    return usage(fmt::format("cycles are 1 state or more apart, and 1..{} of them are rolled",
-                             kRollsMax));
+    return usage(
+        fmt::format("cycles are 1 state or more apart, and 1..{} of them are rolled", kRollsMax));
   }
   if (start.redi_neighbours < 1 || start.redi_neighbours > kRediNeighboursMax) {
     return usage(fmt::format("ReDi combines 1..{} neighbours, not {}", kRediNeighboursMax,
@@ -55,8 +55,10 @@ Result<samplers::Noising> noising_for(const samplers::NamedSolver& solver, doubl
     return samplers::Noising{.draw = {}, .sigma_max = sigma_max};
   }
   if (solver.amount.empty()) {
-    return usage(fmt::format("{} draws no noise: leave the noise's amount and scale out, or take "
-                             "a stochastic solver, such as dpmpp_2m_sde", solver.name));
+    return usage(
+        fmt::format("{} draws no noise: leave the noise's amount and scale out, or take "
+                    "a stochastic solver, such as dpmpp_2m_sde",
+                    solver.name));
   }
   const double amount = options.noise_amount.value_or(solver.amount_default);
   if (!(amount >= 0 && amount <= solver.amount_max)) {
@@ -65,8 +67,8 @@ Result<samplers::Noising> noising_for(const samplers::NamedSolver& solver, doubl
   }
   const double scale = options.noise_scale.value_or(solver.scale_default);
   if (!(scale >= 0 && scale <= kNoiseScaleMax)) {
-    return usage(fmt::format("the noise's scale must lie in 0..{:g}, not {:g}", kNoiseScaleMax,
-                             scale));
+    return usage(
+        fmt::format("the noise's scale must lie in 0..{:g}, not {:g}", kNoiseScaleMax, scale));
   }
   return samplers::Noising{.draw = {}, .amount = amount, .scale = scale, .sigma_max = sigma_max};
 }
@@ -78,8 +80,10 @@ Status check_needs(const samplers::NamedSolver& solver, const ForecastOptions& o
     return usage(fmt::format("{} cannot exit early: leave --exit-tolerance out", solver.name));
   }
   if (options.start.kind == StartKind::kRedi) {
-    return usage(fmt::format("ReDi's trajectories cannot be made by {}: take another solver, such "
-                             "as dpmpp_2m", solver.name));
+    return usage(
+        fmt::format("ReDi's trajectories cannot be made by {}: take another solver, such "
+                    "as dpmpp_2m",
+                    solver.name));
   }
   return {};
 }
@@ -164,9 +168,8 @@ samplers::Noising Run::noising_of(std::span<const int64_t> members) const {
   return noising;
 }
 
-at::Tensor Run::in_batches(
-    std::span<const int64_t> members,
-    const std::function<at::Tensor(std::span<const int64_t>)>& one) const {
+at::Tensor Run::in_batches(std::span<const int64_t> members,
+                           const std::function<at::Tensor(std::span<const int64_t>)>& one) const {
   const auto count = static_cast<int64_t>(members.size());
   const int64_t batch = options_.member_batch > 0 ? options_.member_batch : count;
   std::vector<at::Tensor> solved;
@@ -195,8 +198,7 @@ at::Tensor Run::solve(std::span<const int64_t> members, const at::Tensor& target
   const double sigma = chain_.entry.sigma;
   if (!size.defined() && sigma == 0) return clean;
   const at::Tensor eps = noising.draw(0);
-  const at::Tensor x =
-      size.defined() ? clean + eps * size : samplers::enter_at(clean, eps, sigma);
+  const at::Tensor x = size.defined() ? clean + eps * size : samplers::enter_at(clean, eps, sigma);
   if (chain_.entry.sigmas.empty()) return x;
   return run(x, chain_.entry.sigmas, noising);
 }
@@ -212,8 +214,8 @@ at::Tensor Run::solve_aligned(std::span<const int64_t> members,
   samplers::AlignedStart these = start;
   these.future = rows(start.future, members);
   these.analog_last = rows(start.analog_last, members);
-  const at::Tensor x = samplers::enter_aligned(these, options_.seed, query_.time_s, members,
-                                               chain_.entry.sigma);
+  const at::Tensor x =
+      samplers::enter_aligned(these, options_.seed, query_.time_s, members, chain_.entry.sigma);
   if (chain_.entry.sigmas.empty()) return x;
   return run(x, chain_.entry.sigmas, noising_of(members));
 }
@@ -240,9 +242,8 @@ at::Tensor Run::ensemble(const EntryState& entry) {
     }));
   }
   if (!cold.empty()) {
-    parts.push_back(in_batches(cold, [&](std::span<const int64_t> members) {
-      return solve_cold(members);
-    }));
+    parts.push_back(
+        in_batches(cold, [&](std::span<const int64_t> members) { return solve_cold(members); }));
   }
   if (parts.size() == 1) return model_.from_target(parts[0], query_.last);
   order.insert(order.end(), cold.begin(), cold.end());
@@ -288,9 +289,10 @@ Status check_guidance(const samplers::NamedSolver& solver, const ForecastOptions
     return usage("without a chain there is nothing to guide: leave --guidance out");
   }
   if (solver.needs_moments || solver.needs_finisher || options.start.kind == StartKind::kRedi) {
-    return usage(fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
-                             "could move", options.start.kind == StartKind::kRedi
-                                               ? "ReDi" : solver.name));
+    return usage(
+        fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
+                    "could move",
+                    options.start.kind == StartKind::kRedi ? "ReDi" : solver.name));
   }
   return {};
 }
@@ -312,8 +314,8 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   SKIPCAST_TRY_OK(check_members(options));
   const auto solver = samplers::find_solver(options.solver);
   if (!solver) {
-    return usage(fmt::format("no solver is called '{}'; there are {}", options.solver,
-                             solver_names()));
+    return usage(
+        fmt::format("no solver is called '{}'; there are {}", options.solver, solver_names()));
   }
   if (options.steps < 0) return usage(fmt::format("{} steps: 0 or more are needed", options.steps));
   if (options.steps == 0 && options.start.kind == StartKind::kCold) {
@@ -337,15 +339,13 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
   const auto entry =
       samplers::enter(options.steps, options.depth, schedule_for(task, options), &error);
   if (!entry) return usage(error);
-  SKIPCAST_TRY(samplers::Noising noising,
-               noising_for(*solver, task.schedule.sigma_max, options));
+  SKIPCAST_TRY(samplers::Noising noising, noising_for(*solver, task.schedule.sigma_max, options));
   Chain chain = {*solver, std::move(noising), *entry, {}, {}};
   if (options.start.cold_share > 0) {
     const auto steps = static_cast<int64_t>(chain.entry.sigmas.size()) - 1;
     chain.cold = samplers::levels(steps, schedule_for(task, options));
   }
-  if (options.start.kind == StartKind::kPrevious &&
-      options.start.cycle > task.spec.future_states) {
+  if (options.start.kind == StartKind::kPrevious && options.start.cycle > task.spec.future_states) {
     return usage(fmt::format("a forecast of {} lead times has nothing left after {} states",
                              task.spec.future_states, options.start.cycle));
   }

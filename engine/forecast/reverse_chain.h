@@ -18,9 +18,9 @@ namespace skipcast::engine {
 
 struct Chain {
   samplers::NamedSolver solver;
-  samplers::Noising noising;      // without a source of noise
+  samplers::Noising noising;  // without a source of noise
   samplers::Entry entry;
-  std::vector<double> cold;       // as many levels from sigma_max, for members that start cold
+  std::vector<double> cold;  // as many levels from sigma_max, for members that start cold
   struct {
     std::vector<double> to_key, to_value;  // levels of ReDi's trajectories, up to the entry
   } redi;
@@ -44,8 +44,8 @@ struct EntryState {
 };
 
 struct Solved {
-  at::Tensor ensemble;      // [M, T_out, V, P] in normalised units
-  double evaluations = 0;   // a member, on average
+  at::Tensor ensemble;     // [M, T_out, V, P] in normalised units
+  double evaluations = 0;  // a member, on average
 };
 
 // Its noise is keyed by options.seed, the query's time and

@@ -46,9 +46,9 @@ retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
 }
 
 std::vector<int64_t> fit_origins(const Model& model, const Dataset& dataset) {
-  return thinned(part_origins(dataset.store().schema().axis, model.task(), model.split(),
-                              Part::kTrain),
-                 kFitOriginsMax);
+  return thinned(
+      part_origins(dataset.store().schema().axis, model.task(), model.split(), Part::kTrain),
+      kFitOriginsMax);
 }
 
 AnalogKeys::AnalogKeys(std::shared_ptr<const Model> model, const Dataset& dataset,
@@ -162,9 +162,9 @@ Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& star
                                            .memory_bytes = memory_bytes_};
   const bool pays = dataset_.device().is_cuda() && dataset_.states() >= kDeviceStates;
   if (pays && retrieval::has_gpu_scan()) options.scan = retrieval::gpu_scan();
-  SKIPCAST_TRY(std::unique_ptr<retrieval::AnalogIndex> index,
-               retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options,
-                                            progress_));
+  SKIPCAST_TRY(
+      std::unique_ptr<retrieval::AnalogIndex> index,
+      retrieval::AnalogIndex::open(dataset_.store(), std::move(encoder), options, progress_));
   SKIPCAST_TRY_OK(index->follow(progress_));
   return (indexes_[name] = std::move(index)).get();
 }
@@ -173,10 +173,9 @@ Result<int64_t> AnalogKeys::check_index_file(const StartOptions& start, const st
   SKIPCAST_CHECK(files_ == Files::kInMemory);
   const std::lock_guard lock(mutex_);
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
-  return retrieval::AnalogIndex::check_file(dataset_.store(), std::move(encoder),
-                                            {.spec = model_->task().spec, .kind = "auto",
-                                             .path = path},
-                                            progress_);
+  return retrieval::AnalogIndex::check_file(
+      dataset_.store(), std::move(encoder),
+      {.spec = model_->task().spec, .kind = "auto", .path = path}, progress_);
 }
 
 Result<int64_t> AnalogKeys::check_means_file(const std::string& path) {

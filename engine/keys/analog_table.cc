@@ -37,17 +37,17 @@ Status AnalogTable::find(const retrieval::AnalogIndex& index, std::span<const in
   return {};
 }
 
-Result<AnalogTable> AnalogTable::for_training(const retrieval::AnalogIndex& index,
-                                              const Task& task, const Split& split,
-                                              std::span<const int64_t> origins, int64_t pool) {
+Result<AnalogTable> AnalogTable::for_training(const retrieval::AnalogIndex& index, const Task& task,
+                                              const Split& split, std::span<const int64_t> origins,
+                                              int64_t pool) {
   AnalogTable table;
   table.pool_ = pool;
   const int64_t history = split.train_end / kHistoryShare;
   const auto later = std::partition_point(origins.begin(), origins.end(),
                                           [history](int64_t origin) { return origin < history; });
   const auto count = static_cast<size_t>(later - origins.begin());
-  retrieval::Guard guard = {.spec = task.spec, .past_only = false, .band = true,
-                            .frozen_states = split.train_end};
+  retrieval::Guard guard = {
+      .spec = task.spec, .past_only = false, .band = true, .frozen_states = split.train_end};
   if (count > 0) SKIPCAST_TRY_OK(table.find(index, origins.first(count), guard));
   guard.past_only = true;
   guard.band = false;
@@ -56,8 +56,8 @@ Result<AnalogTable> AnalogTable::for_training(const retrieval::AnalogIndex& inde
 }
 
 Result<AnalogTable> AnalogTable::for_validation(const retrieval::AnalogIndex& index,
-                                                const Task& task,
-                                                std::span<const int64_t> origins, int64_t pool) {
+                                                const Task& task, std::span<const int64_t> origins,
+                                                int64_t pool) {
   AnalogTable table;
   table.pool_ = pool;
   SKIPCAST_TRY_OK(table.find(index, origins, {.spec = task.spec, .past_only = true}));

@@ -38,8 +38,8 @@ class AnalogTable {
 
   int64_t pool_ = 0;
   std::vector<int64_t> origins_;
-  std::vector<retrieval::Neighbour> analogs_;         // [origins, pool]
-  std::unordered_map<int64_t, int64_t> row_;          // by origin
+  std::vector<retrieval::Neighbour> analogs_;  // [origins, pool]
+  std::unordered_map<int64_t, int64_t> row_;   // by origin
 };
 
 }  // namespace skipcast::engine

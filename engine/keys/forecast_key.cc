@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "storage/files/fingerprint.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
+#include "storage/files/fingerprint.h"
 #include "storage/schema/window.h"
 
 namespace skipcast::engine {
@@ -18,7 +18,7 @@ namespace {
 // File: header, origins, means; little-endian. The checksum covers all of it.
 constexpr char kMagic[8] = {'S', 'K', 'X', 'M', 'E', 'A', 'N', '2'};
 constexpr int64_t kFileBytesMax = int64_t{16} << 30;
-constexpr int64_t kBatch = 256;           // windows evaluated at once
+constexpr int64_t kBatch = 256;  // windows evaluated at once
 
 struct Header {
   char magic[8];
@@ -88,8 +88,8 @@ MeanTable::MeanTable(std::shared_ptr<const Model> model, const Dataset& dataset)
     : model_(std::move(model)), dataset_(dataset) {
   const Task& task = model_->task();
   made_of_ = dataset.store().last();
-  values_ = task.spec.future_states * static_cast<int64_t>(task.variables.size()) *
-            dataset.places();
+  values_ =
+      task.spec.future_states * static_cast<int64_t>(task.variables.size()) * dataset.places();
 }
 
 Result<std::shared_ptr<MeanTable>> MeanTable::open(std::shared_ptr<const Model> model,
@@ -114,8 +114,10 @@ void MeanTable::load(const std::string& path) {
     return;
   }
   if (!still_holds(dataset_.store(), header)) {
-    notes_.push_back(fmt::format("{} was made before states were erased, or of another copy of the "
-                                 "archive: computed again", path));
+    notes_.push_back(
+        fmt::format("{} was made before states were erased, or of another copy of the "
+                    "archive: computed again",
+                    path));
     return;
   }
   origins_.resize(header.rows);
@@ -140,8 +142,7 @@ Result<int64_t> MeanTable::check_file(const std::string& path) const {
   const char* at = bytes.data() + sizeof header;
   const size_t origin_bytes = static_cast<size_t>(header.rows) * sizeof(int64_t);
   const size_t mean_bytes = static_cast<size_t>(header.rows * values_) * sizeof(float);
-  const bool same = header.rows <= rows() &&
-                    std::memcmp(at, origins_.data(), origin_bytes) == 0 &&
+  const bool same = header.rows <= rows() && std::memcmp(at, origins_.data(), origin_bytes) == 0 &&
                     std::memcmp(at + origin_bytes, table_.data(), mean_bytes) == 0;
   if (!same) return data_loss("its means are not those the model makes of this archive");
   return header.rows;
@@ -150,8 +151,8 @@ Result<int64_t> MeanTable::check_file(const std::string& path) const {
 Status MeanTable::extend(const std::string& path, const Progress& progress) {
   const Task& task = model_->task();
   const int64_t covered = origins_.empty() ? -1 : origins_.back();
-  std::vector<int64_t> fresh = storage::window_origins(dataset_.store().schema().axis, task.spec, 0,
-                                                       dataset_.states() - 1);
+  std::vector<int64_t> fresh =
+      storage::window_origins(dataset_.store().schema().axis, task.spec, 0, dataset_.states() - 1);
   fresh.erase(fresh.begin(), std::upper_bound(fresh.begin(), fresh.end(), covered));
   if (fresh.empty()) return {};
   const at::NoGradGuard no_grad;

@@ -79,7 +79,10 @@ class MeanTable {
   std::vector<float> table_;      // [origins, values]
   std::vector<std::string> notes_;
   // Guarded by memo_mutex_.
-  struct Remembered { at::Tensor mean; int64_t users = 0; };
+  struct Remembered {
+    at::Tensor mean;
+    int64_t users = 0;
+  };
   mutable std::mutex memo_mutex_;
   std::map<int64_t, Remembered> memo_;
 };

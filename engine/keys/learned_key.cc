@@ -13,9 +13,9 @@ class LearnedEncoder final : public retrieval::Encoder {
  public:
   LearnedEncoder(std::shared_ptr<const MetricFeatures> features, const LearnedMetric& metric)
       : features_(std::move(features)) {
-    fingerprint_ = "learned-" + storage::fingerprint_of("learned key 1 " +
-                                                          features_->fingerprint() + " " +
-                                                          fingerprint_of(metric));
+    fingerprint_ =
+        "learned-" + storage::fingerprint_of("learned key 1 " + features_->fingerprint() + " " +
+                                             fingerprint_of(metric));
     for (size_t g = 0; g < metric.factors.size(); ++g) {
       if (metric.factors[g] == 0) continue;
       const FeatureGroup& group = features_->groups()[g];
@@ -41,7 +41,10 @@ class LearnedEncoder final : public retrieval::Encoder {
   }
 
  private:
-  struct Part { int64_t first, width; float factor; };
+  struct Part {
+    int64_t first, width;
+    float factor;
+  };
 
   float* weigh(const float* row, float* to) const {
     for (const Part& part : parts_) {

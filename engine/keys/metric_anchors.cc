@@ -44,13 +44,13 @@ class Maker {
 
   // False when the anchor has too few candidates, or its future shows nothing.
   Result<bool> add(int64_t origin);
-  Anchors anchors() const {
-    return {at::stack(distances_), at::stack(errors_), at::stack(apart_)};
-  }
+  Anchors anchors() const { return {at::stack(distances_), at::stack(errors_), at::stack(apart_)}; }
   bool empty() const { return distances_.empty(); }
 
  private:
-  struct Sizes { double normalised = 1, physical = 1; };
+  struct Sizes {
+    double normalised = 1, physical = 1;
+  };
 
   Values values(const at::Tensor& futures, int64_t origin) const;
   Sizes typical(std::span<const int64_t> origins) const;
@@ -148,16 +148,14 @@ Result<bool> Maker::add(int64_t origin) {
   const Values candidates = values(source_.dataset.filled_futures(found), origin);
   const at::Tensor per_normalised = mask / (2 * seen * typical_.normalised);
   const at::Tensor per_physical = mask / (2 * seen * typical_.physical);
-  const at::Tensor scaled = at::cat({candidates.normalised * per_normalised,
-                                     candidates.physical * per_physical}, 1);
-  const at::Tensor wanted =
-      at::cat({y.normalised * per_normalised, y.physical * per_physical}, 1);
+  const at::Tensor scaled =
+      at::cat({candidates.normalised * per_normalised, candidates.physical * per_physical}, 1);
+  const at::Tensor wanted = at::cat({y.normalised * per_normalised, y.physical * per_physical}, 1);
   const at::Tensor d = distances(origin, found);
   if (!d.isfinite().all().item<bool>()) return false;
   distances_.push_back(at::constant_pad_nd(d, {0, 0, 0, missing}, kOutOfReach));
   errors_.push_back(at::constant_pad_nd((scaled - wanted).abs().sum(1), {0, missing}));
-  apart_.push_back(
-      at::constant_pad_nd(at::cdist(scaled, scaled, 1.0), {0, missing, 0, missing}));
+  apart_.push_back(at::constant_pad_nd(at::cdist(scaled, scaled, 1.0), {0, missing, 0, missing}));
   return true;
 }
 

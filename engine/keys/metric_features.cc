@@ -13,10 +13,10 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr size_t kBatch = 256;      // windows at once
-constexpr float kRarest = 3;        // other variables beyond so many deviations count as this
-constexpr int64_t kDays = 7;        // indicators of a day of the week
-constexpr int64_t kHarmonics = 4;   // features of any other cycle
+constexpr size_t kBatch = 256;     // windows at once
+constexpr float kRarest = 3;       // other variables beyond so many deviations count as this
+constexpr int64_t kDays = 7;       // indicators of a day of the week
+constexpr int64_t kHarmonics = 4;  // features of any other cycle
 constexpr double kLeastVariance = 1e-12;
 
 // Writes one group after another.
@@ -146,8 +146,7 @@ void MetricFeatures::compute(std::span<const int64_t> origins, std::span<float> 
   }
 }
 
-std::vector<double> group_scales(const MetricFeatures& features,
-                                 std::span<const int64_t> origins) {
+std::vector<double> group_scales(const MetricFeatures& features, std::span<const int64_t> origins) {
   const auto width = static_cast<size_t>(features.width());
   std::vector<double> sum(width), squares(width);
   std::vector<float> row(width);

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "engine/models/weights.h"
-#include "storage/files/fingerprint.h"
 #include "storage/files/file_io.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
 namespace {
@@ -24,8 +24,11 @@ std::string remedy(const storage::SeriesStore& store, const Model& model) {
 
 // What a metric must say of itself to be used with this archive and model.
 std::map<std::string, std::string> identity(const storage::SeriesStore& store, const Model& model) {
-  return {{"kind", "skipcast metric"}, {"version", kVersion}, {"archive", store.store_id()},
-          {"task", model.task().name}, {"model", model.fingerprint()}};
+  return {{"kind", "skipcast metric"},
+          {"version", kVersion},
+          {"archive", store.store_id()},
+          {"task", model.task().name},
+          {"model", model.fingerprint()}};
 }
 
 Result<Weights> read_checked(const storage::SeriesStore& store, const Model& model) {
@@ -37,8 +40,8 @@ Result<Weights> read_checked(const storage::SeriesStore& store, const Model& mod
   SKIPCAST_TRY(Weights weights, read_weights(path));
   for (const auto& [key, value] : identity(store, model)) {
     if (weights.metadata[key] == value) continue;
-    return refused(fmt::format("{} was trained for another {}: {}", path, key,
-                               remedy(store, model)));
+    return refused(
+        fmt::format("{} was trained for another {}: {}", path, key, remedy(store, model)));
   }
   const auto found = weights.tensors.find(kFactors);
   const bool sound = weights.tensors.size() == 1 && found != weights.tensors.end() &&
@@ -86,7 +89,7 @@ Status save_metric(const storage::SeriesStore& store, const Model& model,
 }
 
 Result<LearnedMetric> read_metric(const storage::SeriesStore& store, const Model& model,
-                           const MetricFeatures& features) {
+                                  const MetricFeatures& features) {
   SKIPCAST_TRY(const Weights weights, read_checked(store, model));
   const auto stated = weights.metadata.find("features");
   if (stated == weights.metadata.end() || stated->second != features.fingerprint() ||

@@ -30,7 +30,7 @@ Status save_metric(const storage::SeriesStore& store, const Model& model,
 // kNotFound: none was trained. kRefused: of another archive, model or set of features. Both name
 // the command that trains one. kDataLoss: damaged, with the file's name.
 Result<LearnedMetric> read_metric(const storage::SeriesStore& store, const Model& model,
-                           const MetricFeatures& features);
+                                  const MetricFeatures& features);
 // fingerprint_of() that metric, features unchecked: read_metric()'s other errors.
 Result<std::string> metric_fingerprint(const storage::SeriesStore& store, const Model& model);
 // The same, or "" where it cannot be used.

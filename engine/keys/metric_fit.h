@@ -33,7 +33,7 @@ struct Anchors {
 struct AnchorSource {
   const Dataset& dataset;
   const MetricFeatures& features;
-  const std::vector<double>& scales;                      // of the groups
+  const std::vector<double>& scales;                     // of the groups
   std::vector<const retrieval::AnalogIndex*> proposals;  // nearest by each of these
   retrieval::Guard guard;
 };

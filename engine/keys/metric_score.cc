@@ -43,9 +43,9 @@ std::vector<int64_t> drawn(const Dataset& dataset, const retrieval::Guard& guard
     const auto& [begin, end] = allowed[bits % allowed.size()];
     const int64_t chosen =
         begin + static_cast<int64_t>((bits >> 20) % static_cast<uint64_t>(end - begin));
-    const bool whole = chosen - guard.spec.context_states + 1 >= 0 &&
-                       axis.contiguous(chosen - guard.spec.context_states + 1,
-                                       chosen + guard.spec.future_states);
+    const bool whole =
+        chosen - guard.spec.context_states + 1 >= 0 &&
+        axis.contiguous(chosen - guard.spec.context_states + 1, chosen + guard.spec.future_states);
     if (whole) out.push_back(chosen);
   }
   return out;
@@ -113,9 +113,9 @@ Status Worth::add_pairs(int64_t origin) {
 }
 
 Status Worth::add(int64_t origin) {
-  const auto found = index_.search(origin, guard_, {.k = kMembers,
-                                                    .separation = metric_separation(guard_.spec),
-                                                    .fewer_is_ok = true});
+  const auto found = index_.search(
+      origin, guard_,
+      {.k = kMembers, .separation = metric_separation(guard_.spec), .fewer_is_ok = true});
   if (found.status().code() == Code::kNotFound) return {};  // no analogs, or no context
   SKIPCAST_TRY_OK(found.status());
   if (found->analogs.size() < 2) return {};
@@ -128,8 +128,8 @@ Status Worth::add(int64_t origin) {
   if (whole) {
     const at::Tensor hidden = truth.values[0].masked_fill(truth.mask[0].eq(0), std::nan(""));
     SKIPCAST_TRY_OK(score(futures, hidden, origin, normalised_));
-    SKIPCAST_TRY_OK(score(dataset_.denormalise(futures, origin), dataset_.observed(origin), origin,
-                          physical_));
+    SKIPCAST_TRY_OK(
+        score(dataset_.denormalise(futures, origin), dataset_.observed(origin), origin, physical_));
   }
   return add_pairs(origin);
 }

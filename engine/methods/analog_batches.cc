@@ -17,8 +17,8 @@ constexpr int64_t kDropRetrieval = -11, kLevel = -12, kEntry = -13, kSecond = -1
 
 constexpr uint64_t kFine = uint64_t{1} << 40;
 constexpr double kDropped = 0.25;
-constexpr double kEntryLow = 0.5, kEntryHigh = 20;    // sigma of entries from analogs
-constexpr double kSecondLow = 0.2, kSecondHigh = 2;   // and of the second evaluation
+constexpr double kEntryLow = 0.5, kEntryHigh = 20;   // sigma of entries from analogs
+constexpr double kSecondLow = 0.2, kSecondHigh = 2;  // and of the second evaluation
 constexpr double kEnergyWeight = 1, kTextureWeight = 0.5;
 
 double uniform(const Task& task, int64_t purpose, int64_t row, int64_t step) {
@@ -27,9 +27,7 @@ double uniform(const Task& task, int64_t purpose, int64_t row, int64_t step) {
          static_cast<double>(kFine);
 }
 
-double between(double low, double high, double share) {
-  return low * std::pow(high / low, share);
-}
+double between(double low, double high, double share) { return low * std::pow(high / low, share); }
 
 at::Tensor noise_for(const at::Tensor& like, const Task& task, int64_t purpose, int64_t step) {
   std::vector<int64_t> rows(static_cast<size_t>(like.size(0)));
@@ -68,15 +66,17 @@ RetrievedBatch nearest(const RetrievedBatch& all, int64_t count) {
 FineTuningSource::FineTuningSource(const Dataset& dataset, const TargetSpace& target,
                                    const AnalogTable* analogs, const RoleInfo& info,
                                    std::vector<int64_t> origins)
-    : dataset_(dataset), target_(target), analogs_(analogs), info_(info),
+    : dataset_(dataset),
+      target_(target),
+      analogs_(analogs),
+      info_(info),
       batches_(dataset, target, analogs != nullptr ? analogs->origins() : std::move(origins)) {}
 
 at::Tensor FineTuningSource::starts(const RetrievedBatch& analogs, const at::Tensor& last,
                                     int64_t step) const {
   // (future - damping * theirs) / scale + (1 - damping) (ours - theirs) / scale.
   const at::Tensor theirs = analogs.mismatch.select(2, analogs.mismatch.size(2) - 1).unsqueeze(2);
-  const at::Tensor moved =
-      analogs.futures - theirs * ((1 - target_.damping) / target_.scale);
+  const at::Tensor moved = analogs.futures - theirs * ((1 - target_.damping) / target_.scale);
   std::vector<int64_t> dealt;
   for (int64_t m = 0; m < kFinisherMembers; ++m) {
     dealt.push_back((m * kAnalogPool / kFinisherMembers + step) % kAnalogPool);
@@ -84,8 +84,8 @@ at::Tensor FineTuningSource::starts(const RetrievedBatch& analogs, const at::Ten
   const at::Tensor some = moved.index_select(1, at::tensor(dealt).to(moved.device()));
   const at::Tensor rows = some.flatten(0, 1), of_rows = last.repeat_interleave(kFinisherMembers, 0);
   const auto [low, high] = dataset_.range(of_rows);
-  const at::Tensor kept = at::clamp(target_.from_target(rows, of_rows), low.unsqueeze(1),
-                                    high.unsqueeze(1));
+  const at::Tensor kept =
+      at::clamp(target_.from_target(rows, of_rows), low.unsqueeze(1), high.unsqueeze(1));
   return target_.to_target(kept, of_rows).view(some.sizes());
 }
 

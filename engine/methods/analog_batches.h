@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "engine/data/retrieved_futures.h"
 #include "engine/keys/analog_table.h"
 #include "engine/models/network_copy.h"
-#include "engine/data/retrieved_futures.h"
 #include "engine/training/batches.h"
 
 namespace skipcast::engine {
@@ -53,9 +53,9 @@ at::Tensor informed_loss(Network& network, const FineTuningBatch& batch, const T
 // How a finisher makes the ensembles that are scored.
 struct FinisherPass {
   int64_t step = 0;
-  int64_t evaluations = 1;             // 1 or 2
-  bool cold = true;                    // from noise at sigma_max, else from noised analogs
-  std::optional<double> entry_sigma;   // none: a draw between 0.5 and 20 for each window
+  int64_t evaluations = 1;            // 1 or 2
+  bool cold = true;                   // from noise at sigma_max, else from noised analogs
+  std::optional<double> entry_sigma;  // none: a draw between 0.5 and 20 for each window
 };
 struct FinisherLoss {
   at::Tensor total, crps;  // the latter a part of it: fair, in normalised units

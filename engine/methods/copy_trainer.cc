@@ -1,8 +1,7 @@
 #include "engine/methods/copy_trainer.h"
 
-#include <torch/nn.h>
-
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <algorithm>
 #include <chrono>
@@ -24,12 +23,12 @@ constexpr double kMinutes = 10;
 constexpr int64_t kStepsMax = 100000;
 constexpr double kLearningRate = 5e-4;
 constexpr double kEmaDecay = 0.998;
-constexpr int64_t kBatchShare = 4;         // a step's windows: the task's batch over this
+constexpr int64_t kBatchShare = 4;  // a step's windows: the task's batch over this
 constexpr int64_t kValidationWindows = 192;
-constexpr int64_t kValidations = 16;       // evenly over the budget
+constexpr int64_t kValidations = 16;  // evenly over the budget
 constexpr int64_t kNeighbours = 8;
-constexpr double kEntrySigma = 3;          // of analog starts that are validated
-constexpr int64_t kFinalPasses = 2;        // over the validation windows, other noise each
+constexpr double kEntrySigma = 3;    // of analog starts that are validated
+constexpr int64_t kFinalPasses = 2;  // over the validation windows, other noise each
 
 // A run: built once, then run() until the budget is spent.
 class Run {
@@ -41,9 +40,7 @@ class Run {
   Result<FineTuneReport> run();
 
  private:
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - start_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   double fraction() const;
   bool finishes() const { return request_.role == Role::kFinisher; }
   Status find_analogs(const std::vector<int64_t>& training, const std::vector<int64_t>& held_out);
@@ -78,8 +75,8 @@ Status Run::find_analogs(const std::vector<int64_t>& training,
   AnalogKeys keys(model, *dataset_, request_.progress, storage::kMemoryBytesDefault);
   const StartOptions start = {.key = request_.key, .key_mix = request_.key_mix};
   SKIPCAST_TRY(const retrieval::AnalogIndex* index, keys.index(start));
-  SKIPCAST_TRY(training_analogs_, AnalogTable::for_training(*index, task_, base_.parts.split,
-                                                            training, kAnalogPool));
+  SKIPCAST_TRY(training_analogs_,
+               AnalogTable::for_training(*index, task_, base_.parts.split, training, kAnalogPool));
   SKIPCAST_TRY(held_out_analogs_,
                AnalogTable::for_validation(*index, task_, held_out, kAnalogPool));
   if (training_analogs_->origins().empty() || held_out_analogs_->origins().empty()) {
@@ -91,20 +88,21 @@ Status Run::find_analogs(const std::vector<int64_t>& training,
 
 Status Run::build() {
   task_.training.batch = std::max<int64_t>(1, task_.training.batch / kBatchShare);
-  info_ = {.role = request_.role, .retrieval = request_.retrieval, .key = word(request_.key),
-           .key_mix = request_.key_mix, .neighbours = kNeighbours,
+  info_ = {.role = request_.role,
+           .retrieval = request_.retrieval,
+           .key = word(request_.key),
+           .key_mix = request_.key_mix,
+           .neighbours = kNeighbours,
            .evaluations = finishes() ? request_.evaluations : 1};
   SKIPCAST_TRY(dataset_, Dataset::load(store_, task_, base_.parts.normalizer, kDatasetBytesMax,
                                        request_.compute));
   const storage::Schema& schema = store_.schema();
-  std::vector<int64_t> origins =
-      part_origins(schema.axis, task_, base_.parts.split, Part::kTrain);
-  std::vector<int64_t> held_out =
-      spread(part_origins(schema.axis, task_, base_.parts.split, Part::kValidation),
-             kValidationWindows);
+  std::vector<int64_t> origins = part_origins(schema.axis, task_, base_.parts.split, Part::kTrain);
+  std::vector<int64_t> held_out = spread(
+      part_origins(schema.axis, task_, base_.parts.split, Part::kValidation), kValidationWindows);
   if (origins.empty() || held_out.empty()) {
-    return bad_input(fmt::format("task {}: the archive has no training or validation windows left",
-                                 task_.name));
+    return bad_input(
+        fmt::format("task {}: the archive has no training or validation windows left", task_.name));
   }
   if (request_.retrieval) SKIPCAST_TRY_OK(find_analogs(origins, held_out));
   const AnalogTable* analogs = request_.retrieval ? &*training_analogs_ : nullptr;
@@ -180,7 +178,9 @@ double Run::validation_loss(bool cold, bool with, int64_t passes, double* crps) 
       sum += informed_loss(*average_network_, batch, task_, step).item<double>();
       continue;
     }
-    const FinisherPass pass = {.step = step, .evaluations = request_.evaluations, .cold = cold,
+    const FinisherPass pass = {.step = step,
+                               .evaluations = request_.evaluations,
+                               .cold = cold,
                                .entry_sigma = kEntrySigma};
     const FinisherLoss loss =
         finisher_loss(*average_network_, batch, task_, base_.parts.target, pass);
@@ -230,9 +230,12 @@ Result<FineTuneReport> Run::finish() {
         fmt::format("{:.6f} with, {:.6f} without retrieval", score.with, score.without);
   }
   SKIPCAST_TRY_OK(save_fine_tuned(store_, task_, base_.fingerprint, tuned));
-  FineTuneReport report = {.steps = step_, .best_step = best_step_,
+  FineTuneReport report = {.steps = step_,
+                           .best_step = best_step_,
                            .parameters = average_network_->parameter_count(),
-                           .seconds = seconds(), .loss = loss_, .scores = scored,
+                           .seconds = seconds(),
+                           .loss = loss_,
+                           .scores = scored,
                            .path = fine_tuned_path(store_, task_.name, request_.role)};
   if (request_.retrieval) {
     report.training_distance = info_.distance_scale;

@@ -25,22 +25,22 @@ namespace skipcast::engine {
 struct FineTuneRequest {
   std::string task;
   Role role = Role::kFinisher;
-  bool retrieval = true;                // false: a copy that sees no retrieved futures
-  KeyKind key = KeyKind::kForecast;     // by which they are found
+  bool retrieval = true;             // false: a copy that sees no retrieved futures
+  KeyKind key = KeyKind::kForecast;  // by which they are found
   double key_mix = 0.5;
-  int64_t evaluations = 1;              // of a finisher: 1 or 2
-  double minutes = 0;                   // > 0 overrides the default of 10
-  int64_t steps_max = 0;                // > 0 alone rules alone
-  int64_t threads = 0;                  // intra-op threads; 0 = all cores
-  Compute compute;                      // float32, whatever its precision
-  Progress progress;                    // "informed" or "finisher", detail: step, loss
+  int64_t evaluations = 1;  // of a finisher: 1 or 2
+  double minutes = 0;       // > 0 overrides the default of 10
+  int64_t steps_max = 0;    // > 0 alone rules alone
+  int64_t threads = 0;      // intra-op threads; 0 = all cores
+  Compute compute;          // float32, whatever its precision
+  Progress progress;        // "informed" or "finisher", detail: step, loss
 };
 
 // What the copy is worth on validation windows, by the loss it was trained on; lower is better.
 struct FineTuneScore {
-  std::string start;      // "cold", "analog"; of an informed copy "chain"
-  double without = 0;     // retrieval
-  double with = 0;        // the same value where it has none
+  std::string start;                       // "cold", "analog"; of an informed copy "chain"
+  double without = 0;                      // retrieval
+  double with = 0;                         // the same value where it has none
   double crps_without = 0, crps_with = 0;  // of a finisher: fair, normalised units
 };
 
@@ -57,7 +57,6 @@ struct FineTuneReport {
 
 // Model::load's errors; kUsage for another number of evaluations; kInterrupted when progress said
 // stop.
-Result<FineTuneReport> fine_tune(const storage::SeriesStore& store,
-                                 const FineTuneRequest& request);
+Result<FineTuneReport> fine_tune(const storage::SeriesStore& store, const FineTuneRequest& request);
 
 }  // namespace skipcast::engine

@@ -35,11 +35,12 @@ class MetricRun {
   Result<MetricReport> run();
 
  private:
-  struct Half { std::vector<int64_t> origins; Anchors anchors; };
+  struct Half {
+    std::vector<int64_t> origins;
+    Anchors anchors;
+  };
 
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - start_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   Progress part(double from, double to) const;
   Status make_half(std::span<const int64_t> origins, double from, double to, Half& half);
   Result<std::vector<double>> fit(const Anchors& anchors, int64_t number);
@@ -66,31 +67,29 @@ class MetricRun {
 // A part of the whole run's progress.
 Progress MetricRun::part(double from, double to) const {
   return [this, from, to](const ProgressStep& step) {
-    return tell(request_.progress, {from + (to - from) * step.fraction, "metric",
-                                    step.what + ": " + step.detail});
+    return tell(request_.progress,
+                {from + (to - from) * step.fraction, "metric", step.what + ": " + step.detail});
   };
 }
 
 Status MetricRun::make_half(std::span<const int64_t> origins, double from, double to, Half& half) {
   half.origins.assign(origins.begin(), origins.end());
   const AnchorSource source = {*dataset_, *features_, scales_, {context_, forecast_}, guard_};
-  SKIPCAST_TRY(half.anchors,
-               make_anchors(source, spread(origins, kAnchorsHalf), part(from, to)));
+  SKIPCAST_TRY(half.anchors, make_anchors(source, spread(origins, kAnchorsHalf), part(from, to)));
   return {};
 }
 
 Status MetricRun::build() {
   SKIPCAST_TRY(dataset_, Dataset::load(store_, model_->task(), model_->normalizer()));
-  keys_ = std::make_unique<AnalogKeys>(model_, *dataset_, request_.progress,
-                                       request_.memory_bytes);
+  keys_ = std::make_unique<AnalogKeys>(model_, *dataset_, request_.progress, request_.memory_bytes);
   SKIPCAST_TRY(const std::shared_ptr<MeanTable> means, keys_->means());
   SKIPCAST_TRY(context_, keys_->index({.key = KeyKind::kContext}));
   SKIPCAST_TRY(forecast_, keys_->index({.key = KeyKind::kForecast}));
   features_ = std::make_shared<MetricFeatures>(*dataset_, means);
   scales_ = group_scales(*features_, spread(fit_origins(*model_, *dataset_), kScaleWindows));
   guard_ = guard_for(*model_, {.tuning_band = true});
-  std::vector<int64_t> all = part_origins(store_.schema().axis, model_->task(), model_->split(),
-                                          Part::kValidation);
+  std::vector<int64_t> all =
+      part_origins(store_.schema().axis, model_->task(), model_->split(), Part::kValidation);
   const size_t half = all.size() / 2;
   if (half < 2) {
     return bad_input(fmt::format("task {}: the validation part is too short to train a metric on",
@@ -135,12 +134,11 @@ LearnedMetric MetricRun::metric_of(const std::vector<double>& weights) const {
 Result<std::unique_ptr<retrieval::AnalogIndex>> MetricRun::index_of(
     const LearnedMetric& metric) const {
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
-               projected(make_learned_encoder(features_, metric),
-                         fit_origins(*model_, *dataset_)));
-  return retrieval::AnalogIndex::open(store_, std::move(encoder),
-                                      {.spec = model_->task().spec,
-                                       .memory_bytes = request_.memory_bytes},
-                                      part(kFitsUntil, kFitsUntil + 0.1));
+               projected(make_learned_encoder(features_, metric), fit_origins(*model_, *dataset_)));
+  return retrieval::AnalogIndex::open(
+      store_, std::move(encoder),
+      {.spec = model_->task().spec, .memory_bytes = request_.memory_bytes},
+      part(kFitsUntil, kFitsUntil + 0.1));
 }
 
 Status MetricRun::judge(const std::vector<double>& first_fit, MetricReport& report) {
@@ -208,8 +206,7 @@ Result<MetricReport> train_metric(const storage::SeriesStore& store,
   });
 }
 
-Result<MetricReport> train_metric(const storage::SeriesStore& store,
-                                  const MetricRequest& request) {
+Result<MetricReport> train_metric(const storage::SeriesStore& store, const MetricRequest& request) {
   SKIPCAST_TRY(std::shared_ptr<const Model> model, Model::load(store, request.task));
   return train_metric(store, std::move(model), request);
 }

@@ -31,19 +31,22 @@ struct MetricRequest {
   int64_t steps_max = 0;  // > 0 overrides the default of 200 steps a fit; alone it rules alone
   int64_t threads = 0;    // intra-op threads; 0 = all cores
   int64_t memory_bytes = storage::kMemoryBytesDefault;  // of the indexes
-  Progress progress;      // "metric: ...", detail: what is counted
+  Progress progress;                                    // "metric: ...", detail: what is counted
 };
 
 struct MetricReport {
   int64_t steps = 0, anchors = 0;
   double seconds = 0;
-  bool gained = false;    // on the halves of the validation part that it was not fitted on
+  bool gained = false;  // on the halves of the validation part that it was not fitted on
   // On windows of the second half of the validation part; the learned key as fitted on the first.
   KeyWorth context, forecast, learned;
-  int64_t held_out = 0;             // those windows
-  double windows_per_second = 0;    // embedded by the learned key, mean forecasts at hand
-  struct Share { std::string group; double share = 0; };
-  std::vector<Share> shares;        // of the mean squared distance, largest first
+  int64_t held_out = 0;           // those windows
+  double windows_per_second = 0;  // embedded by the learned key, mean forecasts at hand
+  struct Share {
+    std::string group;
+    double share = 0;
+  };
+  std::vector<Share> shares;  // of the mean squared distance, largest first
   std::string metric_path;
 };
 
@@ -53,7 +56,6 @@ Result<MetricReport> train_metric(const storage::SeriesStore& store, const Metri
 
 // The same with a model at hand (tests).
 Result<MetricReport> train_metric(const storage::SeriesStore& store,
-                                  std::shared_ptr<const Model> model,
-                                  const MetricRequest& request);
+                                  std::shared_ptr<const Model> model, const MetricRequest& request);
 
 }  // namespace skipcast::engine

@@ -1,8 +1,7 @@
 #include "engine/methods/moment_trainer.h"
 
-#include <torch/nn.h>
-
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,8 +11,8 @@
 
 #include "engine/models/model_file.h"
 #include "engine/networks/moment_heads.h"
-#include "engine/training/training_job.h"
 #include "engine/training/batches.h"
+#include "engine/training/training_job.h"
 
 namespace skipcast::engine {
 namespace {
@@ -74,9 +73,7 @@ class HeadsRun {
 
  private:
   ModelParts& parts() { return stored_.parts; }
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - start_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   double fraction() const;
   Status train_one_step();
   void score(MomentsReport& report);
@@ -95,14 +92,14 @@ class HeadsRun {
 
 Status HeadsRun::build() {
   const Task& task = parts().task;
-  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts().normalizer, kDatasetBytesMax,
-                                       request_.compute));
+  SKIPCAST_TRY(dataset_,
+               Dataset::load(store_, task, parts().normalizer, kDatasetBytesMax, request_.compute));
   const storage::TimeAxis& axis = store_.schema().axis;
   std::vector<int64_t> origins = part_origins(axis, task, parts().split, Part::kTrain);
   std::vector<int64_t> held_out = part_origins(axis, task, parts().split, Part::kValidation);
   if (origins.empty() || held_out.empty()) {
-    return bad_input(fmt::format("task {}: the archive has no training or validation windows left",
-                                 task.name));
+    return bad_input(
+        fmt::format("task {}: the archive has no training or validation windows left", task.name));
   }
   batches_ = std::make_unique<BatchSource>(*dataset_, parts().target, std::move(origins));
   held_out_ = std::make_unique<BatchSource>(*dataset_, parts().target, std::move(held_out));
@@ -129,8 +126,7 @@ Status HeadsRun::train_one_step() {
   const TrainingOptions& t = parts().task.training;
   heads_->gradients.zero_();
   const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
-  const Residuals batch =
-      residuals(*parts().network, batches_->batch(step_), parts().task, step_);
+  const Residuals batch = residuals(*parts().network, batches_->batch(step_), parts().task, step_);
   const at::Tensor& v = batch.said.variance;
   const at::Tensor loss = variance_loss(batch.r, v, batch.mask) +
                           skewness_loss(cubes(batch.r, v), batch.said.skewness, batch.mask);
@@ -138,8 +134,10 @@ Status HeadsRun::train_one_step() {
   batches_->fetch_ahead(step_ + 1);  // while the device is at this one
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
-    return bad_input(fmt::format("task {}: the moment heads' loss is not finite at step {}; the "
-                                 "model is as it was", parts().task.name, step_));
+    return bad_input(
+        fmt::format("task {}: the moment heads' loss is not finite at step {}; the "
+                    "model is as it was",
+                    parts().task.name, step_));
   }
   clip_gradient(*heads_, t.gradient_clip);
   const double rate = kLearningRate * learning_rate_factor(t, step_, fraction());
@@ -153,8 +151,7 @@ void HeadsRun::score(MomentsReport& report) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> r, mask, variance, skewness;
   for (int64_t step = 0; step < kHeldOutBatches; ++step) {
-    const Residuals batch =
-        residuals(*parts().network, held_out_->batch(step), parts().task, step);
+    const Residuals batch = residuals(*parts().network, held_out_->batch(step), parts().task, step);
     r.push_back(batch.r);
     mask.push_back(batch.mask);
     variance.push_back(batch.said.variance);

@@ -18,11 +18,11 @@ namespace skipcast::engine {
 
 struct MomentsRequest {
   std::string task;
-  double minutes = 0;      // > 0 overrides the default of 4
-  int64_t steps_max = 0;   // > 0 overrides the default of 20000; alone it rules alone
-  int64_t threads = 0;     // intra-op threads; 0 = all cores
-  Compute compute;         // float32, whatever its precision
-  Progress progress;       // "moments", detail: step, loss
+  double minutes = 0;     // > 0 overrides the default of 4
+  int64_t steps_max = 0;  // > 0 overrides the default of 20000; alone it rules alone
+  int64_t threads = 0;    // intra-op threads; 0 = all cores
+  Compute compute;        // float32, whatever its precision
+  Progress progress;      // "moments", detail: step, loss
 };
 
 struct MomentsReport {

@@ -1,8 +1,7 @@
 #include "engine/methods/network_trainer.h"
 
-#include <torch/nn.h>
-
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <chrono>
 #include <cmath>
@@ -10,11 +9,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "engine/training/checkpoint.h"
 #include "engine/data/folds.h"
 #include "engine/models/model_file.h"
-#include "engine/training/training_job.h"
 #include "engine/training/batches.h"
+#include "engine/training/checkpoint.h"
+#include "engine/training/training_job.h"
 #include "engine/training/validation.h"
 #include "storage/files/file_io.h"
 
@@ -35,7 +34,9 @@ double seconds_since(Clock::time_point start) {
 class Log {
  public:
   explicit Log(const std::string& path) : file_(std::fopen(path.c_str(), "a")) {}
-  ~Log() { if (file_) std::fclose(file_); }
+  ~Log() {
+    if (file_) std::fclose(file_);
+  }
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -72,8 +73,10 @@ Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& requ
   set_budget(request, 1, task.training);
   if (request.described_places) {
     if (task.network.kind == NetworkKind::kGrid) {
-      return usage(fmt::format("task {} has a network for grids, whose places are its cells: leave "
-                               "--described-places out", task.name));
+      return usage(
+          fmt::format("task {} has a network for grids, whose places are its cells: leave "
+                      "--described-places out",
+                      task.name));
     }
     task.network.described_places = true;
   }
@@ -95,8 +98,11 @@ class Run {
 
  private:
   Run(const storage::SeriesStore& store, const TrainRequest& request, ModelParts parts)
-      : store_(store), request_(request), parts_(std::move(parts)),
-        paths_(model_paths(store, parts_.task.name)), log_(paths_.log) {}
+      : store_(store),
+        request_(request),
+        parts_(std::move(parts)),
+        paths_(model_paths(store, parts_.task.name)),
+        log_(paths_.log) {}
   Status build();
   Status train_one_step();
   Status validate_now();
@@ -147,9 +153,11 @@ Result<std::unique_ptr<Run>> Run::prepare(const storage::SeriesStore& store, con
 }
 
 Result<std::unique_ptr<Run>> Run::prepare_fold(const storage::SeriesStore& store,
-                                               const ModelParts& model,
-                                               const TrainRequest& request, int64_t fold) {
-  ModelParts parts{.task = model.task, .split = model.split, .normalizer = model.normalizer,
+                                               const ModelParts& model, const TrainRequest& request,
+                                               int64_t fold) {
+  ModelParts parts{.task = model.task,
+                   .split = model.split,
+                   .normalizer = model.normalizer,
                    .target = model.target};
   set_budget(request, kFolds, parts.task.training);
   std::unique_ptr<Run> run(new Run(store, request, std::move(parts)));
@@ -161,8 +169,8 @@ Result<std::unique_ptr<Run>> Run::prepare_fold(const storage::SeriesStore& store
 
 Status Run::build() {
   const Task& task = parts_.task;
-  SKIPCAST_TRY(dataset_, Dataset::load(store_, task, parts_.normalizer, kDatasetBytesMax,
-                                       request_.compute));
+  SKIPCAST_TRY(dataset_,
+               Dataset::load(store_, task, parts_.normalizer, kDatasetBytesMax, request_.compute));
   const storage::Schema& schema = store_.schema();
   std::vector<int64_t> origins = part_origins(schema.axis, task, parts_.split, Part::kTrain);
   const std::vector<int64_t> held_out =
@@ -179,8 +187,8 @@ Status Run::build() {
     parts_.target = fit_target_space(*dataset_, origins);
   }
   if (origins.empty()) {
-    return bad_input(fmt::format("task {}: its training part is too short to be cross-fitted",
-                                 task.name));
+    return bad_input(
+        fmt::format("task {}: its training part is too short to be cross-fitted", task.name));
   }
   const NetworkShape shape = shape_of(task, schema.places, parts_.normalizer, parts_.target);
   network_ = make_network(task.network, shape);
@@ -227,9 +235,10 @@ Status Run::train_one_step() {
   batches_->fetch_ahead(state_.step + 1);  // while the device is at this one
   const double value = loss.item<double>();
   if (!std::isfinite(value)) {
-    return bad_input(fmt::format("task {}: the loss is not finite at step {}; lower "
-                                 "\"learning_rate\" and train again", parts_.task.name,
-                                 state_.step));
+    return bad_input(
+        fmt::format("task {}: the loss is not finite at step {}; lower "
+                    "\"learning_rate\" and train again",
+                    parts_.task.name, state_.step));
   }
   clip_gradient(*parameters_, t.gradient_clip);
   optimiser_->update(*parameters_, rate, t.weight_decay, state_.step + 1);
@@ -284,8 +293,8 @@ Status Run::report_step() {
                     fold_ ? fmt::format("fold {} of {}", *fold_ + 1, kFolds) : "train",
                     fmt::format("step {}, loss {:.4f}", state_.step, loss_)};
   if (state_.best_step > 0) {
-    step.detail += fmt::format(", validation CRPS {:.4f} (best {:.4f})", last_scores_.crps,
-                               state_.best_crps);
+    step.detail +=
+        fmt::format(", validation CRPS {:.4f} (best {:.4f})", last_scores_.crps, state_.best_crps);
   }
   if (tell(request_.progress, step)) return {};
   if (fold_) return Status(Code::kInterrupted, "stopped; the model is as it was");
@@ -307,8 +316,9 @@ Result<TrainReport> Run::run() {
     const at::NoGradGuard no_grad;
     average_->values.copy_(best_values_);
   }
-  return TrainReport{state_.step, state_.best_step, network_->parameter_count(), state_.seconds,
-                     loss_, state_.best_crps, paths_.weights};
+  return TrainReport{
+      state_.step,      state_.best_step, network_->parameter_count(), state_.seconds, loss_,
+      state_.best_crps, paths_.weights};
 }
 
 }  // namespace
@@ -316,35 +326,36 @@ Result<TrainReport> Run::run() {
 Result<TrainReport> cross_fit(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(StoredModel stored, read_model(store, request.task));
   ModelParts& parts = stored.parts;
-  return training_job(parts.task.name, request.threads, "; lower \"batch\" or \"width\"",
-                      [&]() -> Result<TrainReport> {
-    TrainReport report = {.model_path = model_paths(store, parts.task.name).weights};
-    parts.folds.clear();
-    for (int64_t fold = 0; fold < kFolds; ++fold) {
-      SKIPCAST_TRY(const std::unique_ptr<Run> run,
-                   Run::prepare_fold(store, parts, request, fold));
-      SKIPCAST_TRY(const TrainReport one, run->run());
-      parts.folds.push_back(run->network());
-      parts.folds.back()->to(at::kCPU);
-      report.steps += one.steps;
-      report.best_step += one.best_step;
-      report.parameters += one.parameters;
-      report.seconds += one.seconds;
-      report.loss += one.loss / double(kFolds);
-      report.validation_crps += one.validation_crps / double(kFolds);
-    }
-    SKIPCAST_TRY_OK(save_model(store, parts, stored.note));
-    return report;
-  });
+  return training_job(
+      parts.task.name, request.threads, "; lower \"batch\" or \"width\"",
+      [&]() -> Result<TrainReport> {
+        TrainReport report = {.model_path = model_paths(store, parts.task.name).weights};
+        parts.folds.clear();
+        for (int64_t fold = 0; fold < kFolds; ++fold) {
+          SKIPCAST_TRY(const std::unique_ptr<Run> run,
+                       Run::prepare_fold(store, parts, request, fold));
+          SKIPCAST_TRY(const TrainReport one, run->run());
+          parts.folds.push_back(run->network());
+          parts.folds.back()->to(at::kCPU);
+          report.steps += one.steps;
+          report.best_step += one.best_step;
+          report.parameters += one.parameters;
+          report.seconds += one.seconds;
+          report.loss += one.loss / double(kFolds);
+          report.validation_crps += one.validation_crps / double(kFolds);
+        }
+        SKIPCAST_TRY_OK(save_model(store, parts, stored.note));
+        return report;
+      });
 }
 
 Result<TrainReport> train(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(const Task task, task_of(store, request));
-  return training_job(task.name, request.threads, "; lower \"batch\" or \"width\"",
-                      [&]() -> Result<TrainReport> {
-    SKIPCAST_TRY(const std::unique_ptr<Run> run, Run::prepare(store, task, request));
-    return run->run();
-  });
+  return training_job(
+      task.name, request.threads, "; lower \"batch\" or \"width\"", [&]() -> Result<TrainReport> {
+        SKIPCAST_TRY(const std::unique_ptr<Run> run, Run::prepare(store, task, request));
+        return run->run();
+      });
 }
 
 }  // namespace skipcast::engine

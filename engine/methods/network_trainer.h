@@ -20,13 +20,13 @@ namespace skipcast::engine {
 
 struct TrainRequest {
   std::string task;
-  double minutes = 0;        // > 0 overrides the task's
-  int64_t steps_max = 0;     // > 0 overrides the task's
+  double minutes = 0;             // > 0 overrides the task's
+  int64_t steps_max = 0;          // > 0 overrides the task's
   bool described_places = false;  // the network is told of places, for `skipcast transfer`
-  bool resume = false;       // continue from the checkpoint; kNotFound when there is none
-  int64_t threads = 0;       // intra-op threads; 0 = all cores
-  Compute compute;           // weights, sums and optimiser stay float32 whatever the precision
-  Progress progress;         // "train", detail: step, loss, validation CRPS
+  bool resume = false;            // continue from the checkpoint; kNotFound when there is none
+  int64_t threads = 0;            // intra-op threads; 0 = all cores
+  Compute compute;                // weights, sums and optimiser stay float32 whatever the precision
+  Progress progress;              // "train", detail: step, loss, validation CRPS
 };
 
 struct TrainReport {

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "engine/data/folds.h"
-#include "engine/networks/moment_heads.h"
 #include "engine/models/weights.h"
-#include "storage/files/fingerprint.h"
+#include "engine/networks/moment_heads.h"
 #include "samplers/precondition.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
+#include "storage/files/fingerprint.h"
 #include "storage/files/json_document.h"
 
 namespace skipcast::engine {
@@ -53,9 +53,10 @@ std::string describe_model(const storage::SeriesStore& store, const Task& task, 
                      {"version", kModelVersion},
                      {"archive", store.store_id()},
                      {"task", Json::parse(to_json(task))},
-                     {"split", {{"states", split.states},
-                                {"train_end", split.train_end},
-                                {"validation_end", split.validation_end}}},
+                     {"split",
+                      {{"states", split.states},
+                       {"train_end", split.train_end},
+                       {"validation_end", split.validation_end}}},
                      {"normalizer", Json::parse(normalizer.to_json())}};
   return json.dump(1) + "\n";
 }
@@ -143,7 +144,8 @@ Result<Description> parse_description(const storage::SeriesStore& store, const s
   const int64_t version = json.at("version").get<int64_t>();
   if (version > kModelVersion) {
     return Status(Code::kUnsupported, fmt::format("{} has format version {}, newer than {}; update "
-                                                  "skipcast", path, version, kModelVersion));
+                                                  "skipcast",
+                                                  path, version, kModelVersion));
   }
   if (json.at("archive").get<std::string>() != store.store_id()) {
     return refused(fmt::format("{} was trained on another archive (id {}); train it here", path,
@@ -183,8 +185,8 @@ Status check_task(const Task& asked, const Task& trained, const std::string& pat
                                path, key, asked.name));
   };
   if (trained.name != asked.name) {
-    return refused(fmt::format("{} is a model of task {}, not of {}", path, trained.name,
-                               asked.name));
+    return refused(
+        fmt::format("{} is a model of task {}, not of {}", path, trained.name, asked.name));
   }
   if (trained.variables != asked.variables) return differs("\"variables\"");
   if (trained.context_variables != asked.context_variables) return differs("\"context_variables\"");
@@ -239,15 +241,18 @@ Result<StoredModel> read_model(const storage::SeriesStore& store, const std::str
   SKIPCAST_TRY(Description about, read_description(store, *text, paths.description));
   SKIPCAST_TRY_OK(check_task(asked, about.task, paths.description));
   if (weights.metadata[kDescriptionCrc] != crc_text(*text)) {
-    return data_loss(fmt::format("{} and {} do not belong together or one is damaged; train the "
-                                 "task again", paths.description, paths.weights));
+    return data_loss(
+        fmt::format("{} and {} do not belong together or one is damaged; train the "
+                    "task again",
+                    paths.description, paths.weights));
   }
   std::string content = *text;
   for (const auto& [name, tensor] : weights.tensors) {
     const auto* bytes = static_cast<const char*>(tensor.const_data_ptr());
     content += name + crc_text({bytes, tensor.nbytes()});
   }
-  ModelParts parts{.task = std::move(about.task), .split = about.split,
+  ModelParts parts{.task = std::move(about.task),
+                   .split = about.split,
                    .normalizer = std::move(about.normalizer)};
   if (const Status filled = fill(parts, weights, store.schema().places); !filled.ok()) {
     return data_loss(paths.weights + ": " + filled.message() + "; train the task again");

@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/networks/network_runner.h"
+#include "engine/data/target_space.h"
 #include "engine/models/model.h"
 #include "engine/networks/network.h"
-#include "engine/data/target_space.h"
+#include "engine/networks/network_runner.h"
 
 namespace skipcast::engine {
 

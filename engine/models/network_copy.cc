@@ -10,8 +10,8 @@
 #include "engine/models/model_file.h"
 #include "engine/models/weights.h"
 #include "engine/settings/words.h"
-#include "storage/files/fingerprint.h"
 #include "storage/files/checksum.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
 namespace {
@@ -123,8 +123,8 @@ Result<FineTuned> read_fine_tuned(const storage::SeriesStore& store, const Task&
     return train_again(store, task, role, code, problem);
   };
   if (!std::filesystem::exists(path)) {
-    return again(Code::kNotFound, fmt::format("task {} has no {} network yet", task.name,
-                                              word(role)));
+    return again(Code::kNotFound,
+                 fmt::format("task {} has no {} network yet", task.name, word(role)));
   }
   SKIPCAST_TRY(const Weights weights, read_weights(path));
   const auto version = number<int64_t>(weights, "version");
@@ -133,14 +133,15 @@ Result<FineTuned> read_fine_tuned(const storage::SeriesStore& store, const Task&
   }
   if (*version > kVersion) {
     return Status(Code::kUnsupported, fmt::format("{} has format version {}, newer than {}; update "
-                                                  "skipcast", path, *version, kVersion));
+                                                  "skipcast",
+                                                  path, *version, kVersion));
   }
   if (text_of(weights, "archive") != store.store_id()) {
     return again(Code::kRefused, path + " was trained on another archive");
   }
   if (text_of(weights, "model") != model) {
-    return again(Code::kRefused, fmt::format("{} was made of another model than task {} has now",
-                                             path, task.name));
+    return again(Code::kRefused,
+                 fmt::format("{} was made of another model than task {} has now", path, task.name));
   }
   FineTuned tuned;
   tuned.info.role = role;

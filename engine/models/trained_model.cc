@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "engine/models/network_copy.h"
 #include "engine/data/folds.h"
-#include "engine/models/model_file.h"
-#include "engine/networks/moment_heads.h"
 #include "engine/data/retrieved_futures.h"
+#include "engine/models/model_file.h"
+#include "engine/models/network_copy.h"
+#include "engine/networks/moment_heads.h"
 
 namespace skipcast::engine {
 
@@ -158,9 +158,9 @@ class TrainedModel : public Model {
     const Task& task = parts_.task;
     const samplers::Denoiser denoise =
         make_denoiser(evaluator, evaluator->encode(contexts), task.sigma_data);
-    const at::Tensor zero =
-        at::zeros({contexts.values.size(0), task.spec.future_states, contexts.last.size(1),
-                   contexts.last.size(2)}, contexts.last.options());
+    const at::Tensor zero = at::zeros({contexts.values.size(0), task.spec.future_states,
+                                       contexts.last.size(1), contexts.last.size(2)},
+                                      contexts.last.options());
     return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
   }
 

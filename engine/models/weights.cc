@@ -30,8 +30,10 @@ struct NamedType {
   at::ScalarType type;
   int64_t bytes;
 };
-constexpr NamedType kTypes[] = {{"F32", at::kFloat, 4}, {"F16", at::kHalf, 2},
-                                {"BF16", at::kBFloat16, 2}, {"I64", at::kLong, 8}};
+constexpr NamedType kTypes[] = {{"F32", at::kFloat, 4},
+                                {"F16", at::kHalf, 2},
+                                {"BF16", at::kBFloat16, 2},
+                                {"I64", at::kLong, 8}};
 
 std::string hex(uint32_t value) { return fmt::format("{:08x}", value); }
 
@@ -76,7 +78,8 @@ Result<Entry> read_entry(const std::string& name, const Json& object, const std:
   entry.type = find_type(object.at("dtype").get<std::string>());
   if (!entry.type) {
     return Status(Code::kUnsupported, fmt::format("{}: tensor '{:.80}' has a type other than F32, "
-                                                  "F16, BF16, I64", file, name));
+                                                  "F16, BF16, I64",
+                                                  file, name));
   }
   if (object.size() != 3 || object.at("shape").size() > kRankMax) return bad("a wrong shape");
   for (const Json& size : object.at("shape")) {
@@ -156,19 +159,19 @@ Result<Weights> take_tensors(Header header, std::string_view data, const std::st
                                    entry.name));
     }
     at = entry.end;
-    const std::string_view bytes = data.substr(static_cast<size_t>(entry.begin),
-                                               static_cast<size_t>(entry.end - entry.begin));
+    const std::string_view bytes =
+        data.substr(static_cast<size_t>(entry.begin), static_cast<size_t>(entry.end - entry.begin));
     const auto crc = header.metadata.find(std::string(kTensorCrc) + entry.name);
     if (crc == header.metadata.end() || crc->second != hex(storage::crc32c(bytes))) {
-      return data_loss(fmt::format("{}: the checksum of tensor '{:.80}' is wrong", file,
-                                   entry.name));
+      return data_loss(
+          fmt::format("{}: the checksum of tensor '{:.80}' is wrong", file, entry.name));
     }
     header.metadata.erase(crc);
     at::Tensor tensor = at::empty(entry.shape, entry.type->type);
     if (!bytes.empty()) std::memcpy(tensor.data_ptr(), bytes.data(), bytes.size());
     if (!finite(tensor)) {
-      return data_loss(fmt::format("{}: tensor '{:.80}' holds a value that is not finite", file,
-                                   entry.name));
+      return data_loss(
+          fmt::format("{}: tensor '{:.80}' holds a value that is not finite", file, entry.name));
     }
     weights.tensors.emplace(entry.name, std::move(tensor));
   }

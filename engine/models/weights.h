@@ -18,8 +18,8 @@
 namespace skipcast::engine {
 
 struct Weights {
-  std::map<std::string, at::Tensor> tensors;     // contiguous CPU tensors, F32 F16 BF16 I64
-  std::map<std::string, std::string> metadata;   // without the checksums
+  std::map<std::string, at::Tensor> tensors;    // contiguous CPU tensors, F32 F16 BF16 I64
+  std::map<std::string, std::string> metadata;  // without the checksums
 };
 
 // The file's bytes. kUsage for another dtype, a value that is not finite, an empty or reserved

@@ -20,8 +20,11 @@ inline float exponential(float x) {
   const auto n = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5f : 0.5f));
   const float whole = static_cast<float>(n);
   const float r = (bounded - whole * kHigh) - whole * kLow;
-  const float series = 1.0f + r * (1.0f + r * (0.5f + r * (1.0f / 6 + r * (1.0f / 24 +
-                       r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
+  const float series =
+      1.0f +
+      r * (1.0f + r * (0.5f + r * (1.0f / 6 +
+                                   r * (1.0f / 24 +
+                                        r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
   return series * std::bit_cast<float>((n + 127) << 23);
 }
 

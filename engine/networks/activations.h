@@ -10,7 +10,7 @@
 
 namespace skipcast::engine {
 
-at::Tensor steady_silu(const at::Tensor& x);       // x sigmoid(x)
+at::Tensor steady_silu(const at::Tensor& x);  // x sigmoid(x)
 at::Tensor steady_gelu(const at::Tensor& x);  // x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))
 
 }  // namespace skipcast::engine

@@ -29,17 +29,17 @@ class Block : public torch::nn::Module {
  public:
   Block(const BlockOptions& options, std::shared_ptr<DropoutSource> dropout)
       : options_(options), dropout_(std::move(dropout)) {
-    const auto norm = torch::nn::LayerNormOptions({options.width})
-                          .elementwise_affine(!options.modulated);
+    const auto norm =
+        torch::nn::LayerNormOptions({options.width}).elementwise_affine(!options.modulated);
     norm1_ = register_module("norm1", torch::nn::LayerNorm(norm));
     norm2_ = register_module("norm2", torch::nn::LayerNorm(norm));
-    attention_ = register_module("attention", std::make_shared<Attention>(
-        options.width, options.heads, options.inducing));
+    attention_ = register_module(
+        "attention", std::make_shared<Attention>(options.width, options.heads, options.inducing));
     mlp1_ = register_module("mlp1", torch::nn::Linear(options.width, options.hidden));
     mlp2_ = register_module("mlp2", torch::nn::Linear(options.hidden, options.width));
     if (!options.modulated) return;
-    modulation_ = register_module("modulation",
-                                  torch::nn::Linear(options.width, 6 * options.width));
+    modulation_ =
+        register_module("modulation", torch::nn::Linear(options.width, 6 * options.width));
   }
 
   void initialise_special(uint64_t seed) {
@@ -75,9 +75,7 @@ class Block : public torch::nn::Module {
 };
 
 // Tokens per place from [B, A, ..., P]: [B, P, A * ...].
-at::Tensor by_place(const at::Tensor& x) {
-  return x.flatten(1, -2).transpose(1, 2);
-}
+at::Tensor by_place(const at::Tensor& x) { return x.flatten(1, -2).transpose(1, 2); }
 
 class GraphNet : public Network {
  public:
@@ -88,8 +86,8 @@ class GraphNet : public Network {
     const int64_t features = shape.context_states * (shape.context_variables + shape.variables) +
                              extra + shape.base_states * shape.variables;
     features_ = register_module("features", torch::nn::Linear(features, width));
-    calendar_ = register_module("calendar", torch::nn::Linear(std::max<int64_t>(1, shape.calendar),
-                                                              width));
+    calendar_ =
+        register_module("calendar", torch::nn::Linear(std::max<int64_t>(1, shape.calendar), width));
     if (options.described_places) {
       description_ = register_buffer("description", shape.description);
       facts_ = register_module("facts", torch::nn::Linear(shape.description.size(1), width));
@@ -98,20 +96,22 @@ class GraphNet : public Network {
       places_ = register_parameter("places", at::zeros({shape.places, width}));
     }
     for (int64_t i = 0; i < options.context_blocks; ++i) {
-      context_.push_back(register_module("context" + std::to_string(i),
-          std::make_shared<Block>(block_options(options, false), dropout_)));
+      context_.push_back(
+          register_module("context" + std::to_string(i),
+                          std::make_shared<Block>(block_options(options, false), dropout_)));
     }
-    context_norm_ = register_module("context_norm",
-                                    torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
+    context_norm_ =
+        register_module("context_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
     context_out_ = register_module("context_out", torch::nn::Linear(width, width));
     noisy_ = register_module("noisy", torch::nn::Linear(outputs, width));
     level_ = register_module("level", std::make_shared<SigmaEmbedding>(width));
     for (int64_t i = 0; i < options.blocks; ++i) {
-      blocks_.push_back(register_module("block" + std::to_string(i),
-          std::make_shared<Block>(block_options(options, true), dropout_)));
+      blocks_.push_back(
+          register_module("block" + std::to_string(i),
+                          std::make_shared<Block>(block_options(options, true), dropout_)));
     }
-    out_norm_ = register_module("out_norm",
-                                torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
+    out_norm_ =
+        register_module("out_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
     out_ = register_module("out", torch::nn::Linear(width, outputs));
     if (options.adjacency && shape.adjacency.defined() && options.inducing == 0) {
       roads_ = register_buffer("roads", shape.adjacency);
@@ -149,8 +149,9 @@ class GraphNet : public Network {
 
   at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
                          at::IntArrayRef sizes) override {
-    return moment_heads_->forward(features, c_noise).transpose(1, 2).reshape(
-        {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+    return moment_heads_->forward(features, c_noise)
+        .transpose(1, 2)
+        .reshape({sizes[0], 2, sizes[1], sizes[2], sizes[3]});
   }
 
   std::shared_ptr<RetrievalAttention> make_retrieval() const override {

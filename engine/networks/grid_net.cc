@@ -17,7 +17,7 @@ namespace nn = torch::nn;
 
 constexpr int64_t kGroups = 8;
 constexpr int64_t kFold = 2;
-constexpr int64_t kLevelWidth = 128;     // of the noise level's embedding
+constexpr int64_t kLevelWidth = 128;  // of the noise level's embedding
 constexpr int64_t kPositionChannels = 4;
 constexpr int64_t kPositionStream = 1 << 21;
 constexpr double kPositionScale = 0.1;
@@ -81,8 +81,8 @@ class UNet : public nn::Module {
     down_ = register_module("down", conv3(shape.fine, shape.coarse, 2));
     up_ = register_module("up", nn::Linear(shape.coarse, shape.fine));
     const auto block = [&](const std::string& name, int64_t channels) {
-      return register_module(name, std::make_shared<ResidualBlock>(channels, shape.modulated,
-                                                                   shape.dropout, source));
+      return register_module(
+          name, std::make_shared<ResidualBlock>(channels, shape.modulated, shape.dropout, source));
     };
     for (int64_t i = 0; i < shape.blocks; ++i) {
       before_.push_back(block("before" + std::to_string(i), shape.fine));
@@ -92,8 +92,8 @@ class UNet : public nn::Module {
       middle_.push_back(block("middle" + std::to_string(i), shape.coarse));
     }
     norm_ = register_module("norm", nn::GroupNorm(kGroups, shape.coarse));
-    attention_ = register_module("attention", std::make_shared<Attention>(
-        shape.coarse, shape.heads, shape.inducing));
+    attention_ = register_module(
+        "attention", std::make_shared<Attention>(shape.coarse, shape.heads, shape.inducing));
   }
 
   void initialise_special(uint64_t seed) {
@@ -139,33 +139,35 @@ class GridNet : public Network {
     const int64_t fold = kFold * kFold, fine = options.width;
     const int64_t coarse = (fine * 3 / 2 + kGroups - 1) / kGroups * kGroups;
     const int64_t heads = coarse % options.heads == 0 ? options.heads : 1;
-    const int64_t context = shape.context_states * shape.context_variables +
-                            (shape.base_states + 1) * shape.variables;
+    const int64_t context =
+        shape.context_states * shape.context_variables + (shape.base_states + 1) * shape.variables;
     const int64_t field = shape.future_states * shape.variables;
     rows_ = (shape.rows + kFold - 1) / kFold;
     columns_ = (shape.columns + kFold - 1) / kFold;
-    position_ = register_parameter("position",
-                                   at::zeros({1, kPositionChannels, rows_, columns_}));
+    position_ = register_parameter("position", at::zeros({1, kPositionChannels, rows_, columns_}));
     calendar_ = register_module("calendar", nn::Linear(std::max<int64_t>(1, shape.calendar), fine));
-    encoder_ = register_module("encoder", std::make_shared<UNet>(
-        UNetShape{context * fold + kPositionChannels, fine, coarse,
-                  std::max<int64_t>(1, options.context_blocks), heads, options.inducing,
-                  options.dropout, false}, dropout_));
+    encoder_ = register_module(
+        "encoder",
+        std::make_shared<UNet>(UNetShape{context * fold + kPositionChannels, fine, coarse,
+                                         std::max<int64_t>(1, options.context_blocks), heads,
+                                         options.inducing, options.dropout, false},
+                               dropout_));
     encoded_ = register_module("encoded", nn::Linear(fine, fine));
     level_ = register_module("level", std::make_shared<SigmaEmbedding>(kLevelWidth));
-    decoder_ = register_module("decoder", std::make_shared<UNet>(
-        UNetShape{field * fold + fine, fine, coarse, options.blocks, heads, options.inducing,
-                  options.dropout, true}, dropout_));
+    decoder_ = register_module(
+        "decoder",
+        std::make_shared<UNet>(UNetShape{field * fold + fine, fine, coarse, options.blocks, heads,
+                                         options.inducing, options.dropout, true},
+                               dropout_));
     out_norm_ = register_module("out_norm", nn::GroupNorm(kGroups, fine));
     out_ = register_module("out", conv3(fine, field * fold));
   }
 
   std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) override {
     // The share of missing values stands for their times: grids are rarely incomplete.
-    const at::Tensor observed =
-        contexts.mask.narrow(2, 0, shape_.variables).mean({1}, true);
-    const at::Tensor fields = at::cat({folded(contexts.values), folded(observed),
-                                       folded(contexts.base)}, 1);
+    const at::Tensor observed = contexts.mask.narrow(2, 0, shape_.variables).mean({1}, true);
+    const at::Tensor fields =
+        at::cat({folded(contexts.values), folded(observed), folded(contexts.base)}, 1);
     const at::Tensor position = position_.expand({fields.size(0), -1, -1, -1});
     at::Tensor added;
     if (shape_.calendar > 0) {
@@ -178,8 +180,8 @@ class GridNet : public Network {
   at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor& c_noise,
                         const std::vector<at::Tensor>& conditioning) override {
     const at::Tensor context = conditioning[0].expand({x.size(0), -1, -1, -1});
-    const at::Tensor h = decoder_->forward(at::cat({folded(x), context}, 1),
-                                           level_->forward(c_noise), {});
+    const at::Tensor h =
+        decoder_->forward(at::cat({folded(x), context}, 1), level_->forward(c_noise), {});
     return steady_silu(out_norm_(h));
   }
 
@@ -191,8 +193,8 @@ class GridNet : public Network {
                          at::IntArrayRef sizes) override {
     const at::Tensor tokens = features.flatten(2).transpose(1, 2).contiguous();
     const at::Tensor made = moment_heads_->forward(tokens, c_noise).transpose(1, 2).contiguous();
-    return unfolded(made.view({sizes[0], -1, rows_, columns_})).reshape(
-        {sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+    return unfolded(made.view({sizes[0], -1, rows_, columns_}))
+        .reshape({sizes[0], 2, sizes[1], sizes[2], sizes[3]});
   }
 
   std::shared_ptr<RetrievalAttention> make_retrieval() const override {
@@ -214,9 +216,8 @@ class GridNet : public Network {
   }
 
   std::shared_ptr<MomentHeads> make_moment_heads() const override {
-    return std::make_shared<MomentHeads>(
-        encoded_->options.out_features(),
-        shape_.future_states * shape_.variables * kFold * kFold);
+    return std::make_shared<MomentHeads>(encoded_->options.out_features(),
+                                         shape_.future_states * shape_.variables * kFold * kFold);
   }
 
  protected:

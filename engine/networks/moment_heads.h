@@ -16,8 +16,8 @@
 #include <memory>
 #include <vector>
 
-#include "engine/networks/network_runner.h"
 #include "engine/networks/network.h"
+#include "engine/networks/network_runner.h"
 #include "samplers/precondition.h"
 
 namespace skipcast::engine {

@@ -8,12 +8,12 @@
 #include <numbers>
 #include <span>
 
+#include "engine/data/place_description.h"
 #include "engine/networks/activations.h"
 #include "engine/networks/moment_heads.h"
-#include "engine/data/place_description.h"
 #include "engine/networks/retrieval_attention.h"
-#include "storage/files/fingerprint.h"
 #include "samplers/noise.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
 namespace {
@@ -248,7 +248,8 @@ at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at:
     std::optional<at::Tensor> added;
     if (bias.defined()) added = bias.to(queries.scalar_type()).unsqueeze(0);
     return at::scaled_dot_product_attention(queries, split(k), split(v), added)
-        .transpose(1, 2).reshape({q.size(0), q.size(1), -1});
+        .transpose(1, 2)
+        .reshape({q.size(0), q.size(1), -1});
   }
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)) / static_cast<double>(heads_));
   at::Tensor scores = at::matmul(split(q) * scale, split(k).transpose(-2, -1));

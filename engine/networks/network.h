@@ -68,7 +68,9 @@ class Network : public torch::nn::Module {
 
   // The same with the moment heads' raw outputs [N, 2, T_out, V, P], of one pass of the trunk; F
   // has the bits that denoise() gives it. REQUIRES moment heads.
-  struct Outputs { at::Tensor f, moments; };
+  struct Outputs {
+    at::Tensor f, moments;
+  };
   Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,
                                const std::vector<at::Tensor>& conditioning);
 

@@ -59,7 +59,7 @@ class Evaluator {
 
   std::shared_ptr<Network> network_;
   const Compute compute_;
-  mutable std::mutex mutex_;  // guards recorded_
+  mutable std::mutex mutex_;                                              // guards recorded_
   mutable std::map<std::string, std::unique_ptr<RecordedRun>> recorded_;  // by shapes
 };
 

@@ -1,5 +1,5 @@
-// Cross-attention from a network's context features to retrieved futures (engine/data/retrieved_futures.h).
-// Internal to engine.
+// Cross-attention from a network's context features to retrieved futures
+// (engine/data/retrieved_futures.h). Internal to engine.
 //
 // Every analog makes a token at every place, of its future there and of its context's mismatch; the
 // mean of its tokens over the places stands for the analog as a whole. A place attends to the
@@ -12,8 +12,8 @@
 
 #include <cstdint>
 
-#include "engine/networks/network.h"
 #include "engine/data/retrieved_futures.h"
+#include "engine/networks/network.h"
 
 namespace skipcast::engine {
 

@@ -49,8 +49,7 @@ Result<Coverage> coverage_of(const storage::SeriesStore& store, const Progress& 
   coverage.observed.resize(variables);
   for (size_t bin = 0; bin < coverage.bin_first.size(); ++bin) {
     const int64_t first = coverage.bin_first[bin];
-    const int64_t end =
-        bin + 1 < coverage.bin_first.size() ? coverage.bin_first[bin + 1] : states;
+    const int64_t end = bin + 1 < coverage.bin_first.size() ? coverage.bin_first[bin + 1] : states;
     std::vector<double> counts(variables);
     SKIPCAST_TRY_OK(count_observed(store, first, end, counts));
     const auto values = static_cast<double>((end - first) * store.schema().places.count());

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "engine/archive/archive_check.h"
-#include "engine/report/report_parts.h"
 #include "engine/forecast/policy_forecast.h"
+#include "engine/report/report_parts.h"
 
 namespace skipcast::engine {
 namespace {
@@ -95,14 +95,12 @@ Status add_query(Forecaster& forecaster, TracedModel& model, const ReportRequest
   return {};
 }
 
-Status add_task(const storage::SeriesStore& store, const ReportRequest& request,
-                ReportData& data) {
+Status add_task(const storage::SeriesStore& store, const ReportRequest& request, ReportData& data) {
   SKIPCAST_TRY(std::shared_ptr<const Model> loaded, Model::load(store, request.task));
   const auto model = std::make_shared<TracedModel>(std::move(loaded));
-  SKIPCAST_TRY(data.forecaster, Forecaster::with_model(store, model, request.progress,
-                                                       request.memory_bytes));
-  SKIPCAST_TRY(data.policies,
-               report_policies(*data.forecaster, request, data.missing.policies));
+  SKIPCAST_TRY(data.forecaster,
+               Forecaster::with_model(store, model, request.progress, request.memory_bytes));
+  SKIPCAST_TRY(data.policies, report_policies(*data.forecaster, request, data.missing.policies));
   if (request.at_s) SKIPCAST_TRY_OK(data.forecaster->origin_at(*request.at_s).status());
   SKIPCAST_TRY_OK(read_fronts(*data.forecaster, data));
   SKIPCAST_TRY_OK(add_scores(*data.forecaster, request, data));
@@ -120,9 +118,10 @@ Result<std::vector<Policy>> report_policies(const Forecaster& forecaster,
   }
   if (request.policies.empty()) policies = tuned_policies(forecaster, unfit);
   if (policies.empty()) {
-    unfit += fmt::format("{}No policy has been tuned for this model: `{}` makes one. Until then an "
-                         "untuned analog start is shown.",
-                         unfit.empty() ? "" : " ", command("tune", forecaster));
+    unfit += fmt::format(
+        "{}No policy has been tuned for this model: `{}` makes one. Until then an "
+        "untuned analog start is shown.",
+        unfit.empty() ? "" : " ", command("tune", forecaster));
   }
   return policies;
 }
@@ -132,8 +131,7 @@ Result<ReportData> collect_report(const storage::SeriesStore& store, const Repor
   ReportData data;
   SKIPCAST_TRY(data.coverage, coverage_of(store, request.progress));
   if (!request.task.empty()) SKIPCAST_TRY_OK(add_task(store, request, data));
-  data.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  data.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return data;
 }
 

@@ -1,5 +1,6 @@
 // What a report on an archive shows, as plain values: coverage, scores on one part, one query with
-// its analogs and its reverse chain, worst cases, fronts. tools/report/report_page.h makes a page of it.
+// its analogs and its reverse chain, worst cases, fronts. tools/report/report_page.h makes a page
+// of it.
 //
 // Which windows are shown is decided by rules, never by how they look: the query is the one whose
 // CRPS is the median of the scored windows unless a time is given; the worst cases are the worst.
@@ -15,8 +16,8 @@
 #include <vector>
 
 #include "engine/evaluation/evaluate.h"
-#include "engine/tuning/front_file.h"
 #include "engine/models/traced_model.h"
+#include "engine/tuning/front_file.h"
 #include "storage/upkeep/series_summary.h"
 
 namespace skipcast::engine {
@@ -27,9 +28,9 @@ struct ReportRequest {
   int64_t windows = 60;               // of the test part, evenly spaced; 0 = as the task says
   int64_t members = 16;
   uint64_t seed = 1;
-  std::optional<int64_t> at_s;        // init time of the query shown
+  std::optional<int64_t> at_s;  // init time of the query shown
   int64_t memory_bytes = storage::kMemoryBytesDefault;
-  Progress progress;                  // "read", then "evaluate"
+  Progress progress;  // "read", then "evaluate"
 };
 
 struct Coverage {
@@ -51,9 +52,9 @@ struct ScoredSystem {
 struct ScoreFacts {
   std::string part, archive_mode;
   int64_t windows = 0, members = 0;
-  int64_t first_s = 0, last_s = 0;  // init times of the first and last window scored
+  int64_t first_s = 0, last_s = 0;    // init times of the first and last window scored
   std::vector<ScoredSystem> systems;  // the reference (cold, 35 evaluations) first
-  size_t shown = 0;                 // the one that figures show: the first policy, or a start
+  size_t shown = 0;                   // the one that figures show: the first policy, or a start
 };
 
 // One forecast's chain in physical units, [members, T_out, V, P] each.
@@ -66,13 +67,13 @@ struct ChainFacts {
 };
 
 struct QueryFacts {
-  std::string why;            // "the median of 60 scored windows", "asked for"
-  Forecast forecast;          // by the system shown
-  ForecastOptions options;    // that made it
-  Forecast analogs;           // the aligned futures themselves, one an analog
+  std::string why;          // "the median of 60 scored windows", "asked for"
+  Forecast forecast;        // by the system shown
+  ForecastOptions options;  // that made it
+  Forecast analogs;         // the aligned futures themselves, one an analog
   ForecastOptions analog_options;
-  ChainFacts chain, cold;     // mid-chain, and cold at as many evaluations
-  bool same_chain = true;     // false: the forecast runs no chain, `chain` is another setting
+  ChainFacts chain, cold;  // mid-chain, and cold at as many evaluations
+  bool same_chain = true;  // false: the forecast runs no chain, `chain` is another setting
 };
 
 struct WorstCase {

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "engine/report/report_data.h"
 #include "engine/models/traced_model.h"
+#include "engine/report/report_data.h"
 
 namespace skipcast::engine {
 

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "engine/report/report_parts.h"
 #include "engine/forecast/policy_forecast.h"
+#include "engine/report/report_parts.h"
 
 namespace skipcast::engine {
 namespace {

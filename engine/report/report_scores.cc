@@ -58,13 +58,17 @@ void add_controls(const ForecastOptions& shown, std::vector<Entrant>& entrants) 
   Candidate random{.name = "control: random past windows", .options = shown};
   random.options.start.kind = StartKind::kRandom;
   entrants.push_back({Role::kControl, random});
-  Candidate raw{.name = "baseline: nearest analogs, as they were", .kind = Kind::kAnalogRaw,
+  Candidate raw{.name = "baseline: nearest analogs, as they were",
+                .kind = Kind::kAnalogRaw,
                 .options = shown};
   entrants.push_back({Role::kBaseline, raw});
-  entrants.push_back({Role::kBaseline, {.name = "baseline: persistence",
-                                        .kind = Kind::kPersistence, .options = shown}});
-  entrants.push_back({Role::kBaseline, {.name = "baseline: same hours of past weeks",
-                                        .kind = Kind::kClimatologyEnsemble, .options = shown}});
+  entrants.push_back(
+      {Role::kBaseline,
+       {.name = "baseline: persistence", .kind = Kind::kPersistence, .options = shown}});
+  entrants.push_back({Role::kBaseline,
+                      {.name = "baseline: same hours of past weeks",
+                       .kind = Kind::kClimatologyEnsemble,
+                       .options = shown}});
 }
 
 std::vector<Entrant> entrants_of(const Forecaster& forecaster, const ReportRequest& request,
@@ -100,8 +104,8 @@ Status compare(const std::vector<Entrant>& entrants, ScoreFacts& facts) {
     SKIPCAST_TRY(system.crps, mean_with_interval(system.scores.physical_rows));
     if (system.role == Role::kCold || entrants[i].cold_nfe == 0) continue;
     for (size_t c = 0; c < entrants.size(); ++c) {
-      const bool equal = entrants[c].role == Role::kCold &&
-                         entrants[c].cold_nfe == entrants[i].cold_nfe;
+      const bool equal =
+          entrants[c].role == Role::kCold && entrants[c].cold_nfe == entrants[i].cold_nfe;
       if (!equal) continue;
       system.cold = static_cast<int64_t>(c);
       SKIPCAST_TRY(system.against_cold,
@@ -123,8 +127,7 @@ std::vector<double> crps_by_window(const ScoredSystem& system) {
 
 // The place where the ensemble's mean is farthest off, over lead times and targets.
 int64_t worst_place(const Dataset& dataset, const Forecast& forecast) {
-  const at::Tensor error =
-      (forecast.members.mean(0) - dataset.observed(forecast.origin)).abs();
+  const at::Tensor error = (forecast.members.mean(0) - dataset.observed(forecast.origin)).abs();
   const at::Tensor by_place = error.nanmean(at::IntArrayRef({0, 1}));
   return by_place.nan_to_num(-1).argmax().item<int64_t>();
 }
@@ -134,13 +137,19 @@ int64_t worst_place(const Dataset& dataset, const Forecast& forecast) {
 Result<ScoreFacts> score_report(Forecaster& forecaster, const ReportRequest& request,
                                 const std::vector<Policy>& policies) {
   std::vector<Entrant> entrants = entrants_of(forecaster, request, policies);
-  EvaluateRequest wanted = {.part = Part::kTest, .windows_max = request.windows,
-                            .members = request.members, .seed = request.seed,
-                            .score = {.pairs_max = 0}, .progress = request.progress};
+  EvaluateRequest wanted = {.part = Part::kTest,
+                            .windows_max = request.windows,
+                            .members = request.members,
+                            .seed = request.seed,
+                            .score = {.pairs_max = 0},
+                            .progress = request.progress};
   for (const Entrant& entrant : entrants) wanted.candidates.push_back(entrant.candidate);
   SKIPCAST_TRY(Evaluation evaluation, evaluate(forecaster, wanted));
-  ScoreFacts facts = {.part = evaluation.part, .archive_mode = evaluation.archive_mode,
-                      .windows = evaluation.windows, .members = evaluation.members, .shown = 1};
+  ScoreFacts facts = {.part = evaluation.part,
+                      .archive_mode = evaluation.archive_mode,
+                      .windows = evaluation.windows,
+                      .members = evaluation.members,
+                      .shown = 1};
   for (size_t i = 0; i < entrants.size(); ++i) {
     facts.systems.push_back({.role = entrants[i].role, .scores = std::move(evaluation.rows[i])});
   }

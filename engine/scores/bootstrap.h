@@ -23,8 +23,8 @@ struct BootstrapOptions {
 struct Difference {
   int64_t queries = 0;
   int64_t block_length = 0;
-  double a = 0, b = 0;                // the two means
-  double mean = 0, low = 0, high = 0; // of a - b; percentile interval
+  double a = 0, b = 0;                 // the two means
+  double mean = 0, low = 0, high = 0;  // of a - b; percentile interval
   // The difference in percent of b, and its interval's ends.
   double percent() const { return 100 * mean / b; }
   double percent_low() const { return 100 * low / b; }

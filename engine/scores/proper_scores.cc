@@ -1,7 +1,6 @@
 #include "engine/scores/proper_scores.h"
 
 #include <ATen/ATen.h>
-
 #include <c10/util/Exception.h>
 
 namespace skipcast::engine {
@@ -53,10 +52,9 @@ at::Tensor texture_loss(const at::Tensor& x, const at::Tensor& y, const at::Tens
   const at::Tensor places = crps_loss(across(x), across(y), both);
   const int64_t steps = y.size(1) - 1;
   if (steps == 0) return places;
-  const at::Tensor in_time =
-      crps_loss(x.narrow(2, 1, steps) - x.narrow(2, 0, steps),
-                y.narrow(1, 1, steps) - y.narrow(1, 0, steps),
-                mask.narrow(1, 1, steps) * mask.narrow(1, 0, steps));
+  const at::Tensor in_time = crps_loss(x.narrow(2, 1, steps) - x.narrow(2, 0, steps),
+                                       y.narrow(1, 1, steps) - y.narrow(1, 0, steps),
+                                       mask.narrow(1, 1, steps) * mask.narrow(1, 0, steps));
   return (places + in_time) / 2;
 }
 

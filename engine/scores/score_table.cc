@@ -116,10 +116,18 @@ Contribution contribution(const ScoreRow& row, Metric metric) {
   for (const LeadSums& lead : row.leads) {
     share.weight += static_cast<double>(lead.values);
     switch (metric) {
-      case Metric::kCrpsFair: share.sum += lead.crps_fair; break;
-      case Metric::kCrps: share.sum += lead.crps; break;
-      case Metric::kSquaredError: share.sum += lead.squared_error; break;
-      default: share.sum += lead.absolute_error; break;
+      case Metric::kCrpsFair:
+        share.sum += lead.crps_fair;
+        break;
+      case Metric::kCrps:
+        share.sum += lead.crps;
+        break;
+      case Metric::kSquaredError:
+        share.sum += lead.squared_error;
+        break;
+      default:
+        share.sum += lead.absolute_error;
+        break;
     }
   }
   return share;
@@ -129,13 +137,20 @@ Contribution contribution(const ScoreRow& row, Metric metric) {
 
 std::string_view metric_name(Metric metric) {
   switch (metric) {
-    case Metric::kCrpsFair: return "crps_fair";
-    case Metric::kCrps: return "crps";
-    case Metric::kEnergyFair: return "energy_fair";
-    case Metric::kEnergy: return "energy";
-    case Metric::kVariogram: return "variogram";
-    case Metric::kSquaredError: return "mse";
-    case Metric::kAbsoluteError: return "mae";
+    case Metric::kCrpsFair:
+      return "crps_fair";
+    case Metric::kCrps:
+      return "crps";
+    case Metric::kEnergyFair:
+      return "energy_fair";
+    case Metric::kEnergy:
+      return "energy";
+    case Metric::kVariogram:
+      return "variogram";
+    case Metric::kSquaredError:
+      return "mse";
+    case Metric::kAbsoluteError:
+      return "mae";
   }
   return "unknown";
 }

@@ -213,10 +213,9 @@ Status check_members(const Query& query) {
     for (int64_t index = 0; index < each; ++index) {
       if (std::isfinite(query.x(member, index)) || !query.has(index)) continue;
       return bad_input("cannot score: member " + std::to_string(member) +
-                       " is not finite at lead time " +
-                       std::to_string(index / query.state() + 1) + ", variable " +
-                       std::to_string(index % query.state() / query.shape.places) + ", place " +
-                       std::to_string(index % query.shape.places));
+                       " is not finite at lead time " + std::to_string(index / query.state() + 1) +
+                       ", variable " + std::to_string(index % query.state() / query.shape.places) +
+                       ", place " + std::to_string(index % query.shape.places));
     }
   }
   return {};

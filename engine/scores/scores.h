@@ -49,7 +49,7 @@ struct LeadSums {
   double energy_fair = 0, energy = 0;  // one value, not a sum; 0 when values is 0
   double variogram = 0;                // over pairs of places
   int64_t pairs = 0;
-  std::vector<int64_t> ranks;          // [members + 1]
+  std::vector<int64_t> ranks;  // [members + 1]
 };
 
 // One variable of one query, jointly over places and lead times.
@@ -87,7 +87,13 @@ struct Scores {
 // A score that is a mean of per-query contributions: what paired differences can be made of.
 // kVariogram: a query's own variogram score counts once, however many pairs it has.
 enum class Metric {
-  kCrpsFair, kCrps, kEnergyFair, kEnergy, kVariogram, kSquaredError, kAbsoluteError
+  kCrpsFair,
+  kCrps,
+  kEnergyFair,
+  kEnergy,
+  kVariogram,
+  kSquaredError,
+  kAbsoluteError
 };
 std::string_view metric_name(Metric metric);  // "crps_fair", "energy_fair", "mse", ...
 

@@ -59,9 +59,8 @@ samplers::ScheduleOptions DepthRule::range() const {
 }
 
 nlohmann::json rule_json(const DepthRule& rule) {
-  return {{"center", rule.center},       {"width", rule.width},
-          {"shift", rule.shift},         {"slope", rule.slope},
-          {"sigma_min", rule.sigma_min}, {"sigma_max", rule.sigma_max}};
+  return {{"center", rule.center}, {"width", rule.width},         {"shift", rule.shift},
+          {"slope", rule.slope},   {"sigma_min", rule.sigma_min}, {"sigma_max", rule.sigma_max}};
 }
 
 Result<DepthRule> rule_from_json(const nlohmann::json& object) {
@@ -72,14 +71,15 @@ Result<DepthRule> rule_from_json(const nlohmann::json& object) {
   object.at("slope").get_to(rule.slope);
   object.at("sigma_min").get_to(rule.sigma_min);
   object.at("sigma_max").get_to(rule.sigma_max);
-  const bool measured = rule.center > 0 && std::isfinite(rule.center) && rule.width > 0 &&
-                        std::isfinite(rule.width);
+  const bool measured =
+      rule.center > 0 && std::isfinite(rule.center) && rule.width > 0 && std::isfinite(rule.width);
   const bool bounded = std::abs(rule.shift) + std::abs(rule.slope) <= kLogMax;
-  const bool ranged = rule.sigma_min > 0 && rule.sigma_max > rule.sigma_min &&
-                      std::isfinite(rule.sigma_max);
+  const bool ranged =
+      rule.sigma_min > 0 && rule.sigma_max > rule.sigma_min && std::isfinite(rule.sigma_max);
   if (measured && bounded && ranged) return rule;
-  return bad_input("its \"depth\" needs center, width and sigma_min above 0, sigma_max above "
-                   "sigma_min, and |shift| + |slope| of at most 5");
+  return bad_input(
+      "its \"depth\" needs center, width and sigma_min above 0, sigma_max above "
+      "sigma_min, and |shift| + |slope| of at most 5");
 }
 
 std::string describe(const DepthRule& rule, Measure measure) {

@@ -15,9 +15,9 @@
 namespace skipcast::engine {
 
 // kShuffled is blind as kRandom is: the analogs of another, past situation.
-// kRedi is the published method (engine/forecast/redi.h), for comparison. kPrevious: the same members of the
-// cycle before, shifted; they are made again here, from up to `rolls` cycles back, where the first
-// one starts from analogs.
+// kRedi is the published method (engine/forecast/redi.h), for comparison. kPrevious: the same
+// members of the cycle before, shifted; they are made again here, from up to `rolls` cycles back,
+// where the first one starts from analogs.
 enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi, kPrevious };
 // kLearned: a metric that `skipcast train-encoder` fitted (engine/methods/metric_trainer.h).
 enum class KeyKind { kContext, kForecast, kMixed, kLearned };
@@ -33,40 +33,40 @@ enum class Measure { kDistance, kSpread };
 struct StartOptions {
   StartKind kind = StartKind::kAnalog;
   KeyKind key = KeyKind::kContext;
-  double key_mix = 0.5;               // weight of the context key in kMixed
+  double key_mix = 0.5;  // weight of the context key in kMixed
   Alignment alignment = Alignment::kOffset;
   double decay_tau = std::numeric_limits<double>::infinity();  // lead times; kOffset and kHalf
-  int64_t separation = 1;             // least distance between two analogs, in states
-  int64_t pool = 0;                   // nearest analogs among which members are dealt; 0 = members
+  int64_t separation = 1;  // least distance between two analogs, in states
+  int64_t pool = 0;        // nearest analogs among which members are dealt; 0 = members
   // Of the softmax over -distance / (temperature * mean distance) by which members draw from the
   // pool; none: each analog in turn, nearest first.
   std::optional<double> temperature;
-  double cold_share = 0;              // share of the members that start cold, at the same NFE
+  double cold_share = 0;  // share of the members that start cold, at the same NFE
   // Standard deviation added to the entry's noise, in units of the mean forecast's own error on the
   // training part, per lead time, variable and place (METHODS section 2, row D).
   double spread = 0;
   // kRedi: the key is the state after so many of all `steps`; the depth's skipped steps end at the
   // value. Each member combines so many stored trajectories.
   int64_t redi_key_step = 1, redi_neighbours = 1;
-  int64_t cycle = 1, rolls = 3;       // kPrevious: states between cycles, earlier cycles made
+  int64_t cycle = 1, rolls = 3;  // kPrevious: states between cycles, earlier cycles made
 };
 
 struct ForecastOptions {
   StartOptions start;
-  samplers::Depth depth;              // none set: from sigma_max
-  int64_t steps = 4;                  // of the solver; 0 = the start itself, no evaluation
+  samplers::Depth depth;  // none set: from sigma_max
+  int64_t steps = 4;      // of the solver; 0 = the start itself, no evaluation
   std::string solver = "dpmpp_2m";
-  std::optional<double> noise_amount; // of a stochastic solver: its eta, S_churn, tau or repeats
-  std::optional<double> noise_scale;  // of a stochastic solver: S_noise
+  std::optional<double> noise_amount;  // of a stochastic solver: its eta, S_churn, tau or repeats
+  std::optional<double> noise_scale;   // of a stochastic solver: S_noise
   samplers::Spacing spacing = samplers::Spacing::kKarras;  // of the levels
-  std::optional<double> rho;          // of Karras' levels; none: the task's
+  std::optional<double> rho;                               // of Karras' levels; none: the task's
   // Anytime: a member is done when its last two estimates differ by no more than this, root mean
   // square in target space (where the future has deviation sigma_data); 0 = never.
   double exit_tolerance = 0;
   // How much the network is told of what happened after similar situations: of train --informed's
   // copy, or of a finisher. 1 as in training; beyond extrapolates; none: 0, nothing.
   std::optional<double> retrieval_weight;
-  bool shuffled_retrieval = false;    // blind control: what happened after another situation
+  bool shuffled_retrieval = false;  // blind control: what happened after another situation
   // How far the chain's denoiser is moved towards that of a kernel density over the futures of
   // kGuides analogs, found and aligned as `start` says (samplers/guidance.h): 0..1, 0 = not at all.
   double guidance = 0, guidance_bandwidth = 0.5;  // bandwidth in target space
@@ -76,10 +76,10 @@ struct ForecastOptions {
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
-  bool tuning_band = false;           // validation queries: the guard's extra band
-  int64_t member_batch = 0;           // members solved at once; 0 = all (never changes a bit)
-  bool statistics = false;            // summarise the members where they lie
-  bool keep_on_device = false;        // leave the members where they were computed
+  bool tuning_band = false;     // validation queries: the guard's extra band
+  int64_t member_batch = 0;     // members solved at once; 0 = all (never changes a bit)
+  bool statistics = false;      // summarise the members where they lie
+  bool keep_on_device = false;  // leave the members where they were computed
 };
 
 // Starts with an analog a member, and those of them that a search finds.

@@ -23,14 +23,14 @@ constexpr Words<Alignment, 4> kAlignments = {{{"none", Alignment::kNone},
                                               {"offset", Alignment::kOffset},
                                               {"residual", Alignment::kResidual},
                                               {"half", Alignment::kHalf}}};
-constexpr Words<ArchiveMode, 2> kModes = {{{"growing", ArchiveMode::kGrowing},
-                                           {"frozen", ArchiveMode::kFrozen}}};
+constexpr Words<ArchiveMode, 2> kModes = {
+    {{"growing", ArchiveMode::kGrowing}, {"frozen", ArchiveMode::kFrozen}}};
 constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing::kKarras},
                                                     {"log", samplers::Spacing::kLog},
                                                     {"vp", samplers::Spacing::kVp},
                                                     {"cosine", samplers::Spacing::kCosine}}};
-constexpr Words<Measure, 2> kMeasures = {{{"distance", Measure::kDistance},
-                                          {"spread", Measure::kSpread}}};
+constexpr Words<Measure, 2> kMeasures = {
+    {{"distance", Measure::kDistance}, {"spread", Measure::kSpread}}};
 
 }  // namespace
 

@@ -21,17 +21,18 @@ std::optional<T> optional_from(const json& value) {
 
 json options_json(const ForecastOptions& options) {
   const StartOptions& start = options.start;
-  json object = {{"start", word(start.kind)},
-          {"key", word(start.key)},
-          {"key_mix", start.key_mix},
-          {"alignment", word(start.alignment)},
-          {"decay_tau", std::isfinite(start.decay_tau) ? json(start.decay_tau) : json(nullptr)},
-          {"separation", start.separation},
-          {"entry_sigma", optional_json(options.depth.entry_sigma)},
-          {"skip_fraction", optional_json(options.depth.skip_fraction)},
-          {"skip_steps", optional_json(options.depth.skip_steps)},
-          {"steps", options.steps},
-          {"solver", options.solver}};
+  json object = {
+      {"start", word(start.kind)},
+      {"key", word(start.key)},
+      {"key_mix", start.key_mix},
+      {"alignment", word(start.alignment)},
+      {"decay_tau", std::isfinite(start.decay_tau) ? json(start.decay_tau) : json(nullptr)},
+      {"separation", start.separation},
+      {"entry_sigma", optional_json(options.depth.entry_sigma)},
+      {"skip_fraction", optional_json(options.depth.skip_fraction)},
+      {"skip_steps", optional_json(options.depth.skip_steps)},
+      {"steps", options.steps},
+      {"solver", options.solver}};
   // What is as it always was is left out: older files stay the same, and readable.
   if (start.pool > 0) object["pool"] = start.pool;
   if (start.temperature) object["temperature"] = *start.temperature;

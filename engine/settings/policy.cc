@@ -38,10 +38,24 @@ Policy policy_of(const json& object) {
 
 // A policy without the key was written by hand, or by an older version.
 Status check_sum(json object) {
-  static const std::set<std::string> kKeys = {
-      "format", "version", "name", "task", "archive_id", "model_fingerprint", "validation_crps",
-      "validation_energy", "mean_nfe", "distance_k", "distance_key", "distance_mix", "bins",
-      "measure", "depth", "copies", "metric_fingerprint", "crc32c"};
+  static const std::set<std::string> kKeys = {"format",
+                                              "version",
+                                              "name",
+                                              "task",
+                                              "archive_id",
+                                              "model_fingerprint",
+                                              "validation_crps",
+                                              "validation_energy",
+                                              "mean_nfe",
+                                              "distance_k",
+                                              "distance_key",
+                                              "distance_mix",
+                                              "bins",
+                                              "measure",
+                                              "depth",
+                                              "copies",
+                                              "metric_fingerprint",
+                                              "crc32c"};
   for (const auto& [key, value] : object.items()) {
     if (!kKeys.contains(key)) return bad_input(fmt::format("has an unknown key '{}'", key));
   }
@@ -49,8 +63,9 @@ Status check_sum(json object) {
   const json sum = object["crc32c"];
   object.erase("crc32c");
   if (sum == storage::json_checksum(object)) return {};
-  return bad_input("was changed since it was written (its checksum does not match): run skipcast "
-                   "tune again, or delete the key crc32c if you edited it by hand");
+  return bad_input(
+      "was changed since it was written (its checksum does not match): run skipcast "
+      "tune again, or delete the key crc32c if you edited it by hand");
 }
 
 Status check(const Policy& policy) {
@@ -72,8 +87,8 @@ bool is_fixed(const Policy& policy) { return policy.bins.size() < 2 && !policy.d
 ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base) {
   ForecastOptions options = base;
   options.members = policy.distance_k;
-  options.start = {.kind = StartKind::kAnalog, .key = policy.distance_key,
-                   .key_mix = policy.distance_mix};
+  options.start = {
+      .kind = StartKind::kAnalog, .key = policy.distance_key, .key_mix = policy.distance_mix};
   return options;
 }
 

@@ -26,8 +26,8 @@ struct Policy {
   std::string metric_fingerprint = {};  // of the learned metric, when a key is kLearned; else empty
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
   Measure measure = Measure::kDistance;
-  DepthRule depth;            // of the bins that enter mid-chain; off: as they are
-  int64_t distance_k = 8;     // nearest analogs that are measured
+  DepthRule depth;         // of the bins that enter mid-chain; off: as they are
+  int64_t distance_k = 8;  // nearest analogs that are measured
   KeyKind distance_key = KeyKind::kContext;
   double distance_mix = 0.5;  // of a mixed distance_key
   std::vector<PolicyBin> bins;

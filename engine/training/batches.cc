@@ -8,8 +8,8 @@
 #include <numeric>
 #include <utility>
 
-#include "storage/files/fingerprint.h"
 #include "samplers/noise.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
 namespace {
@@ -167,8 +167,7 @@ TrainingBatch BatchSource::made(int64_t step) {
   batch.target = target_.to_target(futures.values, batch.contexts.last) * futures.mask;
   if (options.context_noise > 0) {
     at::Tensor& values = batch.contexts.values;
-    values = values + options.context_noise *
-                          noise_like(values, options.seed, kContextNoise, step);
+    values = values + options.context_noise * noise_like(values, options.seed, kContextNoise, step);
   }
   return batch;
 }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/data/dataset.h"
-#include "engine/networks/network.h"
 #include "engine/data/target_space.h"
+#include "engine/networks/network.h"
 
 namespace skipcast::engine {
 

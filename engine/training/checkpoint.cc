@@ -1,8 +1,7 @@
 #include "engine/training/checkpoint.h"
 
-#include <torch/nn.h>
-
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -25,21 +24,21 @@ std::vector<std::pair<std::string, at::Tensor>> named(const TrainingTensors& ten
 
 Result<TrainingState> state_from(const Weights& file, const std::string& path) {
   const auto found = file.metadata.find("state");
-  const Json json = found == file.metadata.end() ? Json()
-                                                 : Json::parse(found->second, nullptr, false);
+  const Json json =
+      found == file.metadata.end() ? Json() : Json::parse(found->second, nullptr, false);
   try {
     if (json.at("version").get<int64_t>() > kCheckpointVersion) {
       return Status(Code::kUnsupported, path + " was written by a newer version of skipcast");
     }
     const Json& split = json.at("split");
-    return TrainingState{json.at("step").get<int64_t>(),
-                         json.at("seconds").get<double>(),
-                         json.at("validations").get<int64_t>(),
-                         json.at("best_step").get<int64_t>(),
-                         json.at("best_score").get<double>(),
-                         json.at("best_crps").get<double>(),
-                         {split.at(0).get<int64_t>(), split.at(1).get<int64_t>(),
-                          split.at(2).get<int64_t>()}};
+    return TrainingState{
+        json.at("step").get<int64_t>(),
+        json.at("seconds").get<double>(),
+        json.at("validations").get<int64_t>(),
+        json.at("best_step").get<int64_t>(),
+        json.at("best_score").get<double>(),
+        json.at("best_crps").get<double>(),
+        {split.at(0).get<int64_t>(), split.at(1).get<int64_t>(), split.at(2).get<int64_t>()}};
   } catch (const Json::exception&) {
     return data_loss(path + " is no checkpoint of a training run");
   }
@@ -48,8 +47,8 @@ Result<TrainingState> state_from(const Weights& file, const std::string& path) {
 Result<Weights> read_file(const std::string& path) {
   Result<Weights> file = read_weights(path);
   if (file.status().code() == Code::kNotFound) {
-    return not_found(fmt::format("nothing to resume: there is no {}; train without --resume",
-                                 path));
+    return not_found(
+        fmt::format("nothing to resume: there is no {}; train without --resume", path));
   }
   return file;
 }
@@ -70,15 +69,15 @@ Status write_checkpoint(const std::string& path, const CheckpointOwner& owner,
                         const TrainingState& state, const TrainingTensors& tensors) {
   Weights file;
   for (const auto& [name, tensor] : named(tensors)) file.tensors[name] = tensor;
-  const Json json = {{"version", kCheckpointVersion},
-                     {"step", state.step},
-                     {"seconds", state.seconds},
-                     {"validations", state.validations},
-                     {"best_step", state.best_step},
-                     {"best_score", state.best_score},
-                     {"best_crps", state.best_crps},
-                     {"split", {state.split.states, state.split.train_end,
-                                state.split.validation_end}}};
+  const Json json = {
+      {"version", kCheckpointVersion},
+      {"step", state.step},
+      {"seconds", state.seconds},
+      {"validations", state.validations},
+      {"best_step", state.best_step},
+      {"best_score", state.best_score},
+      {"best_crps", state.best_crps},
+      {"split", {state.split.states, state.split.train_end, state.split.validation_end}}};
   file.metadata = {{"state", json.dump()},
                    {"archive", owner.archive},
                    {"task", owner.task},

@@ -11,13 +11,13 @@
 namespace skipcast::engine {
 
 struct TrainingState {
-  int64_t step = 0;          // steps done
-  double seconds = 0;        // of training so far, over all resumes
-  int64_t validations = 0;   // done
+  int64_t step = 0;         // steps done
+  double seconds = 0;       // of training so far, over all resumes
+  int64_t validations = 0;  // done
   int64_t best_step = 0;
-  double best_score = 0;     // meaningful when best_step > 0, like
-  double best_crps = 0;      // the normalised CRPS of the same weights
-  Split split;               // at the first start: an archive that grew does not move boundaries
+  double best_score = 0;  // meaningful when best_step > 0, like
+  double best_crps = 0;   // the normalised CRPS of the same weights
+  Split split;            // at the first start: an archive that grew does not move boundaries
 };
 
 // Who the checkpoint belongs to; a resume refuses any other.

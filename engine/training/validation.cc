@@ -72,9 +72,8 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
   const std::vector<int64_t> shape = parts.target.scale.sizes().vec();
   std::vector<at::Tensor> noise;
   for (const int64_t origin : origins) {
-    noise.push_back(
-        samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0,
-                           {shape, dataset.device()}));
+    noise.push_back(samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0,
+                                       {shape, dataset.device()}));
   }
   const std::vector<double> sigmas = samplers::karras(kSteps, task.schedule);
   const samplers::Denoiser denoise =
@@ -122,7 +121,8 @@ ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
   scores.score = (crps / mean_deviation(dataset, origins, physical)).mean().item<double>();
   scores.spread_skill =
       (inflation * normalised.variance.sum() / normalised.squares.sum().clamp_min(1e-12))
-          .sqrt().item<double>();
+          .sqrt()
+          .item<double>();
   return scores;
 }
 

@@ -17,7 +17,7 @@ struct ValidationScores {
   // Mean over variables of crps_physical / the observations' mean absolute deviation: what is
   // minimised, because users read physical units and log-space scores may fall while those rise.
   double score = 0;
-  double spread_skill = 0;            // normalised units
+  double spread_skill = 0;  // normalised units
 };
 
 // `count` of the origins, evenly spaced, first and last included (all when there are fewer).

@@ -8,10 +8,10 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr double kLogStep = 0.0875;    // of shift and slope
+constexpr double kLogStep = 0.0875;      // of shift and slope
 constexpr int kShifts = 4, kSlopes = 8;  // steps to either side
-constexpr double kWidthMin = 0.01;     // of the measure's logarithm
-constexpr double kTail = 0.1;          // left out at either end of the measure
+constexpr double kWidthMin = 0.01;       // of the measure's logarithm
+constexpr double kTail = 0.1;            // left out at either end of the measure
 
 // Center and width of a rule: the measure's median, and half the log range of its middle part.
 DepthRule rule_for(const Measured& measured, const samplers::ScheduleOptions& range) {

@@ -52,8 +52,10 @@ class Row {
 
 std::string start_text(const Row& row) {
   std::string text = row.text("start");
-  for (const auto& [column, word] : {std::pair{"key", "key"}, {"key_mix", "mix"},
-                                     {"alignment", "align"}, {"entry_sigma", "sigma"}}) {
+  for (const auto& [column, word] : {std::pair{"key", "key"},
+                                     {"key_mix", "mix"},
+                                     {"alignment", "align"},
+                                     {"entry_sigma", "sigma"}}) {
     const std::string value = row.text(column);
     if (!value.empty()) text += fmt::format(" {}={}", word, value);
   }

@@ -14,10 +14,10 @@ struct FrontTrial {
   double seconds_per_query = 0;  // retrieval included
   double crps = 0;               // fair, normalised units
   double spread_skill = 0;
-  std::string start;             // "analog key=forecast align=residual sigma=3", for people
+  std::string start;  // "analog key=forecast align=residual sigma=3", for people
   bool cold = false;
-  bool on_front = false;         // no trial is better at no more NFE
-  int64_t windows = 0;           // validation windows
+  bool on_front = false;  // no trial is better at no more NFE
+  int64_t windows = 0;    // validation windows
 };
 
 // In the file's order: NFE, then CRPS. kNotFound: no such file; kBadInput names file, line and what

@@ -47,8 +47,9 @@ Result<at::Tensor> clean_of(Forecaster& forecaster, int64_t origin, const Foreca
   const ContextBatch context = forecaster.dataset().contexts({&origin, 1});
   if (base.start.kind == StartKind::kCold) {
     const Task& task = model.task();
-    return at::zeros({base.members, task.spec.future_states, context.last.size(1),
-                      context.last.size(2)}, context.last.options());
+    return at::zeros(
+        {base.members, task.spec.future_states, context.last.size(1), context.last.size(2)},
+        context.last.options());
   }
   ForecastOptions start = base;
   start.steps = 0;
@@ -152,10 +153,9 @@ Result<std::vector<ForecastOptions>> LevelFitter::lists(const ForecastOptions& b
   if (!error_) {
     SKIPCAST_TRY(error_, error_curve(forecaster_, origins, options_.seed));
   }
-  std::vector<ForecastOptions> out = {
-      with_levels(base, rounded(samplers::analytic_levels(static_cast<int64_t>(levels.size()),
-                                                          levels.front(), schedule.sigma_min,
-                                                          error_)))};
+  std::vector<ForecastOptions> out = {with_levels(
+      base, rounded(samplers::analytic_levels(static_cast<int64_t>(levels.size()), levels.front(),
+                                              schedule.sigma_min, error_)))};
   if (!can_learn(forecaster_.model(), base)) return out;
   ForecastOptions entering = base;
   entering.members = options_.members;

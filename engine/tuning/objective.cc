@@ -1,6 +1,6 @@
 // What tuning minimises, by the words users say.
-#include "engine/tuning/tuner.h"
 #include "engine/settings/words.h"
+#include "engine/tuning/tuner.h"
 
 namespace skipcast::engine {
 namespace {
@@ -25,10 +25,14 @@ const char* word(Objective objective) { return to_word(kObjectives, objective); 
 
 std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective objective) {
   switch (objective) {
-    case Objective::kCrps: return scores.contributions(Metric::kCrpsFair);
-    case Objective::kEnergy: return scores.contributions(Metric::kEnergyFair);
-    case Objective::kVariogram: return scores.contributions(Metric::kVariogram);
-    case Objective::kMix: break;
+    case Objective::kCrps:
+      return scores.contributions(Metric::kCrpsFair);
+    case Objective::kEnergy:
+      return scores.contributions(Metric::kEnergyFair);
+    case Objective::kVariogram:
+      return scores.contributions(Metric::kVariogram);
+    case Objective::kMix:
+      break;
   }
   std::vector<Contribution> mixed = scores.contributions(Metric::kCrpsFair);
   const std::vector<Contribution> energy = scores.contributions(Metric::kEnergyFair);

@@ -11,9 +11,9 @@ namespace skipcast::engine {
 namespace {
 
 constexpr int64_t kGridSigmas = 9;
-constexpr size_t kAnalogSettings = 3;   // (key, alignment) pairs carried to other NFE
-constexpr double kColdSigmaMin = 2;     // below, noise about zero is no sample of the future
-constexpr double kLikelySigma = 3;      // where good entries were found on traffic and air
+constexpr size_t kAnalogSettings = 3;  // (key, alignment) pairs carried to other NFE
+constexpr double kColdSigmaMin = 2;    // below, noise about zero is no sample of the future
+constexpr double kLikelySigma = 3;     // where good entries were found on traffic and air
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Move {
@@ -49,8 +49,11 @@ std::vector<StartOptions> analog_starts(const TuneSpace& space) {
   std::vector<StartOptions> starts;
   for (const Move& move : kMoves) {
     for (const Key& key : keys) {
-      starts.push_back({.kind = StartKind::kAnalog, .key = key.kind, .key_mix = key.mix,
-                        .alignment = move.alignment, .decay_tau = move.tau,
+      starts.push_back({.kind = StartKind::kAnalog,
+                        .key = key.kind,
+                        .key_mix = key.mix,
+                        .alignment = move.alignment,
+                        .decay_tau = move.tau,
                         .separation = space.separation});
     }
   }
@@ -102,8 +105,7 @@ std::vector<const Trial*> best_of_each_start(std::span<const Trial> trials) {
 }
 
 // At most `analogs` analog settings and the best of each control kind, or the best control alone.
-std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs,
-                                 size_t controls) {
+std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs, size_t controls) {
   std::vector<const Trial*> kept;
   std::vector<StartKind> kinds;
   size_t analogs_kept = 0;

@@ -21,7 +21,7 @@ struct TuneSpace {
   // none), whether that can be told of retrieved futures, and whether there is an informed network.
   int64_t finisher_evaluations = 0;
   bool finisher_retrieval = false, informed = false;
-  bool metric = false;     // there is a learned metric: its key is tried
+  bool metric = false;  // there is a learned metric: its key is tried
 };
 
 // What there is to try with its model and keys.

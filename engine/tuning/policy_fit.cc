@@ -14,14 +14,14 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr double kTolerance = 0.005;   // a cheaper setting this close to the best is preferred
+constexpr double kTolerance = 0.005;        // a cheaper setting this close to the best is preferred
 constexpr double kCalibrationPrice = 0.01;  // of score, for a spread-skill ratio in range
 constexpr double kSpreadMin = 0.9, kSpreadMax = 1.1;
-constexpr double kTextureMargin = 0.015;    // of variogram score, above the best cold start's
-constexpr double kGainMin = 0.002;     // of bins over the single setting, on the other half
-constexpr double kChance = 0.05;       // of a gain by luck alone, over everything that is tried
-constexpr int64_t kShapes = 3;         // two bins, three bins, a smooth rule
-constexpr int64_t kBlock = 4;          // consecutive queries that fall into the same half
+constexpr double kTextureMargin = 0.015;  // of variogram score, above the best cold start's
+constexpr double kGainMin = 0.002;        // of bins over the single setting, on the other half
+constexpr double kChance = 0.05;          // of a gain by luck alone, over everything that is tried
+constexpr int64_t kShapes = 3;            // two bins, three bins, a smooth rule
+constexpr int64_t kBlock = 4;             // consecutive queries that fall into the same half
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Queries of one half whose measure lies in a range.
@@ -55,9 +55,8 @@ bool is_calibrated(const Trial& trial) {
 }
 
 const Trial* lowest_score(const std::vector<const Trial*>& trials) {
-  return *std::min_element(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
-    return a->score < b->score;
-  });
+  return *std::min_element(trials.begin(), trials.end(),
+                           [](const Trial* a, const Trial* b) { return a->score < b->score; });
 }
 
 // Those that a test accepts, or all where it accepts none.
@@ -104,8 +103,8 @@ bool beats_on_both(const Trial& trial, const Trial& cold) {
   return true;
 }
 
-const Trial& best_on(std::span<const Trial> trials, const Measured& measured,
-                     const Subset& subset, double cost_max, int64_t members) {
+const Trial& best_on(std::span<const Trial> trials, const Measured& measured, const Subset& subset,
+                     double cost_max, int64_t members) {
   const Trial* best = nullptr;
   double best_score = kInfinity;
   for (const Trial& trial : trials) {

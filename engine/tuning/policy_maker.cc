@@ -4,9 +4,9 @@
 
 #include <limits>
 
+#include "engine/forecast/policy_forecast.h"
 #include "engine/keys/metric_file.h"
 #include "engine/tuning/policy_fit.h"
-#include "engine/forecast/policy_forecast.h"
 
 namespace skipcast::engine {
 namespace {
@@ -20,8 +20,7 @@ Policy PolicyMaker::unbinned() const {
           .task = forecaster_.model().task().name,
           .archive_id = forecaster_.store().store_id(),
           .model_fingerprint = forecaster_.model().fingerprint(),
-          .metric_fingerprint =
-              usable_metric(forecaster_.store(), forecaster_.model()),
+          .metric_fingerprint = usable_metric(forecaster_.store(), forecaster_.model()),
           .distance_k = kMeasuredAnalogs};
 }
 
@@ -45,8 +44,7 @@ Result<Measured> PolicyMaker::measure(const Policy& policy) {
   Measured found;
   const storage::TimeAxis& axis = forecaster_.store().schema().axis;
   for (const int64_t origin : scored_origins(forecaster_, Part::kValidation, request_.windows)) {
-    SKIPCAST_TRY(found[axis.time_at(origin)],
-                 forecaster_.measure(origin, options, policy.measure));
+    SKIPCAST_TRY(found[axis.time_at(origin)], forecaster_.measure(origin, options, policy.measure));
   }
   return found;
 }

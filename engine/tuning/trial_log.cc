@@ -52,8 +52,8 @@ std::vector<Contribution> contributions_from(const json& origins, const json& ob
   std::vector<Contribution> contributions;
   const json &sums = object.at("sums"), &weights = object.at("weights");
   for (size_t i = 0; i < origins.size(); ++i) {
-    contributions.push_back({origins.at(i).get<int64_t>(), number(sums.at(i)),
-                             number(weights.at(i))});
+    contributions.push_back(
+        {origins.at(i).get<int64_t>(), number(sums.at(i)), number(weights.at(i))});
   }
   return contributions;
 }
@@ -159,8 +159,8 @@ std::optional<Trial> TrialLog::find(const ForecastOptions& options, int64_t wind
 
 Status TrialLog::add(const Trial& trial) {
   const std::string setting = setting_of(trial.options, trial.windows);
-  const std::string line = fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting,
-                                       result_json(trial).dump());
+  const std::string line =
+      fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting, result_json(trial).dump());
   SKIPCAST_TRY_OK(append(line));
   trials_[setting] = trial;
   return {};
@@ -173,8 +173,7 @@ std::optional<std::vector<ForecastOptions>> TrialLog::found_from(
   return at->second;
 }
 
-Status TrialLog::add_found(const ForecastOptions& base,
-                           const std::vector<ForecastOptions>& found) {
+Status TrialLog::add_found(const ForecastOptions& base, const std::vector<ForecastOptions>& found) {
   const std::string setting = setting_of(base, 0);
   json list = json::array();
   for (const ForecastOptions& options : found) list.push_back(options_json(options));

@@ -29,15 +29,13 @@ std::vector<Trial> TrialSet::on(int64_t windows) const {
 }
 
 std::vector<Trial> TrialSet::on(int64_t windows, int64_t nfe) const {
-  return where([&](const Trial& trial) {
-    return trial.windows == windows && nfe_class(trial) == nfe;
-  });
+  return where(
+      [&](const Trial& trial) { return trial.windows == windows && nfe_class(trial) == nfe; });
 }
 
 std::vector<Trial> TrialSet::free(int64_t windows) const {
-  return where([&](const Trial& trial) {
-    return trial.windows == windows && trial.options.steps == 0;
-  });
+  return where(
+      [&](const Trial& trial) { return trial.windows == windows && trial.options.steps == 0; });
 }
 
 std::vector<ForecastOptions> TrialSet::best_of(const std::vector<ForecastOptions>& plan,

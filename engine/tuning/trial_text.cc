@@ -19,13 +19,12 @@ std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
     const bool analog = is_retrieved(start.kind), past = has_analogs(start.kind);
     text += fmt::format(
         "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{},{},{},{}\n",
-        trial.nfe,
-        trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps, trial.energy,
-        trial.variogram, trial.spread_skill, word(start.kind),
+        trial.nfe, trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps,
+        trial.energy, trial.variogram, trial.spread_skill, word(start.kind),
         analog ? word(start.key) : "",
         analog && start.key == KeyKind::kMixed ? fmt::format("{:g}", start.key_mix) : "",
-        analog ? fmt::format("{}", start.separation) : "",
-        past ? word(start.alignment) : "", past ? fmt::format("{:g}", start.decay_tau) : "",
+        analog ? fmt::format("{}", start.separation) : "", past ? word(start.alignment) : "",
+        past ? fmt::format("{:g}", start.decay_tau) : "",
         options.depth.entry_sigma ? fmt::format("{:.6g}", *options.depth.entry_sigma) : "",
         options.solver, trial.windows, trial.on_front ? 1 : 0, describe(options));
   }
@@ -71,8 +70,8 @@ std::string describe(const ForecastOptions& options) {
   if (options.retrieval_weight) text += fmt::format(" told={:g}", *options.retrieval_weight);
   if (options.shuffled_retrieval) text += " told=shuffled";
   if (options.guidance > 0) {
-    text += fmt::format(" guided={:g} bandwidth={:g}", options.guidance,
-                        options.guidance_bandwidth);
+    text +=
+        fmt::format(" guided={:g} bandwidth={:g}", options.guidance, options.guidance_bandwidth);
   }
   if (!options.inflation.empty()) {
     text += fmt::format(" inflated={:.3g}", fmt::join(options.inflation, "/"));

@@ -7,15 +7,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/keys/metric_file.h"
 #include "engine/tuning/depth_fit.h"
 #include "engine/tuning/level_fit.h"
-#include "engine/keys/metric_file.h"
+#include "engine/tuning/plans.h"
 #include "engine/tuning/policy_fit.h"
+#include "engine/tuning/policy_maker.h"
 #include "engine/tuning/trial_log.h"
 #include "engine/tuning/trial_set.h"
 #include "engine/tuning/trial_text.h"
-#include "engine/tuning/plans.h"
-#include "engine/tuning/policy_maker.h"
 #include "engine/tuning/variations.h"
 #include "storage/files/file_io.h"
 
@@ -28,11 +28,11 @@ constexpr int kRounds = 2;               // of variation about the best setting 
 constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
 constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
 constexpr int64_t kCoarseWindowsMin = 16, kFirstWindowsMin = 8;
-constexpr double kSurvive = 1.0 / 3;     // of a plan, from the first rung to the coarse one
-constexpr double kFirstShare = 0.45;     // of what is left of a stage's budget, for the first rung
+constexpr double kSurvive = 1.0 / 3;  // of a plan, from the first rung to the coarse one
+constexpr double kFirstShare = 0.45;  // of what is left of a stage's budget, for the first rung
 constexpr size_t kSurvivorsMin = 12;
-constexpr int64_t kWideNfe = 3;          // where every start, key, alignment and sigma is tried
-constexpr size_t kFinals = 3;            // of each NFE, tried on all windows as they are
+constexpr int64_t kWideNfe = 3;  // where every start, key, alignment and sigma is tried
+constexpr size_t kFinals = 3;    // of each NFE, tried on all windows as they are
 constexpr int64_t kVariogramPairs = 64;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -61,8 +61,10 @@ class Tuner {
         request_(request),
         log_(log),
         space_(space_of(forecaster, request.members)),
-        fitter_(forecaster, {.windows = coarse_windows(), .members = request.members,
-                             .seed = request.seed, .archive = request.archive}) {}
+        fitter_(forecaster, {.windows = coarse_windows(),
+                             .members = request.members,
+                             .seed = request.seed,
+                             .archive = request.archive}) {}
 
   Status sweep();
   Result<TuneReport> report() &&;
@@ -113,18 +115,18 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
     return *std::move(known);
   }
   const auto begin = std::chrono::steady_clock::now();
-  const EvaluateRequest request = {.part = Part::kValidation,
-                                   .windows_max = windows,
-                                   .members = request_.members,
-                                   .seed = request_.seed,
-                                   .archive = request_.archive,
-                                   .candidates = {{.name = describe(options), .options = options}},
-                                   .score = {.pairs_max = kVariogramPairs},
-                                   .physical_scores = false,
-                                   .progress = [this](const ProgressStep& step) {
-                                     return tell(request_.progress,
-                                                 {fraction(), "tune", step.detail});
-                                   }};
+  const EvaluateRequest request = {
+      .part = Part::kValidation,
+      .windows_max = windows,
+      .members = request_.members,
+      .seed = request_.seed,
+      .archive = request_.archive,
+      .candidates = {{.name = describe(options), .options = options}},
+      .score = {.pairs_max = kVariogramPairs},
+      .physical_scores = false,
+      .progress = [this](const ProgressStep& step) {
+        return tell(request_.progress, {fraction(), "tune", step.detail});
+      }};
   SKIPCAST_TRY(const Evaluation evaluation, evaluate(forecaster_, request));
   const CandidateScores& row = evaluation.rows.front();
   Trial trial = {.options = options,
@@ -230,8 +232,8 @@ Status Tuner::bend() {
       for (const Trial& best : best_coarse(nfe, cold, 1)) SKIPCAST_TRY_OK(fit(best));
       for (const double factor : kBends) {
         for (const Trial& best : best_coarse(nfe, cold, 1)) {
-          SKIPCAST_TRY_OK(run(moved_levels(best.options, space_.schedule, factor),
-                              coarse_windows(), Budget::kLimited));
+          SKIPCAST_TRY_OK(run(moved_levels(best.options, space_.schedule, factor), coarse_windows(),
+                              Budget::kLimited));
         }
       }
     }
@@ -336,8 +338,8 @@ Result<TuneReport> Tuner::report() && {
   std::stable_sort(complete.begin(), complete.end(), [](const Trial& a, const Trial& b) {
     return a.nfe != b.nfe ? a.nfe < b.nfe : a.score < b.score;
   });
-  SKIPCAST_TRY_OK(storage::write_file_durably(report.front_csv_path,
-                                              front_csv(complete, request_.members)));
+  SKIPCAST_TRY_OK(
+      storage::write_file_durably(report.front_csv_path, front_csv(complete, request_.members)));
   report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
   SKIPCAST_TRY(report.nfe_policies, maker.save_fixed(report.best_per_nfe, "nfe", folder));
@@ -362,8 +364,8 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   if (named.name.empty()) {
     named.name = std::filesystem::path(forecaster.model().task().name).stem().string();
   }
-  const auto windows = static_cast<int64_t>(
-      scored_origins(forecaster, Part::kValidation, named.windows).size());
+  const auto windows =
+      static_cast<int64_t>(scored_origins(forecaster, Part::kValidation, named.windows).size());
   named.windows = std::min(named.windows, std::max<int64_t>(windows, 1));
   const auto folder = std::filesystem::path(forecaster.store().path()) / "policies";
   std::error_code ignored;  // opening the log reports a folder that cannot be made

@@ -31,15 +31,15 @@ const char* word(Objective objective);
 std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective objective);
 
 struct TuneRequest {
-  std::string name;               // policy name; default: the task's
-  double budget_minutes = 10;     // of new trials; the stage under way ends when it is spent
-  int64_t windows = 100;          // validation windows a trial (coarse trials: a quarter)
+  std::string name;            // policy name; default: the task's
+  double budget_minutes = 10;  // of new trials; the stage under way ends when it is spent
+  int64_t windows = 100;       // validation windows a trial (coarse trials: a quarter)
   int64_t members = 16;
   int64_t nfe_max = 10;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
   Objective objective = Objective::kCrps;
-  Progress progress;              // "tune", detail: the trial
+  Progress progress;  // "tune", detail: the trial
 };
 
 struct Trial {
@@ -47,19 +47,19 @@ struct Trial {
   int64_t windows = 0;
   double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised, fair
   double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
-  bool on_front = false;          // no trial on all windows is better at no more NFE
-  std::vector<double> lead_spread_skill;     // a lead time; empty in logs before it was kept
+  bool on_front = false;                  // no trial on all windows is better at no more NFE
+  std::vector<double> lead_spread_skill;  // a lead time; empty in logs before it was kept
   std::vector<Contribution> crps_by_query;
-  double score = 0;                          // of the objective: what is compared
+  double score = 0;  // of the objective: what is compared
   std::vector<Contribution> score_by_query;
 };
 
 struct TuneReport {
-  std::vector<Trial> trials;       // all
-  std::map<int64_t, Trial> best_per_nfe; // at most this NFE, any start (policy_fit.h)
+  std::vector<Trial> trials;              // all
+  std::map<int64_t, Trial> best_per_nfe;  // at most this NFE, any start (policy_fit.h)
   std::map<int64_t, Trial> cold_per_nfe;
   int64_t trials_reused = 0;
-  bool budget_spent = false;       // some trials of the plan were left out
+  bool budget_spent = false;  // some trials of the plan were left out
   Policy policy;
   std::string policy_path, front_csv_path, trials_path;
   std::vector<std::string> nfe_policies;   // "<name>-nfe3", ...: best_per_nfe as policies

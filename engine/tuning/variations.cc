@@ -23,10 +23,9 @@ struct Tried {
 
 const std::vector<Tried>& tried_solvers() {
   static const std::vector<Tried> kTried = {
-      {"dpmpp_2m", {}, 1},           {"euler", {}, 3},
-      {"unipc_2", {}, 3},            {"dpmpp_3m", {}, 4},
-      {"ddim", {0.3, 0.6, 1}, 2},    {"dpmpp_2m_sde", {0.3, 0.6, 1}, 2},
-      {"sa_2", {0.3, 0.6, 1}, 3},    {"gms", {0.6, 1}, 2}};
+      {"dpmpp_2m", {}, 1},        {"euler", {}, 3},           {"unipc_2", {}, 3},
+      {"dpmpp_3m", {}, 4},        {"ddim", {0.3, 0.6, 1}, 2}, {"dpmpp_2m_sde", {0.3, 0.6, 1}, 2},
+      {"sa_2", {0.3, 0.6, 1}, 3}, {"gms", {0.6, 1}, 2}};
   return kTried;
 }
 
@@ -75,8 +74,11 @@ void turn_finisher(const ForecastOptions& base, int64_t nfe, const TuneSpace& sp
   for (const double sigma : depths) {
     for (const double weight : {0.0, 1.0}) {
       if (weight > 0 && !space.finisher_retrieval) continue;
-      out.push_back({.start = base.start, .depth = {.entry_sigma = sigma}, .steps = nfe,
-                     .solver = "finisher", .retrieval_weight = weight});
+      out.push_back({.start = base.start,
+                     .depth = {.entry_sigma = sigma},
+                     .steps = nfe,
+                     .solver = "finisher",
+                     .retrieval_weight = weight});
     }
   }
 }

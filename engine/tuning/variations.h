@@ -33,7 +33,6 @@ ForecastOptions with_levels(const ForecastOptions& base, std::vector<double> lev
 // The setting with listed levels: each of its levels in turn multiplied and divided by `factor`,
 // where it stays between its neighbours and inside the schedule's range.
 std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
-                                          const samplers::ScheduleOptions& schedule,
-                                          double factor);
+                                          const samplers::ScheduleOptions& schedule, double factor);
 
 }  // namespace skipcast::engine

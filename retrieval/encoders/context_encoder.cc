@@ -57,9 +57,9 @@ class ContextEncoder final : public Encoder {
       SKIPCAST_TRY_OK(read_states(group, states));
       for (size_t i = group.begin; i < group.end; ++i) {
         const int64_t first = origins[i] - options_.spec.context_states + 1 - group.first;
-        encode_one(origins[i], states.data() + first * state_values_,
-                   out.subspan(i * static_cast<size_t>(dimension()),
-                               static_cast<size_t>(dimension())));
+        encode_one(
+            origins[i], states.data() + first * state_values_,
+            out.subspan(i * static_cast<size_t>(dimension()), static_cast<size_t>(dimension())));
       }
       begin = group.end;
     }
@@ -137,10 +137,8 @@ class ContextEncoder final : public Encoder {
   }
 
   void encode_calendar(int64_t origin, std::span<float> out) const {
-    const storage::CalendarTime time =
-        storage::calendar_time(store_.schema().axis.time_at(origin));
-    const double weight =
-        options_.calendar_weight * std::sqrt(static_cast<double>(window_values_));
+    const storage::CalendarTime time = storage::calendar_time(store_.schema().axis.time_at(origin));
+    const double weight = options_.calendar_weight * std::sqrt(static_cast<double>(window_values_));
     size_t at = 0;
     const auto push = [&](bool wanted, double share) {
       if (!wanted) return;

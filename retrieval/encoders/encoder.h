@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "retrieval/scaling/normalizer.h"
+#include "storage/schema/window.h"
 #include "storage/series/series_store.h"
 #include "storage/status.h"
-#include "storage/schema/window.h"
 
 namespace skipcast::retrieval {
 
@@ -35,7 +35,7 @@ class Encoder {
 
 struct ContextKeyOptions {
   storage::WindowSpec spec;
-  std::vector<int64_t> variables;   // positions in the normalizer that are compared (the targets)
+  std::vector<int64_t> variables;  // positions in the normalizer that are compared (the targets)
   // Weight w of each calendar cycle (sin, cos) below against the window, 0 = off: over random
   // pairs a cycle adds w^2 times the mean squared distance of a unit-variance window.
   double calendar_weight = 0.3;

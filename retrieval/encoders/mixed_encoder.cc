@@ -23,7 +23,8 @@ class MixedEncoder final : public Encoder {
   std::string fingerprint() const override {
     const float factors[] = {factor_a_, factor_b_};
     return "mixed-" + storage::fingerprint_of(fmt::format("mixed 1 {} {} {}", a_->fingerprint(),
-                                                 b_->fingerprint(), storage::fingerprint_of(factors)));
+                                                          b_->fingerprint(),
+                                                          storage::fingerprint_of(factors)));
   }
 
   Status encode(std::span<const int64_t> origins, std::span<float> out) const override {
@@ -90,8 +91,7 @@ Result<std::unique_ptr<Encoder>> make_mixed_encoder(std::unique_ptr<Encoder> a,
   SKIPCAST_TRY(const double scale_a, mean_squared_distance(*a, chosen));
   SKIPCAST_TRY(const double scale_b, mean_squared_distance(*b, chosen));
   const float factor_a = factor(weight_a, scale_a), factor_b = factor(1 - weight_a, scale_b);
-  return std::unique_ptr<Encoder>(
-      new MixedEncoder(std::move(a), std::move(b), factor_a, factor_b));
+  return std::unique_ptr<Encoder>(new MixedEncoder(std::move(a), std::move(b), factor_a, factor_b));
 }
 
 }  // namespace skipcast::retrieval

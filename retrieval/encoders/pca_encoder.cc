@@ -5,8 +5,8 @@
 
 #include "retrieval/encoders/encoder.h"
 #include "retrieval/encoders/evenly_spread.h"
-#include "storage/files/fingerprint.h"
 #include "retrieval/encoders/pca_fit.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::retrieval {
 namespace {
@@ -23,7 +23,8 @@ class PcaEncoder final : public Encoder {
   int64_t dimension() const override { return pca_.components; }
 
   std::string fingerprint() const override {
-    return "pca-" + storage::fingerprint_of(fmt::format("pca 1 {} {} {} {}", inner_->fingerprint(),
+    return "pca-" +
+           storage::fingerprint_of(fmt::format("pca 1 {} {} {} {}", inner_->fingerprint(),
                                                pca_.components, storage::fingerprint_of(pca_.mean),
                                                storage::fingerprint_of(pca_.directions)));
   }
@@ -79,9 +80,10 @@ Result<std::unique_ptr<Encoder>> make_pca_encoder(std::unique_ptr<Encoder> inner
   const int64_t rows = static_cast<int64_t>(values.size()) / dimension;
   const int64_t most = std::min({kComponentsMax, rows - 1, dimension});
   if (components < 1 || components > most) {
-    return usage(fmt::format("{} components of a {}-dimensional key from {} windows: "
-                             "choose 1 to {}",
-                             components, dimension, rows, std::max<int64_t>(most, 1)));
+    return usage(
+        fmt::format("{} components of a {}-dimensional key from {} windows: "
+                    "choose 1 to {}",
+                    components, dimension, rows, std::max<int64_t>(most, 1)));
   }
   Pca pca = fit_pca(values, rows, dimension, components);
   return std::unique_ptr<Encoder>(new PcaEncoder(std::move(inner), std::move(pca)));

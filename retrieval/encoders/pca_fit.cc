@@ -175,9 +175,8 @@ void set_directions(const Matrix<float>& q, Matrix<double>& s, Pca& pca) {
       if (std::abs(sum) > std::abs(largest)) largest = sum;
     }
     for (int64_t i = 0; i < pca.dimension; ++i) {
-      pca.directions[static_cast<size_t>(i * pca.components + c)] =
-          static_cast<float>(largest < 0 ? -direction[static_cast<size_t>(i)]
-                                         : direction[static_cast<size_t>(i)]);
+      pca.directions[static_cast<size_t>(i * pca.components + c)] = static_cast<float>(
+          largest < 0 ? -direction[static_cast<size_t>(i)] : direction[static_cast<size_t>(i)]);
     }
   }
 }
@@ -208,8 +207,8 @@ Pca fit_pca(std::span<float> values, int64_t rows, int64_t dimension, int64_t co
 void project(const Pca& pca, const float* x, float* out) {
   std::fill_n(out, pca.components, 0.0f);
   for (int64_t i = 0; i < pca.dimension; ++i) {
-    add_scaled(x[i] - pca.mean[static_cast<size_t>(i)],
-               pca.directions.data() + i * pca.components, pca.components, out);
+    add_scaled(x[i] - pca.mean[static_cast<size_t>(i)], pca.directions.data() + i * pca.components,
+               pca.components, out);
   }
 }
 

@@ -50,8 +50,7 @@ std::vector<Group> groups_of(std::span<const BatchQuery> queries) {
 
 // Adds the nearest of what the query may see beside the common ids, of which `found` are.
 Status add_beside(const VectorIndex& index, const BatchQuery& query,
-                  std::span<const Interval> common, int64_t count,
-                  std::vector<Neighbour>& found) {
+                  std::span<const Interval> common, int64_t count, std::vector<Neighbour>& found) {
   ScanQuery wanted{query.embedding, count};
   if (static_cast<int64_t>(found.size()) == count) wanted.farthest = found.back().distance;
   const std::vector<Interval> rows = rows_within(index.ids(), without(query.allowed, common));

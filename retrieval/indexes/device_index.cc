@@ -8,7 +8,7 @@
 namespace skipcast::retrieval {
 namespace {
 
-constexpr int64_t kSpare = 16;       // proposals beyond k, and a quarter of k
+constexpr int64_t kSpare = 16;            // proposals beyond k, and a quarter of k
 constexpr int64_t kAppendRows = 1 << 16;  // at once
 
 int64_t proposed_for(int64_t k) { return k + k / 4 + kSpare; }
@@ -47,8 +47,8 @@ class DeviceIndex final : public VectorIndex {
     return std::move(found.front());
   }
 
-  Result<std::vector<std::vector<Neighbour>>> search_many(
-      std::span<const float> queries, int64_t k, std::span<const Interval> allowed) const;
+  Result<std::vector<std::vector<Neighbour>>> search_many(std::span<const float> queries, int64_t k,
+                                                          std::span<const Interval> allowed) const;
 
   Status status() const {
     const std::lock_guard lock(mutex_);
@@ -117,8 +117,7 @@ std::vector<std::vector<int64_t>> DeviceIndex::proposals(std::span<const float> 
   if (scan_ == nullptr || wanted > scan_->k_max()) return {};
   std::vector<std::vector<int64_t>> all(queries.size() / static_cast<size_t>(dimension()));
   for (const Interval& range : rows) {
-    const auto found =
-        scan_->nearest(queries, std::min(wanted, range.end - range.begin), range);
+    const auto found = scan_->nearest(queries, std::min(wanted, range.end - range.begin), range);
     if (!found.ok()) {
       give_up(found.status());
       return {};

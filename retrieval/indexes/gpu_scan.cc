@@ -147,12 +147,12 @@ class GpuScan final : public DeviceScan {
     const int lists = static_cast<int>(4 * std::sqrt(static_cast<double>(rows)));
     const int probes = static_cast<int>(std::min<int64_t>(options_.probes, lists));
     if (options_.kind == GpuScanKind::kIvfFlat) {
-      lists_ = std::make_unique<faiss::gpu::GpuIndexIVFFlat>(
-          &resources_, static_cast<int>(width_), lists, faiss::METRIC_L2);
+      lists_ = std::make_unique<faiss::gpu::GpuIndexIVFFlat>(&resources_, static_cast<int>(width_),
+                                                             lists, faiss::METRIC_L2);
     } else {
       const int codes = static_cast<int>(width_ % 4 == 0 ? width_ / 4 : width_);
-      lists_ = std::make_unique<faiss::gpu::GpuIndexIVFPQ>(
-          &resources_, static_cast<int>(width_), lists, codes, 8, faiss::METRIC_L2);
+      lists_ = std::make_unique<faiss::gpu::GpuIndexIVFPQ>(&resources_, static_cast<int>(width_),
+                                                           lists, codes, 8, faiss::METRIC_L2);
     }
     lists_->setNumProbes(probes);
     lists_->train(rows, buffer_.row(0));

@@ -109,9 +109,9 @@ class HnswIndex final : public VectorIndex {
   Status write(const ByteSink& sink) const override {
     const faiss::HNSW& graph = faiss_.hnsw;
     SKIPCAST_TRY_OK(put_rows(sink, view()));
-    for (const int32_t number : {options_.links, options_.ef_construction, options_.ef_search,
-                                 static_cast<int32_t>(graph.entry_point),
-                                 static_cast<int32_t>(graph.max_level)}) {
+    for (const int32_t number :
+         {options_.links, options_.ef_construction, options_.ef_search,
+          static_cast<int32_t>(graph.entry_point), static_cast<int32_t>(graph.max_level)}) {
       SKIPCAST_TRY_OK(put(sink, number));
     }
     SKIPCAST_TRY_OK(put_array(sink, std::span<const int>(graph.levels)));
@@ -139,8 +139,8 @@ class HnswIndex final : public VectorIndex {
 
   std::vector<Neighbour> walk(const float* query, int64_t k, std::span<const Interval> rows,
                               int64_t beam) const {
-    const int64_t ef = std::clamp<int64_t>(beam, options_.ef_search, std::max<int64_t>(
-                                               options_.ef_search, faiss_.ntotal));
+    const int64_t ef = std::clamp<int64_t>(beam, options_.ef_search,
+                                           std::max<int64_t>(options_.ef_search, faiss_.ntotal));
     const int64_t want = std::min(ef > options_.ef_search ? std::max(k, ef) : k, faiss_.ntotal);
     RowSelector selector(rows);
     faiss::SearchParametersHNSW parameters;

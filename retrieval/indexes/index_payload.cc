@@ -32,8 +32,8 @@ Status take_ids(ByteSource& source, const RowCounts& wanted, std::vector<int64_t
     return data_loss("the index is shorter than its counts say");
   }
   SKIPCAST_TRY_OK(take_array(source, wanted.rows, ids));
-  const bool increasing = std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) ==
-                          ids.end();
+  const bool increasing =
+      std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
   if (!increasing || (!ids.empty() && ids.front() < 0)) {
     return data_loss("the index's ids do not increase");
   }
@@ -41,8 +41,8 @@ Status take_ids(ByteSource& source, const RowCounts& wanted, std::vector<int64_t
 }
 
 Status check_vectors(std::span<const float> vectors) {
-  const bool finite = std::all_of(vectors.begin(), vectors.end(),
-                                  [](float value) { return std::isfinite(value); });
+  const bool finite =
+      std::all_of(vectors.begin(), vectors.end(), [](float value) { return std::isfinite(value); });
   return finite ? Status() : data_loss("the index holds a value that is not finite");
 }
 

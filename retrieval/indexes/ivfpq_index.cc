@@ -24,15 +24,15 @@
 namespace skipcast::retrieval {
 namespace {
 
-constexpr int64_t kRowsMin = 20000;          // fewer are scanned as fast
-constexpr int64_t kListsMax = 1 << 16;       // in a file
-constexpr int64_t kListsTrained = 8192;      // at most
-constexpr int64_t kRowsPerList = 32;         // trained on
-constexpr int kRounds = 8;                   // of k-means
+constexpr int64_t kRowsMin = 20000;      // fewer are scanned as fast
+constexpr int64_t kListsMax = 1 << 16;   // in a file
+constexpr int64_t kListsTrained = 8192;  // at most
+constexpr int64_t kRowsPerList = 32;     // trained on
+constexpr int kRounds = 8;               // of k-means
 constexpr int kSeed = 1234;
 constexpr int64_t kAddedAtOnce = 1 << 15;
-constexpr int64_t kProbesMin = 40;           // lists looked at when nothing is forbidden
-constexpr int64_t kListsPerProbe = 64;       // one list in so many, at least
+constexpr int64_t kProbesMin = 40;      // lists looked at when nothing is forbidden
+constexpr int64_t kListsPerProbe = 64;  // one list in so many, at least
 
 int64_t lists_for(int64_t rows) {
   int64_t lists = 64;
@@ -100,8 +100,8 @@ class IvfpqIndex final : public VectorIndex {
     const double lists = static_cast<double>(lists_->nlist);
     const double probes = std::min(lists, static_cast<double>(probes_min()) / share);
     const double scanned = probes / lists * static_cast<double>(wanted.allowed);
-    const int64_t beam = std::max(default_beam(wanted.count),
-                                  static_cast<int64_t>(probes) * kCandidatesPerProbe);
+    const int64_t beam =
+        std::max(default_beam(wanted.count), static_cast<int64_t>(probes) * kCandidatesPerProbe);
     const double ns = lists * kCentroidNs + probes * kListNs + scanned * kCodeNs +
                       static_cast<double>(candidates(beam, wanted.count)) * kCandidateNs;
     return {beam, ns / scan_row_ns(rows_.view())};
@@ -124,9 +124,9 @@ class IvfpqIndex final : public VectorIndex {
 
   int64_t size() const { return rows_.size(); }
   int64_t probes_min() const {
-    return std::min<int64_t>(static_cast<int64_t>(lists_->nlist),
-                             std::max(kProbesMin, static_cast<int64_t>(lists_->nlist) /
-                                                      kListsPerProbe));
+    return std::min<int64_t>(
+        static_cast<int64_t>(lists_->nlist),
+        std::max(kProbesMin, static_cast<int64_t>(lists_->nlist) / kListsPerProbe));
   }
   int64_t default_beam(int64_t k) const {
     return std::max(probes_min() * kCandidatesPerProbe, (k + 1) / 2);
@@ -205,8 +205,8 @@ std::vector<int64_t> IvfpqIndex::nearest_lists(const float* query, int64_t count
 
 std::vector<Neighbour> IvfpqIndex::probe(const float* query, int64_t k,
                                          std::span<const Interval> allowed, int64_t beam) const {
-  const int64_t probes = std::min<int64_t>(static_cast<int64_t>(lists_->nlist),
-                                           beam / kCandidatesPerProbe);
+  const int64_t probes =
+      std::min<int64_t>(static_cast<int64_t>(lists_->nlist), beam / kCandidatesPerProbe);
   const size_t want = static_cast<size_t>(std::min(candidates(beam, k), size()));
   std::vector<float> coarse, distances(want);
   std::vector<int64_t> labels(want);
@@ -229,8 +229,8 @@ std::vector<Neighbour> IvfpqIndex::probe(const float* query, int64_t k,
   std::vector<Neighbour> found;
   for (const int64_t row : labels) {
     if (row < 0) continue;
-    const float distance = faiss::fvec_L2sqr(query, rows_.row(row),
-                                             static_cast<size_t>(dimension_));
+    const float distance =
+        faiss::fvec_L2sqr(query, rows_.row(row), static_cast<size_t>(dimension_));
     found.push_back({ids()[static_cast<size_t>(row)], distance});
   }
   keep_nearest(found, k);
@@ -332,8 +332,7 @@ std::unique_ptr<VectorIndex> make_ivfpq_index(int64_t dimension) {
   return std::make_unique<IvfpqIndex>(dimension);
 }
 
-Result<std::unique_ptr<VectorIndex>> load_ivfpq_index(ByteSource& source,
-                                                      const RowCounts& wanted) {
+Result<std::unique_ptr<VectorIndex>> load_ivfpq_index(ByteSource& source, const RowCounts& wanted) {
   if (wanted.dimension < 1) return data_loss("an index of vectors without values");
   auto index = std::make_unique<IvfpqIndex>(wanted.dimension);
   SKIPCAST_TRY_OK(index->read(source, wanted.rows));

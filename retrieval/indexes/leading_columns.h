@@ -16,8 +16,8 @@ class LeadingColumns {
  public:
   static constexpr int64_t kColumns = 16;
   static constexpr int64_t kBlockRows = 16;
-  static constexpr int64_t kRowsMin = 1024;      // fewer rows are scanned at once anyway
-  static constexpr int64_t kDimensionMin = 32;   // shorter rows, too
+  static constexpr int64_t kRowsMin = 1024;     // fewer rows are scanned at once anyway
+  static constexpr int64_t kDimensionMin = 32;  // shorter rows, too
 
   // Takes in the rows that are new; vectors[rows, dimension], as before but for what follows.
   void follow(const float* vectors, int64_t dimension, int64_t rows);
@@ -50,7 +50,7 @@ class LeadingColumns {
   void choose(const float* vectors, int64_t dimension, int64_t rows);
 
   std::array<int64_t, kColumns> columns_ = {};
-  double share_ = 0;  // of the spread of the first rows that lies in these columns
+  double share_ = 0;           // of the spread of the first rows that lies in these columns
   std::vector<float> values_;  // [blocks, kColumns, kBlockRows]
 };
 

@@ -13,11 +13,11 @@ namespace skipcast::retrieval {
 namespace {
 
 constexpr int64_t kBlockRows = LeadingColumns::kBlockRows;
-constexpr int64_t kProbeBlocks = 4096 / kBlockRows;   // looked at first, to see what bounds tell
+constexpr int64_t kProbeBlocks = 4096 / kBlockRows;  // looked at first, to see what bounds tell
 constexpr int64_t kChunkBlocks = 8192 / kBlockRows;  // bounded at once, from then on
 constexpr double kShareMax = 0.7;  // of rows that bounds leave over: more and they tell nothing
-constexpr int64_t kRangeRowsMin = 4 * kBlockRows;     // shorter ranges are not bounded
-constexpr float kSeen = -1;                           // in place of a block's least bound
+constexpr int64_t kRangeRowsMin = 4 * kBlockRows;  // shorter ranges are not bounded
+constexpr float kSeen = -1;                        // in place of a block's least bound
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 bool nearer(const Neighbour& a, const Neighbour& b) {
@@ -137,8 +137,7 @@ class Scan {
 
 }  // namespace
 
-std::vector<Interval> rows_within(std::span<const int64_t> ids,
-                                  std::span<const Interval> allowed) {
+std::vector<Interval> rows_within(std::span<const int64_t> ids, std::span<const Interval> allowed) {
   const auto row_of = [&](int64_t id) {
     return static_cast<int64_t>(std::lower_bound(ids.begin(), ids.end(), id) - ids.begin());
   };
@@ -171,8 +170,8 @@ Result<std::vector<Neighbour>> scan_rows_within(const RowsView& view, const Scan
 Status check_added(const RowsView& present, std::span<const int64_t> ids,
                    std::span<const float> vectors) {
   if (vectors.size() != ids.size() * static_cast<size_t>(present.dimension)) {
-    return usage(fmt::format("{} ids came with {} values, not {} each", ids.size(),
-                             vectors.size(), present.dimension));
+    return usage(fmt::format("{} ids came with {} values, not {} each", ids.size(), vectors.size(),
+                             present.dimension));
   }
   int64_t last = present.ids.empty() ? -1 : present.ids.back();
   for (const int64_t id : ids) {

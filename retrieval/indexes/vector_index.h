@@ -26,7 +26,7 @@ struct Neighbour {
 };
 
 struct HnswOptions {
-  int32_t links = 32;             // M
+  int32_t links = 32;  // M
   int32_t ef_construction = 200;
   int32_t ef_search = 64;
 };

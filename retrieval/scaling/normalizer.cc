@@ -7,9 +7,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "storage/files/fingerprint.h"
 #include "retrieval/scaling/normalizer_fit.h"
 #include "retrieval/scaling/slots.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::retrieval {
 namespace {

@@ -35,8 +35,8 @@ inline constexpr const char* kBaseWords[] = {"mean", "slot_of_week", "slot_of_da
 struct NormalizerOptions {
   std::vector<int32_t> variables;  // store variable numbers, in the order of the output
   Base base = Base::kMean;
-  int64_t train_states = 0;        // statistics from states [0, train_states)
-  int64_t smoothing = 0;           // slots on each side that are averaged in (not kMean, kSeasonal)
+  int64_t train_states = 0;  // statistics from states [0, train_states)
+  int64_t smoothing = 0;     // slots on each side that are averaged in (not kMean, kSeasonal)
   std::vector<int32_t> square_root;  // store variable numbers with g = sqrt, not log1p
 };
 
@@ -62,7 +62,7 @@ class Normalizer {
   std::span<const float> scale() const { return scale_; }  // [variables, places]
   std::span<const float> base() const { return base_; }    // [variables, slots, places]
   int64_t slots() const { return slots_; }
-  int64_t slot_of(int64_t state) const;                    // 0..slots()-1
+  int64_t slot_of(int64_t state) const;  // 0..slots()-1
   int64_t places() const { return places_; }
   Transform transform(int64_t variable) const { return transforms_[variable]; }
 

@@ -11,7 +11,7 @@
 namespace skipcast::retrieval {
 namespace {
 
-constexpr int32_t kSlotValuesMin = 3;        // fewer: the slot takes the overall mean
+constexpr int32_t kSlotValuesMin = 3;  // fewer: the slot takes the overall mean
 constexpr int64_t kSmoothingMax = 1000;
 constexpr int64_t kChunkValues = 1 << 21;    // floats read at once, about
 constexpr double kRelativeSpreadMin = 1e-6;  // below: the place does not vary
@@ -35,8 +35,8 @@ Status check_options(const storage::SeriesStore& store, const NormalizerOptions&
     }
   }
   if (options.smoothing < 0 || options.smoothing > kSmoothingMax) {
-    return usage(fmt::format("smoothing over {} slots is outside 0..{}", options.smoothing,
-                             kSmoothingMax));
+    return usage(
+        fmt::format("smoothing over {} slots is outside 0..{}", options.smoothing, kSmoothingMax));
   }
   if (options.train_states < 1 || options.train_states > store.size()) {
     return usage(fmt::format("a training part of {} states does not fit the archive's {}",
@@ -121,12 +121,12 @@ class Fitter {
   }
 
   Status refuse(size_t v, size_t place, int64_t state, float value) const {
-    return bad_input(fmt::format(
-        "variable '{}' has the value {} at {} at {}, which {} cannot take: "
-        "fix the data or drop the variable's transform",
-        name(v), value, place_name(store_.schema().places, place),
-        storage::format_time(store_.schema().axis.time_at(state)),
-        made_.transforms[v] == Transform::kLog ? "log(1 + value)" : "sqrt(value)"));
+    return bad_input(
+        fmt::format("variable '{}' has the value {} at {} at {}, which {} cannot take: "
+                    "fix the data or drop the variable's transform",
+                    name(v), value, place_name(store_.schema().places, place),
+                    storage::format_time(store_.schema().axis.time_at(state)),
+                    made_.transforms[v] == Transform::kLog ? "log(1 + value)" : "sqrt(value)"));
   }
 
   const std::string& name(size_t v) const {
@@ -162,8 +162,8 @@ class Fitter {
 
   // First index of (variable, slot of the day) in harmonics_.
   size_t harmonics_at(size_t v, int64_t slot) const {
-    return (v * static_cast<size_t>(slots_of_day()) +
-            static_cast<size_t>(slot % slots_of_day())) * static_cast<size_t>(made_.places);
+    return (v * static_cast<size_t>(slots_of_day()) + static_cast<size_t>(slot % slots_of_day())) *
+           static_cast<size_t>(made_.places);
   }
 
   void set_seasonal_base() {
@@ -228,9 +228,10 @@ class Fitter {
         total_[i] += count_[at(v, slot) + p];
       }
       if (total_[i] == 0) {
-        return bad_input(fmt::format("variable '{}' is missing throughout the training part at {}: "
-                                     "drop the place, or choose a longer training part",
-                                     name(v), place_name(store_.schema().places, p)));
+        return bad_input(
+            fmt::format("variable '{}' is missing throughout the training part at {}: "
+                        "drop the place, or choose a longer training part",
+                        name(v), place_name(store_.schema().places, p)));
       }
       overall_[i] /= static_cast<double>(total_[i]);
       if (options_.smoothing > 0 && made_.slots > 1 && !seasonal_) smooth(v, p);

@@ -9,9 +9,9 @@
 namespace skipcast::retrieval {
 
 struct NormalizerStatistics {
-  std::vector<Transform> transforms;    // [variables]
+  std::vector<Transform> transforms;  // [variables]
   int64_t places = 0, slots = 1;
-  std::vector<float> base, scale;       // [variables, slots, places], [variables, places]
+  std::vector<float> base, scale;  // [variables, slots, places], [variables, places]
 };
 
 // Errors as Normalizer::fit() documents.

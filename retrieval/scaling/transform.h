@@ -16,10 +16,12 @@ inline constexpr const char* kTransformWords[] = {"identity", "log", "square_roo
 inline float apply(Transform transform, float value) {
   constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
   switch (transform) {
-    case Transform::kIdentity: return value;
+    case Transform::kIdentity:
+      return value;
     case Transform::kLog:
       return value > -1 ? static_cast<float>(std::log1p(double{value})) : kNone;
-    case Transform::kSquareRoot: return value >= 0 ? std::sqrt(value) : kNone;
+    case Transform::kSquareRoot:
+      return value >= 0 ? std::sqrt(value) : kNone;
   }
   return kNone;
 }
@@ -27,9 +29,12 @@ inline float apply(Transform transform, float value) {
 // The inverse; square roots below 0 (a model may produce them) become 0.
 inline float invert(Transform transform, float value) {
   switch (transform) {
-    case Transform::kIdentity: return value;
-    case Transform::kLog: return static_cast<float>(std::expm1(double{value}));
-    case Transform::kSquareRoot: return value > 0 ? value * value : value * 0;
+    case Transform::kIdentity:
+      return value;
+    case Transform::kLog:
+      return static_cast<float>(std::expm1(double{value}));
+    case Transform::kSquareRoot:
+      return value > 0 ? value * value : value * 0;
   }
   return value;
 }

@@ -31,7 +31,6 @@ Status check_options(const AnalogIndexOptions& options) {
   return Status();
 }
 
-
 // "auto" becomes what suits so many windows.
 AnalogIndexOptions settled(AnalogIndexOptions options, const storage::SeriesStore& store) {
   if (options.kind == "auto") options.kind = store.size() < kFlatStates ? "flat" : "ivfpq";
@@ -48,8 +47,8 @@ std::string in_mib(int64_t bytes) { return fmt::format("{} MiB", (bytes + (1 << 
 
 }  // namespace
 
-AnalogIndex::AnalogIndex(const storage::SeriesStore& store,
-                         std::shared_ptr<const Encoder> encoder, const AnalogIndexOptions& options)
+AnalogIndex::AnalogIndex(const storage::SeriesStore& store, std::shared_ptr<const Encoder> encoder,
+                         const AnalogIndexOptions& options)
     : store_(store),
       encoder_(std::move(encoder)),
       options_(settled(options, store)),
@@ -195,8 +194,10 @@ Status AnalogIndex::follow(const Progress& progress) {
   const bool stale = touches(source_.erased_since(main_.seen.block), next_origin(main_));
   Status status;
   if (stale) {
-    note(fmt::format("states were erased since the index was built (block {} of {}): it is built "
-                     "anew from the archive", main_.seen.block, now.block));
+    note(
+        fmt::format("states were erased since the index was built (block {} of {}): it is built "
+                    "anew from the archive",
+                    main_.seen.block, now.block));
     Built fresh = empty();
     fresh.seen = now;
     status = add_all(fresh, progress);
@@ -261,9 +262,9 @@ Result<std::vector<float>> AnalogIndex::encode_queries(std::span<const int64_t> 
   SKIPCAST_TRY_OK(encoder_->encode(origins, values));
   for (size_t i = 0; i < origins.size(); ++i) {
     if (finite_row(std::span<const float>(values).subspan(i * width, width))) continue;
-    return not_found(fmt::format(
-        "the context ending at {} holds no data, so nothing can be compared with it",
-        storage::format_time(store_.schema().axis.time_at(origins[i]))));
+    return not_found(
+        fmt::format("the context ending at {} holds no data, so nothing can be compared with it",
+                    storage::format_time(store_.schema().axis.time_at(origins[i]))));
   }
   return values;
 }
@@ -311,8 +312,8 @@ Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, in
   result.plan.tail = tail_.size();
   if (!erased_.empty()) {
     const std::span<const int64_t> ids = main_.index->ids();
-    result.plan.erased = total_length(rows_within(ids, seen.indexed)) -
-                         total_length(rows_within(ids, seen.allowed));
+    result.plan.erased =
+        total_length(rows_within(ids, seen.indexed)) - total_length(rows_within(ids, seen.allowed));
   }
   for (const Neighbour& analog : result.analogs) {
     SKIPCAST_CHECK(usable(guard, query_origin, analog.origin));
@@ -349,8 +350,8 @@ Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64
   std::vector<AnalogResult> results(query_origins.size());
   SKIPCAST_TRY_OK(caught_up().status());
   for (size_t begin = 0; begin < query_origins.size(); begin += kQueryBatch) {
-    const std::span<const int64_t> batch = query_origins.subspan(
-        begin, std::min<size_t>(kQueryBatch, query_origins.size() - begin));
+    const std::span<const int64_t> batch =
+        query_origins.subspan(begin, std::min<size_t>(kQueryBatch, query_origins.size() - begin));
     SKIPCAST_TRY(const std::vector<float> queries, encode_queries(batch));
     std::shared_lock<std::shared_mutex> lock;  // over what a device found and what is made of it
     std::vector<std::vector<Neighbour>> known(batch.size());
@@ -362,9 +363,9 @@ Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < batch.size(); ++i) {
       const auto query = std::span<const float>(queries).subspan(i * width, width);
-      Result<AnalogResult> found =
-          lock.owns_lock() ? search_locked(query, batch[i], guard, options, known[i])
-                           : search(query, batch[i], guard, options);
+      Result<AnalogResult> found = lock.owns_lock()
+                                       ? search_locked(query, batch[i], guard, options, known[i])
+                                       : search(query, batch[i], guard, options);
       statuses[i] = found.status();
       if (found.ok()) results[begin + i] = std::move(found).value();
     }

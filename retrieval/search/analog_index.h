@@ -26,12 +26,12 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/indexes/device_scan.h"
 #include "retrieval/encoders/encoder.h"
-#include "retrieval/search/guard.h"
-#include "retrieval/search/index_envelope.h"
+#include "retrieval/indexes/device_scan.h"
 #include "retrieval/indexes/stored_rows.h"
 #include "retrieval/indexes/vector_index.h"
+#include "retrieval/search/guard.h"
+#include "retrieval/search/index_envelope.h"
 #include "retrieval/search/window_rows.h"
 #include "storage/progress.h"
 
@@ -39,29 +39,29 @@ namespace skipcast::retrieval {
 
 struct AnalogIndexOptions {
   storage::WindowSpec spec;
-  std::string kind = "flat";         // "hnsw", "ivfpq"; "auto": ivfpq for large archives, else flat
+  std::string kind = "flat";  // "hnsw", "ivfpq"; "auto": ivfpq for large archives, else flat
   HnswOptions hnsw;
-  std::string path;                  // envelope file; empty = memory only
-  int64_t batch = 1024;              // windows encoded at once
-  int64_t memory_bytes = 0;          // bound on the index while it is built; 0 = none
-  DeviceScanMaker scan;              // searches on a device (device_scan.h); empty = on the CPU
-  std::vector<int32_t> targets;      // store variables of which a future must show some value;
-                                     // empty = all
+  std::string path;              // envelope file; empty = memory only
+  int64_t batch = 1024;          // windows encoded at once
+  int64_t memory_bytes = 0;      // bound on the index while it is built; 0 = none
+  DeviceScanMaker scan;          // searches on a device (device_scan.h); empty = on the CPU
+  std::vector<int32_t> targets;  // store variables of which a future must show some value;
+                                 // empty = all
 };
 
 struct SearchOptions {
   int64_t k = 32;
-  int64_t separation = 1;   // least distance in states between two returned origins (>= 1)
-  bool fewer_is_ok = false; // else k not reachable = kNotFound with the number allowed
+  int64_t separation = 1;    // least distance in states between two returned origins (>= 1)
+  bool fewer_is_ok = false;  // else k not reachable = kNotFound with the number allowed
 };
 
 // How a search ran, for `inspect`, tests and the record in a forecast file.
 struct SearchPlan {
-  std::string method;       // "ann", "ann-wide", "exact"
-  int64_t allowed = 0;      // rows the guard allows
-  int64_t rows = 0;         // of the index and the tail
-  int64_t tail = 0;         // of them in the tail
-  int64_t erased = 0;       // rows left out because an erasure touched their window
+  std::string method;   // "ann", "ann-wide", "exact"
+  int64_t allowed = 0;  // rows the guard allows
+  int64_t rows = 0;     // of the index and the tail
+  int64_t tail = 0;     // of them in the tail
+  int64_t erased = 0;   // rows left out because an erasure touched their window
 };
 
 struct AnalogResult {
@@ -167,17 +167,17 @@ class AnalogIndex {
   std::shared_ptr<const Encoder> encoder_;
   AnalogIndexOptions options_;
   WindowSource source_;
-  mutable std::mutex turnstile_;  // held by a writer waiting for mutex_, so that readers let it in
-  std::mutex follow_mutex_;       // held by the one follow() at work
-  bool saved_ = false;            // guarded by follow_mutex_: the file holds what the index holds
-  bool device_noted_ = false;     // guarded by follow_mutex_: that the device fails
+  mutable std::mutex turnstile_;   // held by a writer waiting for mutex_, so that readers let it in
+  std::mutex follow_mutex_;        // held by the one follow() at work
+  bool saved_ = false;             // guarded by follow_mutex_: the file holds what the index holds
+  bool device_noted_ = false;      // guarded by follow_mutex_: that the device fails
   mutable std::mutex tail_mutex_;  // held by the one search that extends the tail
   // Guarded by mutex_.
   mutable std::shared_mutex mutex_;
-  Built main_;                              // changed by follow() only
-  mutable StoredRows tail_;                 // from next_origin(main_) on
-  mutable storage::Receipt tail_seen_;      // the archive that the tail has reached
-  mutable std::vector<Interval> erased_;    // origins in main_ that an erasure touched since
+  Built main_;                            // changed by follow() only
+  mutable StoredRows tail_;               // from next_origin(main_) on
+  mutable storage::Receipt tail_seen_;    // the archive that the tail has reached
+  mutable std::vector<Interval> erased_;  // origins in main_ that an erasure touched since
   std::vector<std::string> notes_;
 };
 

@@ -4,14 +4,14 @@
 #include <algorithm>
 
 #include "retrieval/search/analog_index.h"
-#include "storage/files/fingerprint.h"
 #include "storage/files/file_io.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::retrieval {
 namespace {
 
-constexpr int64_t kSpotChecks = 8;           // rows encoded anew after loading
-constexpr double kSpotTolerance = 1e-6;      // of the row's squared length
+constexpr int64_t kSpotChecks = 8;       // rows encoded anew after loading
+constexpr double kSpotTolerance = 1e-6;  // of the row's squared length
 constexpr int64_t kHeaderBytesMax = 1 << 16;
 constexpr int64_t kFileBytesMax = int64_t{1} << 40;
 
@@ -20,16 +20,16 @@ std::string options_fingerprint(const AnalogIndexOptions& options) {
   const bool graph = options.kind == "hnsw";
   return storage::fingerprint_of(fmt::format(
       "index 1 {} {} {} {} {} {} {}", options.kind, options.spec.context_states,
-      options.spec.future_states, fmt::join(options.targets, ","),
-      graph ? options.hnsw.links : 0, graph ? options.hnsw.ef_construction : 0,
-      graph ? options.hnsw.ef_search : 0));
+      options.spec.future_states, fmt::join(options.targets, ","), graph ? options.hnsw.links : 0,
+      graph ? options.hnsw.ef_construction : 0, graph ? options.hnsw.ef_search : 0));
 }
 
 // A file of this many rows cannot be larger: rows, ids, links on all levels, 10 % to spare.
 int64_t envelope_bytes_max(const AnalogIndexOptions& options, int64_t dimension, int64_t rows) {
   const int64_t row = 8 + 4 * dimension + 4 + 16 * int64_t{options.hnsw.links};
-  const int64_t lists = options.kind == "ivfpq" ? (rows + 1024) * (4 + dimension) +
-                                                      ((1 << 16) + 256) * dimension * 4 : 0;
+  const int64_t lists = options.kind == "ivfpq"
+                            ? (rows + 1024) * (4 + dimension) + ((1 << 16) + 256) * dimension * 4
+                            : 0;
   return kHeaderBytesMax + (rows + 1024) * row / 10 * 11 + lists;
 }
 
@@ -104,8 +104,7 @@ EnvelopeHeader AnalogIndex::header(const Built& built) const {
 Result<AnalogIndex::Built> AnalogIndex::load(const std::string& path) const {
   const EnvelopeHeader expected = header(main_);
   const int64_t bytes_max = envelope_bytes_max(options_, expected.dimension, store_.size());
-  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader,
-               EnvelopeReader::open(path, bytes_max));
+  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader, EnvelopeReader::open(path, bytes_max));
   const EnvelopeHeader& header = reader->header();
   SKIPCAST_TRY_OK(check_origin(header, expected));
   SKIPCAST_TRY_OK(check_history(header, store_));

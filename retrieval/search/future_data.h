@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "storage/series/series_store.h"
 #include "storage/schema/window.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::retrieval {
 

@@ -15,9 +15,9 @@ namespace skipcast::retrieval {
 
 struct Guard {
   storage::WindowSpec spec;
-  bool past_only = true;        // false: leave-a-band-out on both sides (training only)
-  bool band = false;            // also keep |candidate - query| >= T_in+T_out
-  int64_t frozen_states = -1;   // >= 0: candidate futures must end before this state index
+  bool past_only = true;       // false: leave-a-band-out on both sides (training only)
+  bool band = false;           // also keep |candidate - query| >= T_in+T_out
+  int64_t frozen_states = -1;  // >= 0: candidate futures must end before this state index
 };
 
 // True when the window with origin `candidate` may inform a forecast from origin `query`.

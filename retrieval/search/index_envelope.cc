@@ -145,8 +145,8 @@ Result<std::unique_ptr<EnvelopeReader>> EnvelopeReader::open(ReadAt read_at, int
   head.resize(static_cast<size_t>(sums_at));
   std::unique_ptr<EnvelopeReader> made(new EnvelopeReader(std::move(read_at), std::move(header)));
   made->sums_.resize(size_t{sums} + 1);
-  SKIPCAST_TRY_OK(made->read_at_(sums_at, {reinterpret_cast<char*>(made->sums_.data()),
-                                           made->sums_.size() * sizeof sum}));
+  SKIPCAST_TRY_OK(made->read_at_(
+      sums_at, {reinterpret_cast<char*>(made->sums_.data()), made->sums_.size() * sizeof sum}));
   sum = storage::crc32c(storage::crc32c(head), made->sums_.data(), sums * sizeof sum);
   if (made->sums_.back() != sum) return damaged("its header's checksum is wrong");
   if (payload_bytes < 0 || payload_bytes != bytes - payload_at ||
@@ -255,14 +255,12 @@ Status write_envelope(const std::string& path, const EnvelopeHeader& header,
 }
 
 Result<Envelope> read_envelope(const std::string& path, int64_t bytes_max) {
-  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader,
-               EnvelopeReader::open(path, bytes_max));
+  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader, EnvelopeReader::open(path, bytes_max));
   return read_whole(*reader);
 }
 
 Result<EnvelopeHeader> check_envelope(const std::string& path, int64_t bytes_max) {
-  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader,
-               EnvelopeReader::open(path, bytes_max));
+  SKIPCAST_TRY(const std::unique_ptr<EnvelopeReader> reader, EnvelopeReader::open(path, bytes_max));
   std::vector<char> piece(kMiB);
   while (reader->remaining() > 0) {
     const size_t count = std::min<size_t>(piece.size(), reader->remaining());

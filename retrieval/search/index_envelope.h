@@ -30,8 +30,8 @@ struct EnvelopeHeader {
   int64_t rows = 0;         // windows in the index
   int64_t skipped = 0;      // windows left out (no data)
   int64_t dimension = 0;
-  int64_t block = 0;        // SeriesStore::last() when the index was followed: which history of
-  uint32_t chain = 0;       // the archive it is of, and which erasures it has seen
+  int64_t block = 0;   // SeriesStore::last() when the index was followed: which history of
+  uint32_t chain = 0;  // the archive it is of, and which erasures it has seen
 
   bool operator==(const EnvelopeHeader&) const = default;
 };

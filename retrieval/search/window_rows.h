@@ -8,8 +8,8 @@
 
 #include "retrieval/encoders/encoder.h"
 #include "retrieval/indexes/intervals.h"
-#include "storage/series/series_store.h"
 #include "storage/schema/window.h"
+#include "storage/series/series_store.h"
 
 namespace skipcast::retrieval {
 

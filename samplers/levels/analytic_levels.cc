@@ -1,10 +1,10 @@
 // Levels by an error bound. State at sigma_min, unrolled over the steps of DPM-Solver++(2M):
 // x = w_x x_entry + sum_i w_i D_i, hence the bound sum |w_i| error(sigma_i).
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <c10/util/Exception.h>
 
 #include "samplers/levels/optimised_levels.h"
 #include "samplers/schedule.h"
@@ -13,8 +13,8 @@ namespace skipcast::samplers {
 namespace {
 
 constexpr int kSweeps = 40;
-constexpr int kSearches = 30;      // golden sections of a level's gap
-constexpr double kGapMin = 0.02;   // between levels, in log sigma
+constexpr int kSearches = 30;     // golden sections of a level's gap
+constexpr double kGapMin = 0.02;  // between levels, in log sigma
 constexpr double kGolden = 0.6180339887498949;
 
 // Weights of the evaluations at exp(logs) in the state at exp(end).
@@ -90,9 +90,8 @@ std::vector<double> analytic_levels(int64_t steps, double entry, double sigma_mi
     }
   }
   std::vector<double> levels(logs.size());
-  std::transform(logs.begin(), logs.end(), levels.begin(), [](double log) {
-    return std::exp(log);
-  });
+  std::transform(logs.begin(), logs.end(), levels.begin(),
+                 [](double log) { return std::exp(log); });
   levels.front() = entry;
   return levels;
 }

@@ -13,8 +13,8 @@ namespace skipcast::samplers {
 namespace {
 
 constexpr double kBeta1 = 0.9, kBeta2 = 0.99, kEpsilon = 1e-8;  // Adam
-constexpr double kGapMin = 1e-3;    // the share that any gap gets at least
-constexpr double kGapStart = 0.2;   // of an even share, at the beginning
+constexpr double kGapMin = 1e-3;   // the share that any gap gets at least
+constexpr double kGapStart = 0.2;  // of an even share, at the beginning
 
 // log sigma of every level, [steps] float64; logits [steps]: the last gap ends at sigma_min.
 at::Tensor logs_of(const at::Tensor& logits, double first, double end) {
@@ -57,10 +57,14 @@ struct Moved {
 
 class Learner {
  public:
-  Learner(const std::vector<double>& initial, double sigma_min,
-          std::span<const TeacherPair> pairs, const LearnOptions& options)
-      : pairs_(pairs), options_(options), entry_(initial.front()), first_(std::log(entry_)),
-        end_(std::log(sigma_min)), reach_(options.radius * entry_),
+  Learner(const std::vector<double>& initial, double sigma_min, std::span<const TeacherPair> pairs,
+          const LearnOptions& options)
+      : pairs_(pairs),
+        options_(options),
+        entry_(initial.front()),
+        first_(std::log(entry_)),
+        end_(std::log(sigma_min)),
+        reach_(options.radius * entry_),
         logits_(logits_of(initial, sigma_min)) {
     for (const TeacherPair& pair : pairs) moved_.push_back({at::zeros_like(pair.entry)});
   }

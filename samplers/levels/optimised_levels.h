@@ -40,8 +40,8 @@ struct TeacherPair {
 };
 
 struct LearnOptions {
-  int64_t rounds = 12;          // over all pairs
-  double learning_rate = 0.1;   // of Adam on the logits of the levels' gaps in log sigma
+  int64_t rounds = 12;         // over all pairs
+  double learning_rate = 0.1;  // of Adam on the logits of the levels' gaps in log sigma
   // Each entry may be moved by so much of its noise, root mean square, to meet the teacher: the
   // soft teacher of LD3. Few steps cannot reach the teacher's very end, only one that is as likely.
   double radius = 0.1;

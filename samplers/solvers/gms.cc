@@ -73,8 +73,8 @@ at::Tensor gms(const Denoiser& denoise, at::Tensor x, std::span<const double> si
         fit_two_normals(y.second * (b * b) + fresh * fresh, y.third * (b * b * b));
     const auto draw = 2 * static_cast<int64_t>(i) + 1;
     const at::Tensor first = noising.draw(draw) < kFirstQuantile;
-    const at::Tensor deviation = at::where(first, laws.first, laws.second) +
-                                 laws.variance.sqrt() * noising.draw(draw + 1);
+    const at::Tensor deviation =
+        at::where(first, laws.first, laws.second) + laws.variance.sqrt() * noising.draw(draw + 1);
     x = x * kept + y.mean * (1 - kept) + deviation * scale;
   }
   return x;

@@ -13,10 +13,10 @@ at::Tensor heun(const Denoiser& denoise, at::Tensor x, std::span<const double> s
     const at::Tensor denoised = denoise(x, sigma);
     if (next == 0) return denoised;  // line 5 with t_{i+1} = 0: x - (x - D)
 
-    const at::Tensor slope = (x - denoised) / sigma;                   // line 4
-    const at::Tensor ahead = x + slope * (next - sigma);               // line 5
+    const at::Tensor slope = (x - denoised) / sigma;                       // line 4
+    const at::Tensor ahead = x + slope * (next - sigma);                   // line 5
     const at::Tensor slope_ahead = (ahead - denoise(ahead, next)) / next;  // line 7
-    x = x + (slope + slope_ahead) * (0.5 * (next - sigma));            // line 8
+    x = x + (slope + slope_ahead) * (0.5 * (next - sigma));                // line 8
   }
   return x;
 }

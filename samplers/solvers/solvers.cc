@@ -1,10 +1,10 @@
 // The table of solvers, and what a list of sigmas costs with each.
 #include "samplers/solvers/solvers.h"
 
+#include <c10/util/Exception.h>
+
 #include <array>
 #include <utility>
-
-#include <c10/util/Exception.h>
 
 namespace skipcast::samplers {
 namespace {

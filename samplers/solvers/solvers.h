@@ -3,7 +3,8 @@
 // solve(denoise, x, sigmas): x = state at sigmas[0], [members, ...]; returns the state at the last
 // sigma (0 in practice). No state outlives a call, so entering mid-chain needs no care: history is
 // empty at the first step. Works in the dtype of x (float32 in use, float64 in parity tests).
-// Here: those of the probability-flow ODE. Those that draw noise: samplers/solvers/stochastic_solvers.h.
+// Here: those of the probability-flow ODE. Those that draw noise:
+// samplers/solvers/stochastic_solvers.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -56,15 +57,15 @@ at::Tensor unipc_3(const Denoiser& denoise, at::Tensor x, std::span<const double
 using Solver = at::Tensor (*)(const Denoiser&, at::Tensor, std::span<const double>, const Noising&);
 
 struct NamedSolver {
-  std::string_view name;          // "euler", "dpmpp_2m", ...
+  std::string_view name;  // "euler", "dpmpp_2m", ...
   Solver solve;
-  int64_t evaluations_per_step;   // on steps that do not end at 0
+  int64_t evaluations_per_step;  // on steps that do not end at 0
   // What Noising::amount means to it and is by default; "" for the solvers of the ODE.
-  std::string_view amount;        // "eta", "S_churn", "tau", "repeats"
+  std::string_view amount;  // "eta", "S_churn", "tau", "repeats"
   double amount_default = 0, amount_max = 0;
-  double scale_default = 1;       // of Noising::scale
-  bool needs_moments = false;     // of Noising::moments
-  bool needs_finisher = false;    // a network whose one evaluation is a sample
+  double scale_default = 1;     // of Noising::scale
+  bool needs_moments = false;   // of Noising::moments
+  bool needs_finisher = false;  // a network whose one evaluation is a sample
 };
 // nullopt when there is no such solver. solvers() lists those of a diffusion's denoiser: all but
 // "finisher", which is finish().

@@ -1,7 +1,7 @@
 // Solvers that draw noise on the way: of the reverse SDE, and of the ODE with noise added between
 // its steps. They contract an error of the start and restore spread (METHODS section 2) where the
-// ODE keeps both. The same contract as samplers/solvers/solvers.h. Pure functions of the noise they are
-// given: counter-based noise makes their bits independent of batches and threads.
+// ODE keeps both. The same contract as samplers/solvers/solvers.h. Pure functions of the noise they
+// are given: counter-based noise makes their bits independent of batches and threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,12 +21,12 @@ namespace skipcast::samplers {
 using StepNoise = std::function<at::Tensor(int64_t draw)>;
 
 struct Noising {
-  StepNoise draw;               // may be empty when no noise is drawn
-  std::optional<double> amount; // eta, S_churn, tau or repeats; none: the solver's default
-  std::optional<double> scale;  // S_noise, the draws' standard deviation; none: the default
+  StepNoise draw;                // may be empty when no noise is drawn
+  std::optional<double> amount;  // eta, S_churn, tau or repeats; none: the solver's default
+  std::optional<double> scale;   // S_noise, the draws' standard deviation; none: the default
   // Churn lifts no state above this level: the highest that the network was trained for.
   double sigma_max = std::numeric_limits<double>::infinity();
-  MomentDenoiser moments;       // of gms alone; the same denoiser as the solver's
+  MomentDenoiser moments;  // of gms alone; the same denoiser as the solver's
 };
 
 // DDIM, Song et al. 2021, eq. 12 and 16 (METHODS 4.2), in EDM coordinates: eta = amount in [0, 1]

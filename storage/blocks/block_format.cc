@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "storage/blocks/row_codec.h"
 #include "storage/files/bytes.h"
 #include "storage/files/checksum.h"
-#include "storage/blocks/row_codec.h"
 #include "storage/schema/states.h"
 
 namespace skipcast::storage {

@@ -65,7 +65,7 @@ enum class RowKind { kPiece, kGathered };
 struct RowId {
   RowKind kind = RowKind::kPiece;
   int32_t variable = 0;
-  int64_t first = 0;   // index of its first state
+  int64_t first = 0;  // index of its first state
   int64_t states = 0;
 
   bool operator==(const RowId&) const = default;

@@ -59,9 +59,11 @@ std::optional<Receipt> decode(std::string_view bytes, size_t slot, const std::st
 }
 
 Status damaged(const std::string& archive, std::string_view what) {
-  return data_loss(fmt::format("'{}' {}: it is not certain that every acknowledged state is still "
-                               "there; restore the archive from a copy, or ingest the source files "
-                               "into a new one", head_path(archive), what));
+  return data_loss(
+      fmt::format("'{}' {}: it is not certain that every acknowledged state is still "
+                  "there; restore the archive from a copy, or ingest the source files "
+                  "into a new one",
+                  head_path(archive), what));
 }
 
 }  // namespace

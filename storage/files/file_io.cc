@@ -61,9 +61,12 @@ Status system_error(std::string_view doing, const std::string& path, int error_n
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return Status(Code::kNoSpace, message + "; free some space and run again");
-    case ENOENT: return not_found(message);
-    default: return io_error(message);
+    case EFBIG:
+      return Status(Code::kNoSpace, message + "; free some space and run again");
+    case ENOENT:
+      return not_found(message);
+    default:
+      return io_error(message);
   }
 }
 

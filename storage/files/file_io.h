@@ -71,7 +71,7 @@ class DurableFile {
   ~DurableFile();
 
   Status write(int64_t offset, std::string_view bytes);
-  Status sync();  // the bytes survive power loss, though nobody sees them yet
+  Status sync();    // the bytes survive power loss, though nobody sees them yet
   Status commit();  // sync(), rename, sync of the folder
 
  private:

@@ -37,8 +37,8 @@ std::string fingerprint_of(std::string_view bytes) {
 }
 
 std::string fingerprint_of(std::span<const float> values) {
-  return fingerprint_of(std::string_view(reinterpret_cast<const char*>(values.data()),
-                                         values.size_bytes()));
+  return fingerprint_of(
+      std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
 }
 
 std::string floats_to_text(std::span<const float> values) {
@@ -48,8 +48,8 @@ std::string floats_to_text(std::span<const float> values) {
   text.reserve((size + 2) / 3 * 4);
   for (size_t i = 0; i < size; i += 3) {
     const size_t left = size - i;
-    const uint32_t group = bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) |
-                           (left > 2 ? bytes[i + 2] : 0);
+    const uint32_t group =
+        bytes[i] << 16 | (left > 1 ? bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0);
     text += kAlphabet[group >> 18];
     text += kAlphabet[group >> 12 & 63];
     text += left > 1 ? kAlphabet[group >> 6 & 63] : '=';

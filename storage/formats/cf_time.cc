@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "storage/formats/number_text.h"
 #include "storage/formats/csv_cells.h"
+#include "storage/formats/number_text.h"
 #include "storage/schema/time_axis.h"
 
 namespace skipcast::storage {

@@ -43,8 +43,8 @@ Result<std::unique_ptr<CsvCells>> CsvCells::open(const std::string& path, char s
         fmt::format("{}: cannot be opened ({}); check its rights", path, std::strerror(errno)));
   }
   // Hundreds of small files may be open at once: none takes more than it has use for.
-  stream->buffer.resize(static_cast<size_t>(
-      std::clamp(stream->file_bytes, kBufferBytesMin, kBufferBytesMax)));
+  stream->buffer.resize(
+      static_cast<size_t>(std::clamp(stream->file_bytes, kBufferBytesMin, kBufferBytesMax)));
   gzbuffer(stream->file, static_cast<unsigned>(stream->buffer.size()));
   std::unique_ptr<CsvCells> cells(new CsvCells(path, separator, std::move(stream)));
   SKIPCAST_TRY_OK(cells->refill());

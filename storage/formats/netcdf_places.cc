@@ -43,8 +43,7 @@ Places as_graph(const Places& places) {
 PlaceAxes define_places(NetcdfWriter& file, const Places& places) {
   PlaceAxes axes;
   if (places.kind == PlacesKind::kGrid) {
-    axes.shape = {static_cast<int64_t>(places.lat.size()),
-                  static_cast<int64_t>(places.lon.size())};
+    axes.shape = {static_cast<int64_t>(places.lat.size()), static_cast<int64_t>(places.lon.size())};
     axes.dimensions = {file.dimension("lat", axes.shape[0]), file.dimension("lon", axes.shape[1])};
     axes.lat = define_position(file, "lat", axes.dimensions[0], true);
     axes.lon = define_position(file, "lon", axes.dimensions[1], false);

@@ -12,9 +12,9 @@
 namespace skipcast::storage {
 
 struct PlaceAxes {
-  std::vector<int> dimensions;   // {place} or {lat, lon}
+  std::vector<int> dimensions;  // {place} or {lat, lon}
   std::vector<int64_t> shape;
-  std::string coordinates;       // auxiliary coordinates for the "coordinates" attribute
+  std::string coordinates;  // auxiliary coordinates for the "coordinates" attribute
   int name = -1, lat = -1, lon = -1;
   int64_t name_length = 0;
 };

@@ -22,10 +22,14 @@ constexpr double kFullBelowBytes = 1 << 20;  // netcdf-c hides ENOSPC: a disk th
 
 nc_type type_of(NetcdfWriter::Type type) {
   switch (type) {
-    case NetcdfWriter::Type::kFloat: return NC_FLOAT;
-    case NetcdfWriter::Type::kDouble: return NC_DOUBLE;
-    case NetcdfWriter::Type::kInt: return NC_INT;
-    case NetcdfWriter::Type::kChar: return NC_CHAR;
+    case NetcdfWriter::Type::kFloat:
+      return NC_FLOAT;
+    case NetcdfWriter::Type::kDouble:
+      return NC_DOUBLE;
+    case NetcdfWriter::Type::kInt:
+      return NC_INT;
+    case NetcdfWriter::Type::kChar:
+      return NC_CHAR;
   }
   return NC_NAT;
 }
@@ -71,7 +75,8 @@ void NetcdfWriter::check(int code) {
   if (disk_is_full(path_)) {
     first_error_ = {Code::kNoSpace,
                     fmt::format("cannot write {}: the disk is full; free some space and run the "
-                                "same command again", path_)};
+                                "same command again",
+                                path_)};
     return;
   }
   first_error_ = io_error(fmt::format("cannot write {}: {}", path_, nc_strerror(code)));

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "storage/series/memory_plan.h"
 #include "storage/progress.h"
-#include "storage/schema/schema.h"
 #include "storage/readers/state_reader.h"
+#include "storage/schema/schema.h"
+#include "storage/series/memory_plan.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {
@@ -29,7 +29,7 @@ struct IngestOptions {
   bool dry_run = false;      // read and check everything, write nothing
   int64_t block_states = 0;  // states a block; 0 = as many as make about 8 MiB (less memory: less)
   int64_t memory_bytes = kMemoryBytesDefault;
-  Progress progress;         // jobs "check" (reading ahead), then "ingest" (storing)
+  Progress progress;  // jobs "check" (reading ahead), then "ingest" (storing)
   std::function<int64_t(const std::string& path)> free_bytes = free_disk_bytes;
 };
 

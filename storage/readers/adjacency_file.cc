@@ -7,10 +7,10 @@
 #include <memory>
 #include <utility>
 
-#include "storage/readers/cell_value.h"
 #include "storage/formats/csv_cells.h"
 #include "storage/formats/npy_array.h"
 #include "storage/formats/number_text.h"
+#include "storage/readers/cell_value.h"
 
 namespace skipcast::storage {
 namespace {

@@ -8,9 +8,9 @@
 #include <ctime>
 #include <utility>
 
-#include "storage/readers/cell_value.h"
 #include "storage/formats/cf_time.h"
 #include "storage/formats/number_text.h"
+#include "storage/readers/cell_value.h"
 
 namespace skipcast::storage {
 namespace {
@@ -106,8 +106,7 @@ Result<size_t> CsvTable::column(std::string_view name) const {
     return bad_input(fmt::format(
         "{}, line 1: there is no column {}; the columns are {}{} (is the "
         "separator really {}?)",
-        path(), shown(name),
-        fmt::join(columns_.begin(), columns_.begin() + listed, ", "),
+        path(), shown(name), fmt::join(columns_.begin(), columns_.begin() + listed, ", "),
         columns_.size() > listed ? ", ..." : "", named(separator_)));
   }
   if (std::find(found + 1, columns_.end(), name) != columns_.end()) {

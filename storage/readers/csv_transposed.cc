@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <utility>
 
-#include "storage/readers/cell_value.h"
 #include "storage/formats/csv_cells.h"
+#include "storage/readers/cell_value.h"
 #include "storage/readers/open_formats.h"
 #include "storage/readers/place_sources.h"
 #include "storage/readers/regular_states.h"

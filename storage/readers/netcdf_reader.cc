@@ -8,11 +8,11 @@
 #include <limits>
 #include <utility>
 
-#include "storage/readers/cell_value.h"
 #include "storage/formats/csv_cells.h"
 #include "storage/formats/netcdf_file.h"
-#include "storage/readers/netcdf_layout.h"
 #include "storage/formats/netcdf_packing.h"
+#include "storage/readers/cell_value.h"
+#include "storage/readers/netcdf_layout.h"
 #include "storage/readers/open_formats.h"
 #include "storage/readers/place_sources.h"
 #include "storage/readers/regular_states.h"

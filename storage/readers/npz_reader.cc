@@ -8,10 +8,10 @@
 #include <map>
 #include <utility>
 
-#include "storage/readers/cell_value.h"
 #include "storage/formats/cf_time.h"
 #include "storage/formats/csv_cells.h"
 #include "storage/formats/npy_array.h"
+#include "storage/readers/cell_value.h"
 #include "storage/readers/open_formats.h"
 #include "storage/readers/place_sources.h"
 #include "storage/readers/regular_states.h"

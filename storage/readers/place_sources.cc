@@ -9,10 +9,10 @@
 #include <optional>
 #include <utility>
 
-#include "storage/readers/adjacency_file.h"
-#include "storage/readers/cell_value.h"
 #include "storage/formats/csv_cells.h"
 #include "storage/formats/number_text.h"
+#include "storage/readers/adjacency_file.h"
+#include "storage/readers/cell_value.h"
 
 namespace skipcast::storage {
 namespace {

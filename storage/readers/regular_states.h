@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "storage/schema/schema.h"
 #include "storage/readers/state_reader.h"
+#include "storage/schema/schema.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {

@@ -99,8 +99,10 @@ Status check_graph(const Places& places) {
       n, [&](int64_t i) -> const std::string& { return places.names[i]; }, "place"));
   if (places.lat.size() != places.lon.size() ||
       (!places.lat.empty() && places.lat.size() != places.names.size())) {
-    return bad_input(fmt::format("{} latitudes and {} longitudes for {} places; give one of each a "
-                                 "place, or none", places.lat.size(), places.lon.size(), n));
+    return bad_input(
+        fmt::format("{} latitudes and {} longitudes for {} places; give one of each a "
+                    "place, or none",
+                    places.lat.size(), places.lon.size(), n));
   }
   return check_adjacency(places);
 }

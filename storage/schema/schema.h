@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/status.h"
 #include "storage/schema/time_axis.h"
+#include "storage/status.h"
 
 namespace skipcast::storage {
 
@@ -15,9 +15,9 @@ namespace skipcast::storage {
 enum class Codec { kFloat32, kZstd };
 
 struct Variable {
-  std::string name;       // unique in the series
-  std::string units;      // UDUNITS text, "1" when dimensionless
-  std::string long_name;  // for axis labels; may be empty
+  std::string name;            // unique in the series
+  std::string units;           // UDUNITS text, "1" when dimensionless
+  std::string long_name;       // for axis labels; may be empty
   bool log_transform = false;  // models work on log(1 + value); storage keeps values as they came
   Codec codec = Codec::kFloat32;
 
@@ -43,11 +43,11 @@ struct Schema {
   TimeAxis axis;
   std::vector<Variable> variables;
   Places places;
-  int64_t gap_states_max = 0;      // longest run of missing states an append may bridge; 0 = any
-  std::string tasks_json = "[]";   // JSON array of task objects; engine/data/task.h reads them
+  int64_t gap_states_max = 0;     // longest run of missing states an append may bridge; 0 = any
+  std::string tasks_json = "[]";  // JSON array of task objects; engine/data/task.h reads them
 
   int64_t variable_index(std::string_view name) const;  // -1 when absent
-  int64_t state_values() const;  // variables x places
+  int64_t state_values() const;                         // variables x places
 };
 
 // Unique non-empty names, finite adjacency of the right size, sane sizes

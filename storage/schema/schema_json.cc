@@ -70,9 +70,8 @@ class ObjectReader {
       return;
     }
     for (const auto& [key, value] : object.items()) {
-      const bool known = std::any_of(keys.begin(), keys.end(), [&name = key](const char* allowed) {
-        return name == allowed;
-      });
+      const bool known = std::any_of(
+          keys.begin(), keys.end(), [&name = key](const char* allowed) { return name == allowed; });
       if (!known) fail(fmt::format("has an unknown key '{}'", key));
     }
   }

@@ -16,7 +16,7 @@ struct StateBlock {
 };
 
 struct AppendReceipt {
-  int64_t block = 0;          // number of the block, from 1; 0 = nothing new
+  int64_t block = 0;  // number of the block, from 1; 0 = nothing new
   int64_t states_added = 0;
   int64_t states_skipped = 0;  // overlapped and identical
 };

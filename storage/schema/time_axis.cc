@@ -95,8 +95,7 @@ Result<int64_t> TimeAxis::index_of(int64_t time_s) const {
 }
 
 bool TimeAxis::contiguous(int64_t first, int64_t last) const {
-  return session_states == 0 ||
-         floor_div(first, session_states) == floor_div(last, session_states);
+  return session_states == 0 || floor_div(first, session_states) == floor_div(last, session_states);
 }
 
 int64_t TimeAxis::nominal_step_s() const {
@@ -113,16 +112,19 @@ Status validate(const TimeAxis& axis) {
     return bad_input("time axis: step, months and session states must not be negative");
   }
   if ((axis.step_s > 0) == (axis.step_months > 0)) {
-    return bad_input("time axis: give either a step in seconds or a step in months, not "
-                     "both and not neither");
+    return bad_input(
+        "time axis: give either a step in seconds or a step in months, not "
+        "both and not neither");
   }
   constexpr int64_t kStepMax = 400 * 366 * kDaySeconds;
   if (axis.step_s > kStepMax || axis.step_months > 12 * 400) {
     return bad_input("time axis: a step of more than 400 years");
   }
   if (axis.step_months > 0 && calendar_time(axis.start_s).day > 28) {
-    return bad_input(fmt::format("time axis: monthly states start on day {}; the day must exist "
-                                 "in every month, so use 1..28", calendar_time(axis.start_s).day));
+    return bad_input(
+        fmt::format("time axis: monthly states start on day {}; the day must exist "
+                    "in every month, so use 1..28",
+                    calendar_time(axis.start_s).day));
   }
   if (axis.session_states == 0) {
     if (axis.weekdays_only) return bad_input("time axis: weekdays_only needs session_states");
@@ -154,8 +156,7 @@ CalendarTime calendar_time(int64_t time_s) {
   out.minute = static_cast<int32_t>(second / 60 % 60);
   out.second = static_cast<int32_t>(second % 60);
   out.weekday = static_cast<int32_t>(weekday_of(day));
-  out.day_of_year =
-      static_cast<int32_t>((date - sys_days{civil.year() / January / 1}).count());
+  out.day_of_year = static_cast<int32_t>((date - sys_days{civil.year() / January / 1}).count());
   return out;
 }
 

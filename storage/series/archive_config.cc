@@ -22,8 +22,10 @@ std::string config_path(const std::string& archive) { return archive + "/" + kCo
 std::string copy_path(const std::string& archive) { return archive + "/" + kConfigCopyFile; }
 
 Status damaged(const std::string& path, std::string_view what) {
-  return data_loss(fmt::format("'{}' is damaged ({}): copy the {} beside it over it, or restore it "
-                               "from a backup", path, what, kConfigCopyFile));
+  return data_loss(
+      fmt::format("'{}' is damaged ({}): copy the {} beside it over it, or restore it "
+                  "from a backup",
+                  path, what, kConfigCopyFile));
 }
 
 bool is_store_id(const std::string& text) {
@@ -34,8 +36,8 @@ Status check_folder(const std::string& archive) {
   std::error_code error;
   const auto type = std::filesystem::status(archive, error).type();
   if (type == std::filesystem::file_type::not_found) {
-    return not_found(fmt::format("there is no archive '{}': make one with 'skipcast ingest'",
-                                 archive));
+    return not_found(
+        fmt::format("there is no archive '{}': make one with 'skipcast ingest'", archive));
   }
   if (type != std::filesystem::file_type::directory) {
     return not_found(fmt::format("'{}' is not a folder; an archive is a folder with a {} in it",
@@ -45,8 +47,8 @@ Status check_folder(const std::string& archive) {
   if (std::filesystem::exists(copy_path(archive), error)) {
     return damaged(config_path(archive), "missing");
   }
-  return not_found(fmt::format("folder '{}' is not a skipcast archive: it has no {}", archive,
-                               kConfigFile));
+  return not_found(
+      fmt::format("folder '{}' is not a skipcast archive: it has no {}", archive, kConfigFile));
 }
 
 Status check_version(const std::string& path, const json& object) {
@@ -59,7 +61,8 @@ Status check_version(const std::string& path, const json& object) {
   if (number <= kFormatVersion) return Status();
   return Status(Code::kUnsupported,
                 fmt::format("'{}' has format version {}; this program reads versions up to {}: use "
-                            "a newer skipcast", path, number, kFormatVersion));
+                            "a newer skipcast",
+                            path, number, kFormatVersion));
 }
 
 // The text under a key, "" when there is none.

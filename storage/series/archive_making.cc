@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "storage/blocks/block_format.h"
-#include "storage/files/file_io.h"
 #include "storage/blocks/head_receipt.h"
+#include "storage/files/file_io.h"
 
 namespace skipcast::storage {
 namespace {
@@ -55,8 +55,10 @@ Result<ArchiveMaking> ArchiveMaking::begin(const std::string& path) {
   const std::string target = without_trailing_slashes(path);
   std::error_code error;
   if (std::filesystem::exists(target, error) && !std::filesystem::is_empty(target, error)) {
-    return refused(fmt::format("'{}' exists and is not empty; choose another name, or append to it "
-                               "if it is an archive", target));
+    return refused(
+        fmt::format("'{}' exists and is not empty; choose another name, or append to it "
+                    "if it is an archive",
+                    target));
   }
   return beside(target);
 }
@@ -80,9 +82,8 @@ ArchiveMaking::~ArchiveMaking() {
 
 Status ArchiveMaking::fill(const ArchiveConfig& config) const {
   SKIPCAST_TRY_OK(create_head(folder_, config.store_id, chain_start(config.store_id)));
-  const auto rows =
-      RowDatabase::open(database_path(folder_),
-                        database_options(config.schema, RowDatabaseOptions::Access::kCreate));
+  const auto rows = RowDatabase::open(
+      database_path(folder_), database_options(config.schema, RowDatabaseOptions::Access::kCreate));
   if (!rows.ok()) return rows.status();
   return write_config(folder_, config);
 }
@@ -109,7 +110,8 @@ Status ArchiveMaking::exchange() {
   if (errno != EINVAL && errno != ENOSYS) return system_error("exchange", target_, errno);
   return Status(Code::kUnsupported,
                 fmt::format("the file system of '{}' cannot exchange two folders in one step: run "
-                            "skipcast backup and put the copy in its place yourself", target_));
+                            "skipcast backup and put the copy in its place yourself",
+                            target_));
 }
 
 std::string without_trailing_slashes(std::string path) {
@@ -125,8 +127,7 @@ RowDatabaseOptions database_options(const Schema& schema, RowDatabaseOptions::Ac
   return {.access = access,
           .compress = worth_compressing(schema),
           .write_buffer_bytes = plan.write_buffer_bytes,
-          .open_files_max =
-              access == RowDatabaseOptions::Access::kRead ? -1 : plan.open_files_max,
+          .open_files_max = access == RowDatabaseOptions::Access::kRead ? -1 : plan.open_files_max,
           .keep_blocks = rows_share_blocks(schema)};
 }
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <thread>
 
-#include "storage/series/archive_making.h"
 #include "storage/files/file_io.h"
+#include "storage/series/archive_making.h"
 
 namespace skipcast::storage {
 namespace {
@@ -17,8 +17,7 @@ constexpr int kReadOnlyAttempts = 4;
 // tail that looks like damage. When all that HEAD acknowledges lies before it, nothing that was
 // promised is lost, and the tail is dropped. Looked at read-only first: damage before that point is
 // data loss, and the log stays as it is for salvage.
-Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path,
-                                               const ArchiveConfig& config,
+Result<std::unique_ptr<RowDatabase>> open_rows(const std::string& path, const ArchiveConfig& config,
                                                RowDatabaseOptions options,
                                                const Receipt& acknowledged) {
   const RowDatabaseOptions::Access access = options.access;
@@ -86,10 +85,11 @@ Status create_archive(const std::string& path, const Schema& schema) {
 
 Status in_archive(const std::string& archive, const Status& status) {
   if (status.code() != Code::kDataLoss) return status;
-  return data_loss(fmt::format("archive '{}' is damaged: {}. Restore it from a backup, or save "
-                               "what "
-                               "is sound: skipcast verify '{}' --salvage NEW", archive,
-                               status.message(), archive));
+  return data_loss(
+      fmt::format("archive '{}' is damaged: {}. Restore it from a backup, or save "
+                  "what "
+                  "is sound: skipcast verify '{}' --salvage NEW",
+                  archive, status.message(), archive));
 }
 
 }  // namespace skipcast::storage

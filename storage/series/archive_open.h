@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "storage/blocks/head_receipt.h"
 #include "storage/series/archive_config.h"
 #include "storage/series/archive_making.h"
-#include "storage/blocks/head_receipt.h"
 #include "storage/series/recovery.h"
 #include "storage/series/row_database.h"
 #include "storage/series/series_store.h"

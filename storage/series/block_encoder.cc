@@ -13,10 +13,9 @@ void copy_variable(const BlockShape& shape, const StateBlock& block, const RowId
   const auto variables = static_cast<int64_t>(shape.schema.variables.size());
   const int64_t places = shape.context.places;
   SKIPCAST_CHECK(static_cast<int64_t>(out.size()) == row.states * places);
-  SKIPCAST_CHECK(row.first >= block.first &&
-                 row.first + row.states <= block.first + block.states);
-  const float* from = block.values.data() +
-                      ((row.first - block.first) * variables + row.variable) * places;
+  SKIPCAST_CHECK(row.first >= block.first && row.first + row.states <= block.first + block.states);
+  const float* from =
+      block.values.data() + ((row.first - block.first) * variables + row.variable) * places;
   for (int64_t i = 0; i < row.states; ++i, from += variables * places) {
     std::memcpy(out.data() + i * places, from, static_cast<size_t>(places) * sizeof(float));
   }
@@ -67,8 +66,8 @@ Result<EncodedBlock> encode_block(const BlockShape& shape, const StateBlock& blo
   const auto old_values = static_cast<size_t>((header.first - whole.first) * places);
   for (; whole.states > 0 && whole.variable < variables; ++whole.variable) {
     const std::span<float> all(values);
-    SKIPCAST_TRY_OK(stored(whole.variable, whole.first, header.first - whole.first,
-                           all.first(old_values)));
+    SKIPCAST_TRY_OK(
+        stored(whole.variable, whole.first, header.first - whole.first, all.first(old_values)));
     const RowId fresh{RowKind::kPiece, whole.variable, header.first,
                       whole.first + whole.states - header.first};
     copy_variable(shape, block, fresh, all.subspan(old_values));

@@ -24,8 +24,8 @@ struct BlockShape {
 };
 
 // Reads stored states first..first+count-1 of one variable into out[count, places].
-using ReadStored = std::function<Status(int32_t variable, int64_t first, int64_t count,
-                                        std::span<float> out)>;
+using ReadStored =
+    std::function<Status(int32_t variable, int64_t first, int64_t count, std::span<float> out)>;
 
 // The block that follows `last`: the states of `block` from last.states on. Calls `stored` for
 // the head of a stretch that the block completes; its failure is returned.

@@ -17,7 +17,7 @@ class BlockTable {
  public:
   explicit BlockTable(int32_t row_states) : row_states_(row_states) {}
 
-  int64_t size() const { return size_; }                      // states
+  int64_t size() const { return size_; }                                  // states
   int64_t count() const { return static_cast<int64_t>(firsts_.size()); }  // blocks
   int32_t row_states() const { return row_states_; }
 

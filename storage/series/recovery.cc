@@ -36,9 +36,10 @@ class BlockWalk {
     }
     const Receipt& acknowledged = options_.acknowledged;
     if (found_.last.block < acknowledged.block) {
-      return data_loss(fmt::format("{} blocks were acknowledged, but the database holds {} ({} of "
-                                   "{} states)", acknowledged.block, found_.last.block,
-                                   found_.last.states, acknowledged.states));
+      return data_loss(fmt::format(
+          "{} blocks were acknowledged, but the database holds {} ({} of "
+          "{} states)",
+          acknowledged.block, found_.last.block, found_.last.states, acknowledged.states));
     }
     if (acknowledged.block == 0 && acknowledged.chain != chain_start(store_id_)) {
       return data_loss("HEAD belongs to another series");
@@ -124,10 +125,9 @@ class BlockWalk {
 Result<RecoveredSeries> walk_blocks(const RowDatabase& rows, const Schema& schema,
                                     const std::string& store_id, const WalkOptions& options) {
   BlockWalk walk(schema, store_id, options);
-  SKIPCAST_TRY_OK(rows.scan(header_key(1), header_key(INT64_MAX),
-                            [&](std::string_view key, std::string_view value) {
-                              return walk.visit(key, value);
-                            }));
+  SKIPCAST_TRY_OK(rows.scan(
+      header_key(1), header_key(INT64_MAX),
+      [&](std::string_view key, std::string_view value) { return walk.visit(key, value); }));
   return walk.finish();
 }
 

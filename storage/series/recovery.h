@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "storage/series/block_table.h"
 #include "storage/blocks/head_receipt.h"
-#include "storage/series/row_database.h"
 #include "storage/schema/schema.h"
+#include "storage/series/block_table.h"
+#include "storage/series/row_database.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {

@@ -29,11 +29,12 @@ Status from_rocksdb(const rocksdb::Status& status, const std::string& path) {
   if (status.IsNoSpace() || mentions(text, "File too large") || mentions(text, "quota exceeded")) {
     return Status(Code::kNoSpace,
                   fmt::format("no space left for '{}': what is stored stays readable; free some "
-                              "space and run again ({})", path, text));
+                              "space and run again ({})",
+                              path, text));
   }
   if (mentions(text, "lock hold by current process") || mentions(text, "While lock file")) {
-    return Status(Code::kLocked, fmt::format("another process writes to '{}': wait for it to end",
-                                             path));
+    return Status(Code::kLocked,
+                  fmt::format("another process writes to '{}': wait for it to end", path));
   }
   if (status.IsCorruption() || status.IsNotFound() || mentions(text, "No such file")) {
     return data_loss(fmt::format("the database in '{}': {}", path, text));

@@ -10,11 +10,11 @@ namespace skipcast::storage {
 namespace {
 
 Status at_row(const RowId& row, const Schema& schema, const Status& status) {
-  return Status(status.code(),
-                fmt::format("variable '{}', {} .. {}: {}", schema.variables[row.variable].name,
-                            format_time(schema.axis.time_at(row.first)),
-                            format_time(schema.axis.time_at(row.first + row.states - 1)),
-                            status.message()));
+  return Status(
+      status.code(),
+      fmt::format("variable '{}', {} .. {}: {}", schema.variables[row.variable].name,
+                  format_time(schema.axis.time_at(row.first)),
+                  format_time(schema.axis.time_at(row.first + row.states - 1)), status.message()));
 }
 
 }  // namespace

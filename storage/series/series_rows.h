@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "storage/blocks/block_format.h"
+#include "storage/schema/schema.h"
 #include "storage/series/row_cache.h"
 #include "storage/series/row_database.h"
-#include "storage/schema/schema.h"
 
 namespace skipcast::storage {
 

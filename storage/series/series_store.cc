@@ -22,9 +22,9 @@
 #include <optional>
 #include <shared_mutex>
 
+#include "storage/blocks/block_format.h"
 #include "storage/series/archive_open.h"
 #include "storage/series/block_encoder.h"
-#include "storage/blocks/block_format.h"
 #include "storage/series/block_table.h"
 #include "storage/series/series_rows.h"
 
@@ -44,8 +44,9 @@ class RocksSeriesStore final : public SeriesStore {
         store_id_(archive.config.store_id),
         variables_(static_cast<int64_t>(archive.config.schema.variables.size())),
         context_{store_id_, archive.config.schema.places.count()},
-        rows_(context_, std::move(archive.rows), [this] { return open_to_read(); },
-              plan_memory(options.memory_bytes).row_cache_bytes),
+        rows_(
+            context_, std::move(archive.rows), [this] { return open_to_read(); },
+            plan_memory(options.memory_bytes).row_cache_bytes),
         format_version_(archive.config.format_version),
         head_(std::move(archive.head)),
         last_(archive.series.last),
@@ -137,16 +138,19 @@ Status RocksSeriesStore::check_append(const StateBlock& block) const {
                                  block.states, kBlockBytesMax >> 20));
   }
   if (static_cast<int64_t>(block.values.size()) != block.states * state_values) {
-    return bad_input(fmt::format("an append of {} states has {} values; {} variables at {} places "
-                                 "need {}", block.states, block.values.size(), variables_,
-                                 context_.places, block.states * state_values));
+    return bad_input(
+        fmt::format("an append of {} states has {} values; {} variables at {} places "
+                    "need {}",
+                    block.states, block.values.size(), variables_, context_.places,
+                    block.states * state_values));
   }
   if (block.first > last_.states) {
     const TimeAxis& axis = schema().axis;
-    return refused(fmt::format("the append begins at {}, but the archive ends before {}: fill the "
-                               "gap of {} states", format_time(axis.time_at(block.first)),
-                               format_time(axis.time_at(last_.states)),
-                               block.first - last_.states));
+    return refused(
+        fmt::format("the append begins at {}, but the archive ends before {}: fill the "
+                    "gap of {} states",
+                    format_time(axis.time_at(block.first)), format_time(axis.time_at(last_.states)),
+                    block.first - last_.states));
   }
   return Status();
 }
@@ -170,11 +174,12 @@ Status RocksSeriesStore::compare_overlap(const StateBlock& block, int64_t states
     const int64_t at = left - stored.begin();
     const Schema& schema = this->schema();
     const int64_t place = at % context_.places;
-    const std::string place_name = schema.places.names.empty() ? fmt::format("cell {}", place)
-                                                               : schema.places.names[place];
+    const std::string place_name =
+        schema.places.names.empty() ? fmt::format("cell {}", place) : schema.places.names[place];
     return refused(fmt::format(
         "the append contradicts what is stored: {} at {}, {}: stored {}, offered {}; stored states "
-        "are never changed", schema.variables[at / context_.places % variables_].name, place_name,
+        "are never changed",
+        schema.variables[at / context_.places % variables_].name, place_name,
         format_time(schema.axis.time_at(first + at / state_values)), *left, *right));
   }
   return Status();
@@ -197,8 +202,7 @@ Result<AppendReceipt> RocksSeriesStore::append(const StateBlock& block) {
   SKIPCAST_TRY_OK(compare_overlap(block, skip));
   if (skip == block.states) return AppendReceipt{.block = 0, .states_skipped = skip};
 
-  const auto stored = [this](int32_t variable, int64_t first, int64_t count,
-                             std::span<float> out) {
+  const auto stored = [this](int32_t variable, int64_t first, int64_t count, std::span<float> out) {
     return read(first, count, std::span(&variable, 1), out);
   };
   SKIPCAST_TRY(const EncodedBlock encoded,
@@ -213,9 +217,10 @@ Status RocksSeriesStore::erase(const Erasure& asked) {
   const std::lock_guard lock(append_mutex_);
   SKIPCAST_TRY_OK(check_writable());
   if (!table_.can_erase(asked, context_.places)) {
-    return not_found(fmt::format("{} states from index {} at the places asked for are not in the "
-                                 "archive, which holds {} states of {} places", asked.states,
-                                 asked.first, table_.size(), context_.places));
+    return not_found(
+        fmt::format("{} states from index {} at the places asked for are not in the "
+                    "archive, which holds {} states of {} places",
+                    asked.states, asked.first, table_.size(), context_.places));
   }
   if (format_version_ < kErasureVersion) {  // an older program must not overlook the tombstone
     SKIPCAST_TRY_OK(write_config(path_, {store_id_, schema(), kErasureVersion}));
@@ -252,8 +257,10 @@ Result<std::unique_ptr<RowDatabase>> RocksSeriesStore::reopen_for_writing() {
   const bool same = archive.config.store_id == store_id_ && table.count() >= last_.block &&
                     (last_.block == 0 || table.chain(last_.block) == last_.chain);
   if (!same) {
-    return data_loss(fmt::format("archive '{}' was exchanged for another while it was open: open "
-                                 "it again", path_));
+    return data_loss(
+        fmt::format("archive '{}' was exchanged for another while it was open: open "
+                    "it again",
+                    path_));
   }
   format_version_ = archive.config.format_version;
   head_ = std::move(archive.head);

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "storage/series/memory_plan.h"
 #include "storage/schema/schema.h"
 #include "storage/schema/states.h"
+#include "storage/series/memory_plan.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {

@@ -11,10 +11,10 @@
 #include <span>
 #include <vector>
 
-#include "storage/series/archive_making.h"
-#include "storage/series/archive_open.h"
 #include "storage/blocks/block_format.h"
 #include "storage/files/file_io.h"
+#include "storage/series/archive_making.h"
+#include "storage/series/archive_open.h"
 #include "storage/upkeep/series_verify.h"
 
 namespace skipcast::storage {
@@ -74,15 +74,16 @@ Status sync_others(const std::string& archive) {
 }
 
 Status copy_others(const std::string& from, const std::string& to) {
-  SKIPCAST_TRY_OK(visit_others(from, [&](const fs::directory_entry& entry,
-                                         const fs::path& relative) {
-    const fs::path target = fs::path(to) / relative;
-    if (entry.is_directory()) return make_folder(target);
-    if (!entry.is_regular_file()) return Status();
-    const Status copied = copy_file_durably(entry.path(), target);
-    // Replaced or deleted by another process since it was listed: then it is not part of the copy.
-    return copied.code() == Code::kNotFound ? Status() : copied;
-  }));
+  SKIPCAST_TRY_OK(
+      visit_others(from, [&](const fs::directory_entry& entry, const fs::path& relative) {
+        const fs::path target = fs::path(to) / relative;
+        if (entry.is_directory()) return make_folder(target);
+        if (!entry.is_regular_file()) return Status();
+        const Status copied = copy_file_durably(entry.path(), target);
+        // Replaced or deleted by another process since it was listed: then it is not part of the
+        // copy.
+        return copied.code() == Code::kNotFound ? Status() : copied;
+      }));
   return sync_others(to);
 }
 
@@ -119,9 +120,9 @@ Status stopped() { return Status(Code::kInterrupted, "the copy was stopped; noth
 Status copy_records(const OpenArchive& archive, const std::string& path, const std::string& folder,
                     const Progress& progress) {
   SKIPCAST_TRY(const auto rows,
-               RowDatabase::open(database_path(folder),
-                                 database_options(archive.config.schema,
-                                                  RowDatabaseOptions::Access::kWrite)));
+               RowDatabase::open(
+                   database_path(folder),
+                   database_options(archive.config.schema, RowDatabaseOptions::Access::kWrite)));
   RecordSink sink(*rows);
   const int64_t blocks = archive.series.table.count();
   const auto take = [&](std::string_view key, std::string_view value) {
@@ -159,18 +160,18 @@ Status rewrite_states(const SeriesStore& from, const std::string& folder,
 // Links what else is in the archive into the folder that takes its place, unless there is a newer
 // file of that name.
 Status link_others(const std::string& archive, const std::string& folder) {
-  SKIPCAST_TRY_OK(visit_others(archive, [&](const fs::directory_entry& entry,
-                                            const fs::path& relative) {
-    const fs::path target = fs::path(folder) / relative;
-    std::error_code error;
-    if (entry.is_directory()) return make_folder(target);
-    if (fs::exists(target, error)) {
-      if (fs::last_write_time(target, error) >= entry.last_write_time(error)) return Status();
-      fs::remove(target, error);
-    }
-    fs::create_hard_link(entry.path(), target, error);
-    return error ? system_error("link", target, error.value()) : Status();
-  }));
+  SKIPCAST_TRY_OK(
+      visit_others(archive, [&](const fs::directory_entry& entry, const fs::path& relative) {
+        const fs::path target = fs::path(folder) / relative;
+        std::error_code error;
+        if (entry.is_directory()) return make_folder(target);
+        if (fs::exists(target, error)) {
+          if (fs::last_write_time(target, error) >= entry.last_write_time(error)) return Status();
+          fs::remove(target, error);
+        }
+        fs::create_hard_link(entry.path(), target, error);
+        return error ? system_error("link", target, error.value()) : Status();
+      }));
   return sync_others(folder);
 }
 
@@ -183,8 +184,8 @@ Result<FileHandle> lock_database(const std::string& archive) {
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   if (::fcntl(file.get(), F_SETLK, &whole) == 0) return file;
-  return Status(Code::kLocked, fmt::format("another process writes to '{}': wait for it to end",
-                                           archive));
+  return Status(Code::kLocked,
+                fmt::format("another process writes to '{}': wait for it to end", archive));
 }
 
 Result<CopyReport> reported(const VerifyReport& verified, const std::string& folder,
@@ -241,8 +242,8 @@ Result<CopyReport> compact_archive(const std::string& archive, const Progress& p
   SKIPCAST_TRY(const Receipt now, read_head(path, store_id));
   SKIPCAST_TRY(const ArchiveConfig config, read_config(path));
   if (now != copied || config.schema.tasks_json != tasks) {
-    return Status(Code::kLocked, fmt::format("another process wrote to '{}' just now: run again",
-                                             path));
+    return Status(Code::kLocked,
+                  fmt::format("another process wrote to '{}' just now: run again", path));
   }
   SKIPCAST_TRY_OK(making.exchange());
   SKIPCAST_TRY_OK(link_others(making.folder(), path));  // models saved in between

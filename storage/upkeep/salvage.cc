@@ -9,8 +9,8 @@
 
 #include "storage/series/archive_making.h"
 #include "storage/series/block_table.h"
-#include "storage/upkeep/salvage_sources.h"
 #include "storage/series/series_store.h"
+#include "storage/upkeep/salvage_sources.h"
 #include "storage/upkeep/series_verify.h"
 
 namespace skipcast::storage {
@@ -55,8 +55,8 @@ class Salvage {
   const bool erases_;
   SalvageReport report_;
   std::vector<Erasure> erasures_;
-  int64_t end_ = 0;         // one past the last state that may be there
-  int64_t found_end_ = 0;   // one past the last state of which some row was found
+  int64_t end_ = 0;        // one past the last state that may be there
+  int64_t found_end_ = 0;  // one past the last state of which some row was found
 };
 
 // A tombstone that cannot be read would bring back what was erased, so the user is told of every
@@ -166,8 +166,8 @@ Result<SalvageReport> salvage_series(const std::string& from, const std::string&
   const std::optional<Receipt> acknowledged =
       head.ok() ? std::optional<Receipt>(*head) : std::nullopt;
   SKIPCAST_TRY(ArchiveMaking making, ArchiveMaking::begin(to));
-  SKIPCAST_TRY(auto sources, SalvageSources::open(path, making.folder() + "/repair", config,
-                                                        acknowledged));
+  SKIPCAST_TRY(auto sources,
+               SalvageSources::open(path, making.folder() + "/repair", config, acknowledged));
   SKIPCAST_TRY_OK(making.fill({config.store_id, config.schema}));
   Result<SalvageReport> report = data_loss("nothing was salvaged");
   {

@@ -21,9 +21,9 @@ struct Loss {
 };
 
 struct SalvageReport {
-  int64_t states = 0;               // in the new archive
-  std::vector<Loss> losses;         // in order of variable and time
-  std::vector<std::string> notes;   // sentences for the user: what else was damaged
+  int64_t states = 0;              // in the new archive
+  std::vector<Loss> losses;        // in order of variable and time
+  std::vector<std::string> notes;  // sentences for the user: what else was damaged
 };
 
 // Makes the new archive `to` (kRefused when it exists and is not empty) from the damaged archive

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "storage/series/archive_making.h"
 #include "storage/files/file_io.h"
+#include "storage/series/archive_making.h"
 #include "storage/series/recovery.h"
 
 namespace skipcast::storage {
@@ -68,11 +68,11 @@ Result<std::unique_ptr<SalvageSources>> SalvageSources::open(
 bool SalvageSources::is_whole(const ArchiveConfig& config,
                               const std::optional<Receipt>& acknowledged) const {
   return acknowledged && walk_blocks(*rows_.front(), config.schema, config.store_id,
-                                     {.acknowledged = *acknowledged}).ok();
+                                     {.acknowledged = *acknowledged})
+                             .ok();
 }
 
-Status SalvageSources::add_repaired(const std::string& archive,
-                                    const RowDatabaseOptions& options) {
+Status SalvageSources::add_repaired(const std::string& archive, const RowDatabaseOptions& options) {
   std::error_code error;
   fs::copy(database_path(archive), scratch_, fs::copy_options::recursive, error);
   if (error == std::errc::no_such_file_or_directory) {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "storage/series/archive_config.h"
 #include "storage/blocks/block_format.h"
 #include "storage/blocks/head_receipt.h"
+#include "storage/series/archive_config.h"
 #include "storage/series/row_database.h"
 
 namespace skipcast::storage {

@@ -49,8 +49,7 @@ Result<uint32_t> check_rows(const OpenArchive& archive, std::span<const RowId> r
   SKIPCAST_TRY_OK(archive.rows->get_all(keys, [&](size_t i, std::string_view bytes) {
     const auto values = decode_row(rows[i], bytes, context, scratch);
     if (!values.ok()) {
-      return data_loss(fmt::format("{}: {}", row_name(schema, rows[i]),
-                                   values.status().message()));
+      return data_loss(fmt::format("{}: {}", row_name(schema, rows[i]), values.status().message()));
     }
     rows_crc = crc_with_seal(rows_crc, stored_seal(bytes));
     return visit ? visit(keys[i], bytes) : Status();
@@ -72,9 +71,8 @@ Result<int64_t> check_block(const OpenArchive& archive, int64_t block, const Vis
     SKIPCAST_TRY_OK(visit_tombstone(archive, block, visit));
     return 1;
   }
-  const std::vector<RowId> rows =
-      rows_of(archive.series.table, block,
-              static_cast<int32_t>(archive.config.schema.variables.size()));
+  const std::vector<RowId> rows = rows_of(
+      archive.series.table, block, static_cast<int32_t>(archive.config.schema.variables.size()));
   SKIPCAST_TRY(const uint32_t rows_crc, check_rows(archive, rows, visit));
   const std::vector<std::string> keys{header_key(block), footer_key(block)};
   SKIPCAST_TRY_OK(archive.rows->get_all(keys, [&](size_t i, std::string_view bytes) {
@@ -110,8 +108,8 @@ Result<VerifyReport> verify_series(const std::string& archive_path, const Progre
   for (int64_t block = 1; block <= blocks; ++block) {
     const Result<int64_t> rows = check_block(archive, block, {});
     if (!rows.ok()) {
-      return in_archive(path, Status(rows.status().code(), fmt::format("block {}: {}", block,
-                                                                       rows.status().message())));
+      return in_archive(path, Status(rows.status().code(),
+                                     fmt::format("block {}: {}", block, rows.status().message())));
     }
     report.rows += *rows;
     report.states += archive.series.table.info(block).states;

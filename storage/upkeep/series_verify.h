@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "storage/series/archive_open.h"
 #include "storage/progress.h"
+#include "storage/series/archive_open.h"
 #include "storage/status.h"
 
 namespace skipcast::storage {

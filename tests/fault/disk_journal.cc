@@ -106,8 +106,7 @@ void DiskJournal::will_write(int file, int64_t offset, int64_t bytes) {
   const int64_t size = state_of(file).st_size;
   File& journal = file_of(file);
   const int64_t overwritten = std::min(bytes, size - offset);
-  journal.changes.push_back(
-      {offset, bytes, size, read_range(journal.shadow, offset, overwritten)});
+  journal.changes.push_back({offset, bytes, size, read_range(journal.shadow, offset, overwritten)});
 }
 
 void DiskJournal::will_resize(int file, int64_t size) {
@@ -218,9 +217,8 @@ void DiskJournal::roll_back_names(std::mt19937_64& random) {
       lost.push_back({&folder, &folder.changes[static_cast<size_t>(i)]});
     }
   }
-  std::sort(lost.begin(), lost.end(), [](const Undo& a, const Undo& b) {
-    return a.change->order > b.change->order;
-  });
+  std::sort(lost.begin(), lost.end(),
+            [](const Undo& a, const Undo& b) { return a.change->order > b.change->order; });
   for (const Undo& one : lost) undo(*one.folder, *one.change);
 }
 

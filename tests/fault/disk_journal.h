@@ -39,7 +39,7 @@ class DiskJournal {
   // Told after the change was made.
   void synced(int file);
   void folder_synced(int folder);
-  void appeared(const std::string& path);       // a file or a hard link
+  void appeared(const std::string& path);  // a file or a hard link
   void made_folder(const std::string& path);
   void vanished(const std::string& path, const std::string& kept);
   void renamed(const std::string& from, const std::string& to, const std::string& replaced);

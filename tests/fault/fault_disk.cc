@@ -134,9 +134,12 @@ bool FaultDisk::is_change(Call call) {
 
 bool FaultDisk::can_hit(Call call) const {
   switch (fault_.kind) {
-    case Fault::Kind::kIoError: return true;
-    case Fault::Kind::kNoSpace: return is_change(call) && call != Call::kRemove;
-    case Fault::Kind::kShortWrite: return call == Call::kWrite;
+    case Fault::Kind::kIoError:
+      return true;
+    case Fault::Kind::kNoSpace:
+      return is_change(call) && call != Call::kRemove;
+    case Fault::Kind::kShortWrite:
+      return call == Call::kWrite;
     case Fault::Kind::kInterrupted:
       return call != Call::kName && call != Call::kRemove && call != Call::kClose;
   }
@@ -157,10 +160,14 @@ int FaultDisk::error_of(Call call) {
   if (hits_ < fault_.at || (fired_ && !fault_.sticky)) return 0;
   fired_ = true;
   switch (fault_.kind) {
-    case Fault::Kind::kIoError: return EIO;
-    case Fault::Kind::kNoSpace: return broken_ == Break::kWrongError ? EIO : ENOSPC;
-    case Fault::Kind::kShortWrite: return -1;
-    case Fault::Kind::kInterrupted: break;
+    case Fault::Kind::kIoError:
+      return EIO;
+    case Fault::Kind::kNoSpace:
+      return broken_ == Break::kWrongError ? EIO : ENOSPC;
+    case Fault::Kind::kShortWrite:
+      return -1;
+    case Fault::Kind::kInterrupted:
+      break;
   }
   interrupted_ = !interrupted_;
   return interrupted_ ? EINTR : 0;

@@ -56,13 +56,13 @@ class FaultDisk {
   void watch(const std::string& folder, Break broken = Break::kNone);  // an absolute path
   void unwatch();
   void inject(const Fault& fault);
-  void heal();                       // no fault from now on
-  void cut_power_at(int64_t change); // from now on every change is kept in a journal
+  void heal();                        // no fault from now on
+  void cut_power_at(int64_t change);  // from now on every change is kept in a journal
   // The folder after the power cut. REQUIRES: cut_power_at(), and nothing open for writing.
   void roll_back(std::mt19937_64& random, Tear tear);
 
-  bool fired() const;        // the fault or the power cut came
-  int64_t changes() const;   // since watch() or the last cut_power_at()
+  bool fired() const;       // the fault or the power cut came
+  int64_t changes() const;  // since watch() or the last cut_power_at()
   int64_t bytes_written(const std::string& suffix) const;  // to such files, since watch()
 
   // The calls themselves; results and errno as libc's.
@@ -77,8 +77,8 @@ class FaultDisk {
   int unlink(int folder, const char* path, int flags);
   int mkdir(const char* path, mode_t mode);
   int close(int file);
-  bool may_read(int file);   // for stdio's reads; false: they shall fail (errno is set)
-  void closed(int file);     // stdio closed it
+  bool may_read(int file);  // for stdio's reads; false: they shall fail (errno is set)
+  void closed(int file);    // stdio closed it
 
  private:
   enum class Call { kOpen, kCreate, kRead, kWrite, kSync, kResize, kName, kRemove, kClose };

@@ -1,5 +1,7 @@
 // labels: fault
 // The fault disk itself: RocksDB's calls come by it, and a roll-back does what a journal says.
+#include "tests/fault/fault_disk.h"
+
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +9,6 @@
 #include <filesystem>
 
 #include "storage/files/file_io.h"
-#include "tests/fault/fault_disk.h"
 #include "tests/fault/scene.h"
 #include "tests/support/programme.h"
 

@@ -151,8 +151,8 @@ std::string run_all(Bench& bench, Fault fault, const std::vector<std::string>& w
   const int64_t first = one ? std::stoll(words[3]) : 1;
   bool fired = true;
   for (fault.at = first; fired && fault.at < first + (one ? 1 : count); ++fault.at) {
-    const std::string again = fmt::format("io_errors --workload={}:{}:{}:{}", words[0], words[1],
-                                          words[2], fault.at);
+    const std::string again =
+        fmt::format("io_errors --workload={}:{}:{}:{}", words[0], words[1], words[2], fault.at);
     say_if_killed(again);
     const std::string wrong = bench.run(fault, fired);
     if (!wrong.empty()) return wrong + "\nagain: " + again;
@@ -172,8 +172,8 @@ std::string run_workload(const Workload& workload, const Arguments& arguments, T
       const Tally before = tally;
       wrong = run_all(bench, {fault.kind, 1, sticky}, {workload.name, fault.name, how, words[3]},
                       arguments.count);
-      fmt::print("{:9} {:12} {:7} {:5} points, {:5} told of the fault\n", workload.name,
-                 fault.name, how, tally.points - before.points, tally.refused - before.refused);
+      fmt::print("{:9} {:12} {:7} {:5} points, {:5} told of the fault\n", workload.name, fault.name,
+                 how, tally.points - before.points, tally.refused - before.refused);
       std::fflush(stdout);
     }
   }

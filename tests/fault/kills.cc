@@ -78,8 +78,8 @@ struct Child {
 
 Child start_child(const std::string& path, uint64_t seed, bool early) {
   const std::string number = std::to_string(seed);
-  const char* const words[] = {"kills", "--child", path.c_str(), number.c_str(),
-                               early ? "early" : "late", nullptr};
+  const char* const words[] = {
+      "kills", "--child", path.c_str(), number.c_str(), early ? "early" : "late", nullptr};
   int ends[2];
   SKIPCAST_CHECK(::pipe2(ends, O_CLOEXEC) == 0);
   const pid_t pid = ::fork();
@@ -196,9 +196,10 @@ int main(int argc, char** argv) {
     wrong = fmt::format("{}\nagain: kills --seed={} --count={}", wrong, seed, tally.kills - before);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  fmt::print("{} kills in {:.0f} s: {} making, {} opening, {} writing the archive; {} while "
-             "following, {} of them while writing the index's file\n",
-             tally.kills, took.count(), tally.making, tally.opening, tally.writing,
-             tally.following, tally.saving);
+  fmt::print(
+      "{} kills in {:.0f} s: {} making, {} opening, {} writing the archive; {} while "
+      "following, {} of them while writing the index's file\n",
+      tally.kills, took.count(), tally.making, tally.opening, tally.writing, tally.following,
+      tally.saving);
   return verdict(arguments, wrong);
 }

@@ -40,21 +40,21 @@ mode_t mode_of(int flags, va_list list) {
 
 }  // namespace
 
-#define SKIPCAST_DEFINE_OPEN(name)                        \
-  int name(const char* path, int flags, ...) {            \
-    va_list list;                                         \
-    va_start(list, flags);                                \
-    const mode_t mode = mode_of(flags, list);             \
-    va_end(list);                                         \
-    return open_at(AT_FDCWD, path, flags, mode);          \
+#define SKIPCAST_DEFINE_OPEN(name)               \
+  int name(const char* path, int flags, ...) {   \
+    va_list list;                                \
+    va_start(list, flags);                       \
+    const mode_t mode = mode_of(flags, list);    \
+    va_end(list);                                \
+    return open_at(AT_FDCWD, path, flags, mode); \
   }
-#define SKIPCAST_DEFINE_OPENAT(name)                      \
+#define SKIPCAST_DEFINE_OPENAT(name)                       \
   int name(int folder, const char* path, int flags, ...) { \
-    va_list list;                                         \
-    va_start(list, flags);                                \
-    const mode_t mode = mode_of(flags, list);             \
-    va_end(list);                                         \
-    return open_at(folder, path, flags, mode);            \
+    va_list list;                                          \
+    va_start(list, flags);                                 \
+    const mode_t mode = mode_of(flags, list);              \
+    va_end(list);                                          \
+    return open_at(folder, path, flags, mode);             \
   }
 
 extern "C" {
@@ -85,9 +85,7 @@ ssize_t pwrite(int file, const void* from, size_t bytes, off_t offset) {
 ssize_t pwrite64(int file, const void* from, size_t bytes, off64_t offset) {
   return ::pwrite(file, from, bytes, offset);
 }
-int fsync(int file) {
-  return FaultDisk::watching() ? disk().sync(file, false) : raw::fsync(file);
-}
+int fsync(int file) { return FaultDisk::watching() ? disk().sync(file, false) : raw::fsync(file); }
 int fdatasync(int file) {
   return FaultDisk::watching() ? disk().sync(file, true) : raw::fdatasync(file);
 }

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "storage/series/archive_config.h"
 #include "storage/blocks/head_receipt.h"
+#include "storage/series/archive_config.h"
 #include "storage/upkeep/series_verify.h"
 #include "tests/support/series.h"
 
@@ -18,7 +18,7 @@ using storage::SeriesStore;
 
 constexpr storage::WindowSpec kSpec{6, 4};
 constexpr storage::StoreOptions kOptions{storage::kMemoryBytesMin};
-constexpr int64_t kFitStates = 64;   // of the normalizer; the index begins there
+constexpr int64_t kFitStates = 64;  // of the normalizer; the index begins there
 constexpr int64_t kRecentValues = 12'000;
 constexpr int64_t kSpreadStates = 40;  // looked at all over the archive
 constexpr int64_t kSearches = 5;
@@ -70,8 +70,8 @@ Status Scene::append_some(std::mt19937_64& random) { return append(block_states(
 
 Status Scene::set_tasks(std::mt19937_64& random) {
   const auto padding = static_cast<size_t>(between(random, 0, 9000));
-  const std::string tasks = fmt::format(R"([{{"name":"{}{}"}}])", random(),
-                                        std::string(padding, 'x'));
+  const std::string tasks =
+      fmt::format(R"([{{"name":"{}{}"}}])", random(), std::string(padding, 'x'));
   ledger_.tasks.push_back(tasks);
   SKIPCAST_TRY_OK(store_->set_tasks(tasks));
   ledger_.tasks = {tasks};
@@ -89,8 +89,8 @@ Status Scene::follow() {
   if (store_->size() < kFitStates) return Status();
   if (index_) return index_->follow();
   if (!encoder_) {
-    SKIPCAST_TRY(auto fitted, retrieval::Normalizer::fit(
-                                  *store_, {{0}, retrieval::Base::kMean, kFitStates}));
+    SKIPCAST_TRY(auto fitted,
+                 retrieval::Normalizer::fit(*store_, {{0}, retrieval::Base::kMean, kFitStates}));
     normalizer_ = std::make_unique<retrieval::Normalizer>(std::move(fitted));
     SKIPCAST_TRY(encoder_, retrieval::make_context_encoder(*store_, *normalizer_, {kSpec, {0}}));
   }

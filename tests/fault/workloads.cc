@@ -89,12 +89,9 @@ Status recover_and_append(Scene& scene) {
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> table = {
-      {"create", 4, nothing, create_and_append},
-      {"append", 4, make_small, open_and_append},
-      {"large", 1024, make_empty, append_much},
-      {"tasks", 4, make_small, change_tasks},
-      {"index", 4, make_small, follow_index},
-      {"recovery", 4, make_killed, recover_and_append},
+      {"create", 4, nothing, create_and_append}, {"append", 4, make_small, open_and_append},
+      {"large", 1024, make_empty, append_much},  {"tasks", 4, make_small, change_tasks},
+      {"index", 4, make_small, follow_index},    {"recovery", 4, make_killed, recover_and_append},
   };
   return table;
 }

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "storage/blocks/block_format.h"
+#include "storage/blocks/row_codec.h"
 #include "storage/files/bytes.h"
 #include "storage/files/checksum.h"
-#include "storage/blocks/row_codec.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "storage/series/archive_config.h"
 #include "storage/files/checksum.h"
+#include "storage/series/archive_config.h"
 #include "storage/series/series_store.h"
 #include "tests/fuzz/target.h"
 

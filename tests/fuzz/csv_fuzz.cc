@@ -67,8 +67,9 @@ void check_input(std::string_view input) {
 std::vector<std::string> seed_inputs() {
   const std::string wide =
       "time,a,\"b, \"\"c\"\"\"\n2016-01-10,1.5,-2e3\n2016-01-11,,NA\r\n2016-01-14,7,8\n";
-  const std::string rows = "year,month,day,hour,PM,wd,s\n2016,2,28,0,3.5,N,a\n2016,2,28,0,-9,S,b\n"
-                           "2016,2,28,1,4,N,a\n2016,2,28,3,5,S,b\n";
+  const std::string rows =
+      "year,month,day,hour,PM,wd,s\n2016,2,28,0,3.5,N,a\n2016,2,28,0,-9,S,b\n"
+      "2016,2,28,1,4,N,a\n2016,2,28,3,5,S,b\n";
   return {std::string(1, '\0') + wide,
           std::string(1, '\0') + gzip(wide),
           "\x01" + rows,
@@ -76,7 +77,8 @@ std::vector<std::string> seed_inputs() {
           "\x02x;1;2;3\ny;4;5;6\nz;7;8;9\n",
           "\x03t,a_v,b_v\n0,1,2\n1,3,x\n2.0,4,5\n",
           "\x04t,a\n04.01.2016 00:00,1\n04.01.2016 06:00,2\n05.01.2016 00:00,3\n",
-          "\x05" "2016-01-01T00\ta\t1\n2016-01-01T00\tb\t2\n2016-01-01T01\ta\t3\n"};
+          "\x05"
+          "2016-01-01T00\ta\t1\n2016-01-01T00\tb\t2\n2016-01-01T01\ta\t3\n"};
 }
 
 }  // namespace skipcast::fuzz

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "retrieval/search/index_envelope.h"
 #include "retrieval/indexes/vector_index.h"
+#include "retrieval/search/index_envelope.h"
 #include "storage/files/bytes.h"
 #include "storage/files/checksum.h"
 #include "tests/fuzz/target.h"
@@ -110,9 +110,13 @@ std::vector<std::string> seed_inputs() {
   storage::put(numbers, int64_t{5}), storage::put(numbers, int64_t{3});
   const std::string file = pack_envelope({"flat", kStoreId, "context-1", 9, 5, 1, 3}, flat_bytes);
   const std::string graph = pack_envelope({"hnsw", kStoreId, "context-1", 9, 5, 1, 3}, hnsw_bytes);
-  return {std::string(1, '\0') + file, "\x01" + file, "\x01" + graph,
-          "\x02" + numbers + flat_bytes, "\x03" + numbers + hnsw_bytes,
-          "\x06" + numbers + flat_bytes.substr(16), "\x07" + numbers + hnsw_bytes.substr(16)};
+  return {std::string(1, '\0') + file,
+          "\x01" + file,
+          "\x01" + graph,
+          "\x02" + numbers + flat_bytes,
+          "\x03" + numbers + hnsw_bytes,
+          "\x06" + numbers + flat_bytes.substr(16),
+          "\x07" + numbers + hnsw_bytes.substr(16)};
 }
 
 }  // namespace skipcast::fuzz

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <optional>
 
+#include "storage/blocks/head_receipt.h"
 #include "storage/files/bytes.h"
 #include "storage/files/checksum.h"
-#include "storage/blocks/head_receipt.h"
 #include "tests/fuzz/target.h"
 
 namespace skipcast::fuzz {

@@ -22,10 +22,10 @@ constexpr int64_t kStatesMax = 100;
 constexpr nc_type kTypes[] = {NC_SHORT, NC_BYTE, NC_INT, NC_FLOAT, NC_DOUBLE, NC_CHAR};
 constexpr const char* kDims[] = {"time", "station", "lat", "lon", "length"};
 constexpr const char* kVars[] = {"time", "v", "lat", "lon", "names", "w"};
-constexpr const char* kAttributes[] = {"units",        "calendar",    "standard_name", "axis",
-                                       "cf_role",      "coordinates", "scale_factor",  "add_offset",
-                                       "valid_range",  "valid_min",   "valid_max",     "_FillValue",
-                                       "missing_value", "_Unsigned",  "long_name",     "bounds"};
+constexpr const char* kAttributes[] = {
+    "units",         "calendar",   "standard_name", "axis",      "cf_role",   "coordinates",
+    "scale_factor",  "add_offset", "valid_range",   "valid_min", "valid_max", "_FillValue",
+    "missing_value", "_Unsigned",  "long_name",     "bounds"};
 
 double number_of(Pieces& pieces) {
   constexpr double kOdd[] = {0, 1, -1, 6, 1e300, -1e300, 0.5, NAN, INFINITY, 32767};
@@ -136,8 +136,8 @@ std::vector<std::string> seed_inputs() {
   const std::string dims = bytes({4, 1, 1, 2, 3});  // lengths 5, 2, 2, 3, 4
   const std::string time = bytes({2, 1, 0}), none = bytes({0, 255});
   const std::string values = bytes({5, 0, 6, 12, 18, 24});
-  const std::string units = bytes({4, 0, 0}) + "hours since 2013-01-01 00:00\n" + bytes({1, 0}) +
-                            "standard\n";
+  const std::string units =
+      bytes({4, 0, 0}) + "hours since 2013-01-01 00:00\n" + bytes({1, 0}) + "standard\n";
   const std::string station =
       dims + time + bytes({0, 2, 0, 1, 3, 1, 1, 3, 1, 1, 5, 2, 1, 4}) + none;
   const std::string grid = dims + time + bytes({0, 3, 0, 2, 3, 3, 1, 2, 3, 1, 3}) + none + none;

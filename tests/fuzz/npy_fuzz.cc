@@ -138,10 +138,10 @@ std::vector<std::string> seed_inputs() {
   const std::string deep = "{'descr': '<i2', 'fortran_order': True, 'shape': (3, 1, 2), }\n";
   const std::string axis = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n";
   const std::string grid = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2, 2), }\n";
-  const std::string city = sized(v, values) + sized(t, times) + sized(ids, names) +
-                           sized(adj, std::string(32, '\0'));
-  const std::string file = npz({npy(v, values), npy(t, times), npy(ids, names),
-                                npy(adj, std::string(32, '\0'))});
+  const std::string city =
+      sized(v, values) + sized(t, times) + sized(ids, names) + sized(adj, std::string(32, '\0'));
+  const std::string file =
+      npz({npy(v, values), npy(t, times), npy(ids, names), npy(adj, std::string(32, '\0'))});
   return {std::string(1, '\0') + v,
           std::string("\x01\x00", 2) + npy(v, values),
           "\x01\x01" + file,

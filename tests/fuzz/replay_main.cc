@@ -57,8 +57,8 @@ void tell() {
   const std::string name = fmt::format("crash-{}-{}", running.seed, running.number);
   const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   const std::string& bytes = *running.input;
-  const bool kept = file >= 0 && ::write(file, bytes.data(), bytes.size()) ==
-                                     static_cast<ssize_t>(bytes.size());
+  const bool kept =
+      file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
   fmt::print(stderr, "FAILED: input {} of seed {}{}; again: {} {}\n", running.number, running.seed,
              kept ? "" : " (it could not be written)", running.program, name);
   running.input = nullptr;

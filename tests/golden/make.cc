@@ -22,7 +22,8 @@ Status make(const std::string& path, Codec codec, bool erases) {
     const int64_t size = (*store)->size();
     SKIPCAST_TRY_OK((*store)->append(block_of((*store)->schema(), size, end - size)).status());
     if (erases && end == 290) {
-      SKIPCAST_TRY_OK((*store)->erase({.first = kGoldenErasedFirst, .states = kGoldenErasedStates,
+      SKIPCAST_TRY_OK((*store)->erase({.first = kGoldenErasedFirst,
+                                       .states = kGoldenErasedStates,
                                        .places = {kGoldenErasedPlace}}));
     }
   }
@@ -37,8 +38,8 @@ int main(int argc, char** argv) {
   const std::string folder = argv[1];
   for (const bool erases : {false, true}) {
     for (const Codec codec : {Codec::kFloat32, Codec::kZstd}) {
-      const std::string name = fmt::format("{}-v{}", codec == Codec::kZstd ? "zstd" : "float32",
-                                           erases ? 2 : 1);
+      const std::string name =
+          fmt::format("{}-v{}", codec == Codec::kZstd ? "zstd" : "float32", erases ? 2 : 1);
       const Status status = make(folder + "/" + name, codec, erases);
       if (!status.ok()) return fmt::print(stderr, "{}\n", status.message()), 1;
     }

@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "retrieval/search/index_envelope.h"
 #include "retrieval/indexes/vector_index.h"
-#include "storage/series/archive_config.h"
+#include "retrieval/search/index_envelope.h"
 #include "storage/blocks/block_format.h"
 #include "storage/blocks/head_receipt.h"
 #include "storage/readers/recipe.h"
+#include "storage/series/archive_config.h"
 #include "tests/oom/failing_new.h"
 #include "tests/storage/readers/foreign_files.h"
 
@@ -154,11 +154,14 @@ TEST_CASE("Out of memory: envelope and index") {
     SKIPCAST_TRY(const auto found, loaded->search(query, 2, {&all, 1}, 0));
     return expect(found.size() == 2);
   });
-  check_every_allocation("hnsw index", [&] {
-    SKIPCAST_TRY(const auto loaded, retrieval::load_index("hnsw", graph, 3, 3));
-    SKIPCAST_TRY(const auto found, loaded->search(query, 2, {&all, 1}, 8));
-    return expect(found.size() == 2);
-  }, Leaks::kOfFaiss);
+  check_every_allocation(
+      "hnsw index",
+      [&] {
+        SKIPCAST_TRY(const auto loaded, retrieval::load_index("hnsw", graph, 3, 3));
+        SKIPCAST_TRY(const auto found, loaded->search(query, 2, {&all, 1}, 8));
+        return expect(found.size() == 2);
+      },
+      Leaks::kOfFaiss);
 }
 
 namespace {
@@ -200,11 +203,14 @@ TEST_CASE("Out of memory: schema, CONFIG.json and recipe") {
 
 TEST_CASE("Out of memory: CSV") {
   const TempDir dir;
-  const std::string wide = write_text(dir.file("wide.csv"), "time,a,b\n2016-01-10,1.5,-2e3\n"
-                                                            "2016-01-11,2,NA\n2016-01-14,3,4\n");
+  const std::string wide = write_text(dir.file("wide.csv"),
+                                      "time,a,b\n2016-01-10,1.5,-2e3\n"
+                                      "2016-01-11,2,NA\n2016-01-14,3,4\n");
   check_every_allocation("wide CSV", [&] { return read_to_the_end(wide, ""); });
-  const std::string rows = write_text(dir.file("long.csv"), "year,month,day,hour,PM,wd,s\n"
-      "2016,2,28,0,3.5,N,a\n2016,2,28,0,-9,S,b\n2016,2,28,1,4,N,a\n2016,2,28,3,5,S,b\n");
+  const std::string rows =
+      write_text(dir.file("long.csv"),
+                 "year,month,day,hour,PM,wd,s\n"
+                 "2016,2,28,0,3.5,N,a\n2016,2,28,0,-9,S,b\n2016,2,28,1,4,N,a\n2016,2,28,3,5,S,b\n");
   const std::string recipe = write_text(dir.file("long.json"), kLongRecipe);
   check_every_allocation("long CSV", [&] { return read_to_the_end(rows, recipe); });
   const std::string across = write_text(dir.file("across.csv"), "x,1,2,3\ny,4,5,6\n");
@@ -226,8 +232,8 @@ TEST_CASE("Out of memory: NPY and NPZ") {
   check_every_allocation("NPZ", [&] { return read_to_the_end(npz, recipe); });
   const std::string how = write_text(dir.file("npy.json"), R"({"time": {"start": "2016-01-01",
     "step": "1 h"}, "variables": [{"name": "v"}]})");
-  const std::string plain = write_text(
-      dir.file("a.npy"), npy<int16_t>("<i2", "(3, 2)", {1, 2, 3, 4, 5, 6}));
+  const std::string plain =
+      write_text(dir.file("a.npy"), npy<int16_t>("<i2", "(3, 2)", {1, 2, 3, 4, 5, 6}));
   check_every_allocation("NPY", [&] { return read_to_the_end(plain, how); });
 }
 

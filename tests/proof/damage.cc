@@ -17,10 +17,10 @@
 #include <random>
 
 #include "retrieval/search/analog_index.h"
-#include "storage/series/archive_config.h"
 #include "storage/blocks/block_format.h"
-#include "storage/files/file_io.h"
 #include "storage/blocks/head_receipt.h"
+#include "storage/files/file_io.h"
+#include "storage/series/archive_config.h"
 #include "storage/upkeep/series_verify.h"
 #include "tests/proof/broken_checksum.h"
 #include "tests/support/plain_encoder.h"
@@ -80,8 +80,7 @@ Status make_archive(const std::string& path, const std::string& old) {
     SKIPCAST_TRY_OK(open_index(*store).status());
   }
   fs::copy(path, old, fs::copy_options::recursive);
-  SKIPCAST_TRY(const auto store,
-               storage::SeriesStore::open(path, storage::OpenMode::kReadWrite));
+  SKIPCAST_TRY(const auto store, storage::SeriesStore::open(path, storage::OpenMode::kReadWrite));
   SKIPCAST_TRY_OK(store->append(block_of(store->schema(), 80, 69)).status());
   SKIPCAST_TRY_OK(store->append(block_of(store->schema(), 149, 1)).status());
   return open_index(*store).status();
@@ -90,11 +89,21 @@ Status make_archive(const std::string& path, const std::string& old) {
 void apply(const Damage& damage, const std::string& file, const std::string& older) {
   std::string bytes = *storage::read_file(file, 1 << 28);
   switch (damage.kind) {
-    case Damage::Kind::kFlip: bytes[static_cast<size_t>(damage.at)] ^= damage.mask; break;
-    case Damage::Kind::kCut: bytes.resize(static_cast<size_t>(damage.at)); break;
-    case Damage::Kind::kExchange: bytes = *storage::read_file(damage.other, 1 << 28); break;
-    case Damage::Kind::kOlder: bytes = *storage::read_file(older, 1 << 28); break;
-    case Damage::Kind::kDelete: fs::remove(file); return;
+    case Damage::Kind::kFlip:
+      bytes[static_cast<size_t>(damage.at)] ^= damage.mask;
+      break;
+    case Damage::Kind::kCut:
+      bytes.resize(static_cast<size_t>(damage.at));
+      break;
+    case Damage::Kind::kExchange:
+      bytes = *storage::read_file(damage.other, 1 << 28);
+      break;
+    case Damage::Kind::kOlder:
+      bytes = *storage::read_file(older, 1 << 28);
+      break;
+    case Damage::Kind::kDelete:
+      fs::remove(file);
+      return;
   }
   FILE* out = std::fopen(file.c_str(), "wb");
   std::fwrite(bytes.data(), 1, bytes.size(), out);
@@ -148,10 +157,12 @@ std::string outcome(const std::string& path) {
 class Programme {
  public:
   Programme(const Arguments& arguments, const MemoryDir& folder)
-      : arguments_(arguments), folder_(folder), good_(folder.file("good")),
+      : arguments_(arguments),
+        folder_(folder),
+        good_(folder.file("good")),
         old_(folder.file("old")) {
-    void* memory = ::mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     tally_ = new (memory) Tally{};
   }
 

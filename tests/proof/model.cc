@@ -42,7 +42,9 @@ struct Truth {
 class Model {
  public:
   Model(const Arguments& arguments, const MemoryDir& folder)
-      : arguments_(arguments), path_(folder.file("a")), copy_(folder.file("copy")),
+      : arguments_(arguments),
+        path_(folder.file("a")),
+        copy_(folder.file("copy")),
         random_(arguments.seed) {}
 
   // "" or what differed, and at which operation.
@@ -75,10 +77,9 @@ class Model {
     store_.reset();
     fs::remove_all(path_);
     truth_ = Truth();
-    auto made = storage::SeriesStore::create(path_, small_schema(kVariables, kPlaces,
-                                                                  below(2) == 0
-                                                                      ? storage::Codec::kFloat32
-                                                                      : storage::Codec::kZstd));
+    auto made = storage::SeriesStore::create(
+        path_, small_schema(kVariables, kPlaces,
+                            below(2) == 0 ? storage::Codec::kFloat32 : storage::Codec::kZstd));
     if (!made.ok()) return say("create", made.status());
     store_ = std::move(made).value();
     return open_index();

@@ -36,9 +36,9 @@ class Races {
     store_ = std::move(made).value();
     note(store_->append(block_of(store_->schema(), 0, 300)).status());
     note(store_->erase({.first = kErasedFirst, .states = kErasedStates}));
-    auto index = retrieval::AnalogIndex::open(
-        *store_, std::make_shared<PlainEncoder>(*store_, kSpec),
-        {.spec = kSpec, .path = folder_.file("a/index.skx")});
+    auto index =
+        retrieval::AnalogIndex::open(*store_, std::make_shared<PlainEncoder>(*store_, kSpec),
+                                     {.spec = kSpec, .path = folder_.file("a/index.skx")});
     if (!index.ok()) return index.status().message();
     index_ = std::move(index).value();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(arguments_.count);

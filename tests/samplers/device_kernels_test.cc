@@ -3,8 +3,6 @@
 #include "samplers/device_kernels.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include <cstdio>
@@ -19,6 +17,7 @@
 #include "samplers/noise_math.h"
 #include "samplers/starts.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace {
 

@@ -1,10 +1,11 @@
 // Guidance by a kernel density: closed forms, limits, and a member's bits.
+#include "samplers/guidance.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
 #include <vector>
 
-#include "samplers/guidance.h"
 #include "samplers/noise.h"
 #include "tests/support/torch_doctest.h"
 
@@ -23,8 +24,7 @@ at::Tensor noise(int64_t rows, at::IntArrayRef shape, uint64_t seed) {
 TEST_CASE("Kernel mean: one centre is the posterior mean of a Gaussian") {
   const at::Tensor x = noise(3, {4, 1, 2}, 1), centre = noise(1, {4, 1, 2}, 2);
   const double sigma = 2, bandwidth = 0.5, variance = bandwidth * bandwidth + sigma * sigma;
-  const at::Tensor expected =
-      (x * (bandwidth * bandwidth) + centre * (sigma * sigma)) / variance;
+  const at::Tensor expected = (x * (bandwidth * bandwidth) + centre * (sigma * sigma)) / variance;
   CHECK(at::allclose(kernel_mean(x, sigma, centre, bandwidth), expected, 1e-5, 1e-6));
 }
 
@@ -32,7 +32,7 @@ TEST_CASE("Kernel mean: two centres in one dimension, by hand; every place by it
   // Place 0 lies at centre 0, place 1 in the middle of both.
   const at::Tensor x = at::tensor({-1.0f, 0.0f}).view({1, 1, 1, 2});
   const at::Tensor centres = at::tensor({-1.0f, -1.0f, 1.0f, 1.0f}).view({2, 1, 1, 2});
-  const double sigma = 0.6, bandwidth = 0.8;  // variance 1
+  const double sigma = 0.6, bandwidth = 0.8;      // variance 1
   const double first = 1 / (1 + std::exp(-2.0));  // exp(0) against exp(-(2 * 2) / 2)
   const double kept = bandwidth * bandwidth;
   const at::Tensor mean = kernel_mean(x, sigma, centres, bandwidth);
@@ -55,8 +55,8 @@ TEST_CASE("Guidance: its score is the weighted mean of both; a weight of 0 chang
   const at::Tensor x = noise(4, {3, 1, 2}, 1), centres = noise(6, {3, 1, 2}, 2);
   const Denoiser half = [](const at::Tensor& state, double) { return state * 0.5; };
   const double sigma = 1.5;
-  const at::Tensor expected = (half(x, sigma) - x) * 0.7 +
-                              (kernel_mean(x, sigma, centres, 0.4) - x) * 0.3;
+  const at::Tensor expected =
+      (half(x, sigma) - x) * 0.7 + (kernel_mean(x, sigma, centres, 0.4) - x) * 0.3;
   CHECK(at::allclose(guided(half, centres, 0.4, 0.3)(x, sigma) - x, expected, 1e-5, 1e-6));
   CHECK(at::equal(guided(half, centres, 0.4, 0)(x, sigma), half(x, sigma)));
   CHECK_THROWS(guided(half, centres, 0.4, 1.5));

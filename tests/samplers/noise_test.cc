@@ -1,5 +1,7 @@
 // Noise: known answers of the generator, the law of the values, and where bits may not depend on
 // anything. Seeds are fixed: bounds are at 4-5 standard errors of the statistic under the law.
+#include "samplers/noise.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -7,7 +9,6 @@
 #include <numeric>
 #include <vector>
 
-#include "samplers/noise.h"
 #include "tests/support/torch_doctest.h"
 
 namespace {
@@ -63,8 +64,8 @@ TEST_CASE("Philox: gives the known answers of Random123") {
   constexpr uint32_t kOnes = 0xffffffff;
   const Words ones = philox4x32({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes});
   CHECK((ones == Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  const Words pi = philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-                              {0xa4093822, 0x299f31d0});
+  const Words pi =
+      philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0});
   CHECK((pi == Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 

@@ -1,9 +1,10 @@
 // Schedules and entries: values of the paper, and every way to ask for a depth.
+#include "samplers/schedule.h"
+
 #include <cmath>
 #include <limits>
 
 #include "samplers/precondition.h"
-#include "samplers/schedule.h"
 #include "tests/support/torch_doctest.h"
 
 using namespace skipcast::samplers;

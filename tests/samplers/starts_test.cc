@@ -1,8 +1,9 @@
 // Starts: hand-computed alignments and shapes.
+#include "samplers/starts.h"
+
 #include <cmath>
 #include <limits>
 
-#include "samplers/starts.h"
 #include "tests/support/torch_doctest.h"
 
 using namespace skipcast::samplers;
@@ -21,8 +22,8 @@ TEST_CASE("Offset alignment: shifts by the gap of the last observations, decayin
   for (int64_t member = 0; member < 2; ++member) {
     for (int64_t lead = 0; lead < 3; ++lead) {
       for (int64_t place = 0; place < 2; ++place) {
-        const double gap = query_last[0][place].item<double>() -
-                           analog_last[member][0][place].item<double>();
+        const double gap =
+            query_last[0][place].item<double>() - analog_last[member][0][place].item<double>();
         const double expected = future[member][lead][0][place].item<double>() +
                                 gap * std::exp(-static_cast<double>(lead) / 2);
         CHECK(aligned[member][lead][0][place].item<double>() == doctest::Approx(expected));

@@ -33,8 +33,9 @@ struct Archive {
   explicit Archive(int64_t states, storage::Schema schema = memory_schema(1, 3))
       : store(std::make_unique<MemoryStore>(std::move(schema), values_of(states))) {
     normalizer = std::make_shared<retrieval::Normalizer>(
-        retrieval::Normalizer::fit(
-            *store, {{0}, retrieval::Base::kMean, std::min<int64_t>(200, states)}).value());
+        retrieval::Normalizer::fit(*store,
+                                   {{0}, retrieval::Base::kMean, std::min<int64_t>(200, states)})
+            .value());
     encoder = retrieval::make_context_encoder(*store, *normalizer, {kSpec, {0}}).value();
   }
 
@@ -73,9 +74,10 @@ inline bool says(const retrieval::AnalogIndex& index, const std::string& words) 
 
 // A folder where a sync costs nothing, for tests that write thousands of files.
 struct MemoryFolder {
-  std::string path = (std::filesystem::is_directory("/dev/shm")
-                          ? std::filesystem::path("/dev/shm")
-                          : std::filesystem::temp_directory_path()) / "skipcast-XXXXXX";
+  std::string path =
+      (std::filesystem::is_directory("/dev/shm") ? std::filesystem::path("/dev/shm")
+                                                 : std::filesystem::temp_directory_path()) /
+      "skipcast-XXXXXX";
 
   MemoryFolder() { REQUIRE(mkdtemp(path.data()) != nullptr); }
   ~MemoryFolder() { std::filesystem::remove_all(path); }

@@ -112,8 +112,7 @@ inline void follow_resize(const at::Tensor& tensor, const at::Tensor& host) {
 inline void on_fake_device(const c10::OperatorHandle& operation, torch::jit::Stack* stack) {
   const c10::FunctionSchema& schema = operation.schema();
   const size_t count = schema.arguments().size(), first = stack->size() - count;
-  const std::vector<c10::IValue> originals(stack->begin() + static_cast<long>(first),
-                                           stack->end());
+  const std::vector<c10::IValue> originals(stack->begin() + static_cast<long>(first), stack->end());
   std::vector<at::Tensor> arguments;
   for (size_t i = 0; i < count; ++i) {
     (*stack)[first + i] = hosted(originals[i], schema.name(), arguments);
@@ -167,8 +166,7 @@ inline void convolve_on_fake_device(const c10::OperatorHandle& operation,
   const auto at = [&](size_t i) -> const c10::IValue& { return (*stack)[first + i]; };
   const at::Tensor made = at::convolution(
       at(0).toTensor(), at(1).toTensor(), at(2).toOptional<at::Tensor>(), at(3).toIntVector(),
-      at(4).toIntVector(), at(5).toIntVector(), at(6).toBool(), at(7).toIntVector(),
-      at(8).toInt());
+      at(4).toIntVector(), at(5).toIntVector(), at(6).toBool(), at(7).toIntVector(), at(8).toInt());
   stack->resize(first);
   stack->push_back(on_device(made, arguments));
 }
@@ -191,7 +189,7 @@ TORCH_LIBRARY_IMPL(_, HPU, library) {
 
 TORCH_LIBRARY_IMPL(aten, HPU, library) {
   library.impl("copy_", &skipcast::tests::copy_on_fake_device);
-  library.impl("convolution_overrideable",
-               torch::CppFunction::makeFromBoxedFunction<
-                   &skipcast::tests::convolve_on_fake_device>());
+  library.impl(
+      "convolution_overrideable",
+      torch::CppFunction::makeFromBoxedFunction<&skipcast::tests::convolve_on_fake_device>());
 }

@@ -12,11 +12,11 @@ namespace skipcast::tests {
 
 // What the fake device does.
 struct Behaviour {
-  bool partial = false;        // looks at every other row, also outside the range
-  int fails_after = 1 << 30;   // searches
-  int64_t room = 1 << 30;      // rows
+  bool partial = false;       // looks at every other row, also outside the range
+  int fails_after = 1 << 30;  // searches
+  int64_t room = 1 << 30;     // rows
   int searches = 0;
-  int made = 0;                // scans
+  int made = 0;  // scans
 };
 
 class FakeScan : public retrieval::DeviceScan {
@@ -48,8 +48,7 @@ class FakeScan : public retrieval::DeviceScan {
   std::vector<int64_t> one(const float* query, int64_t k, retrieval::Interval range) const {
     std::vector<std::pair<float, int64_t>> found;
     const int64_t step = behaviour_.partial ? 2 : 1;
-    const retrieval::Interval seen =
-        behaviour_.partial ? retrieval::Interval{0, count()} : range;
+    const retrieval::Interval seen = behaviour_.partial ? retrieval::Interval{0, count()} : range;
     for (int64_t row = seen.begin; row < seen.end; row += step) {
       float norms = 0, product = 0;
       for (int64_t i = 0; i < width_; ++i) {

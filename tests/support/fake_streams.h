@@ -15,7 +15,7 @@
 namespace skipcast::tests {
 
 struct FakeStreams {
-  static constexpr c10::StreamId kSide = 1;          // what the pool gives
+  static constexpr c10::StreamId kSide = 1;  // what the pool gives
   static inline thread_local c10::StreamId current = 0;
   static inline std::vector<std::string>* log = nullptr;
 

@@ -123,8 +123,8 @@ class GaussianModel final : public engine::Model {
 // The model of a store whose training part is its first `train_states`.
 inline std::shared_ptr<GaussianModel> gaussian_model(const storage::SeriesStore& store,
                                                      const engine::Split& split) {
-  auto normalizer = retrieval::Normalizer::fit(
-      store, {.variables = {0}, .train_states = split.train_end});
+  auto normalizer =
+      retrieval::Normalizer::fit(store, {.variables = {0}, .train_states = split.train_end});
   SKIPCAST_CHECK(normalizer.ok());
   return std::make_shared<GaussianModel>(std::move(normalizer).value(), split);
 }

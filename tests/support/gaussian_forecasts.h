@@ -10,8 +10,8 @@
 
 namespace skipcast::tests {
 
-inline constexpr engine::Split kGaussianSplit = {.states = 600, .train_end = 360,
-                                                 .validation_end = 480};
+inline constexpr engine::Split kGaussianSplit = {
+    .states = 600, .train_end = 360, .validation_end = 480};
 inline constexpr int64_t kGaussianQuery = 500;
 
 inline std::unique_ptr<engine::Forecaster> forecaster_on(const storage::SeriesStore& store) {

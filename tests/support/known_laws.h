@@ -46,8 +46,8 @@ struct Mixture {
     for (int k = 0; k < 2; ++k) {
       const double s2 = deviation[k] * deviation[k];
       const at::Tensor noise = sigma.square(), variance = noise + s2;
-      const at::Tensor likelihood = (-(x - mean[k]).square() / (2 * variance)).exp() *
-                                    (weight[k] / variance.sqrt());
+      const at::Tensor likelihood =
+          (-(x - mean[k]).square() / (2 * variance)).exp() * (weight[k] / variance.sqrt());
       total = total + likelihood * (x * s2 + mean[k] * noise) / variance;
       sum = sum + likelihood;
     }
@@ -60,8 +60,8 @@ struct Mixture {
     at::Tensor sum = at::zeros_like(x), second = sum, third = sum;
     for (int k = 0; k < 2; ++k) {
       const double s2 = deviation[k] * deviation[k], variance = s2 + sigma * sigma;
-      const at::Tensor likelihood = (-(x - mean[k]).square() / (2 * variance)).exp() *
-                                    (weight[k] / std::sqrt(variance));
+      const at::Tensor likelihood =
+          (-(x - mean[k]).square() / (2 * variance)).exp() * (weight[k] / std::sqrt(variance));
       const at::Tensor apart = (x * s2 + mean[k] * sigma * sigma) / variance - estimate;
       const double within = s2 * sigma * sigma / variance;
       sum = sum + likelihood;

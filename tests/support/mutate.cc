@@ -10,13 +10,36 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view kTokens[] = {
-    "\"", ",", "\n", "\r", "{", "}", "[", "]", "(", ")", "-1", "1e999", "nan", "0", ":", ";",
-    "99999999999999999999", "-9223372036854775808", "\0"sv, "\xFF", "2016-02-30",
-    "'descr': '|O'", "True", "{place}", " since "};
+constexpr std::string_view kTokens[] = {"\"",
+                                        ",",
+                                        "\n",
+                                        "\r",
+                                        "{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        "(",
+                                        ")",
+                                        "-1",
+                                        "1e999",
+                                        "nan",
+                                        "0",
+                                        ":",
+                                        ";",
+                                        "99999999999999999999",
+                                        "-9223372036854775808",
+                                        "\0"sv,
+                                        "\xFF",
+                                        "2016-02-30",
+                                        "'descr': '|O'",
+                                        "True",
+                                        "{place}",
+                                        " since "};
 
-constexpr int64_t kNumbers[] = {0, 1, -1, 2, 64, 127, 128, 255, 256, 32767, 65535, 1 << 24,
-                                INT32_MAX, INT32_MIN, int64_t{1} << 40, INT64_MAX, INT64_MIN};
+constexpr int64_t kNumbers[] = {0,         1,        -1,        2,         64,
+                                127,       128,      255,       256,       32767,
+                                65535,     1 << 24,  INT32_MAX, INT32_MIN, int64_t{1} << 40,
+                                INT64_MAX, INT64_MIN};
 
 void overwrite_number(std::string& bytes, size_t at, Dice& dice) {
   const int64_t number = kNumbers[dice.below(std::size(kNumbers))];

@@ -12,9 +12,9 @@ namespace skipcast::tests {
 
 struct Arguments {
   uint64_t seed = 1;
-  int64_t count = 0;       // points, kills, operations, seconds: what the programme says
-  std::string workload;    // "" = all
-  std::string broken;      // a deliberate defect, one of the programme's
+  int64_t count = 0;     // points, kills, operations, seconds: what the programme says
+  std::string workload;  // "" = all
+  std::string broken;    // a deliberate defect, one of the programme's
 };
 
 // --seed=N --count=N --workload=NAME --break=NAME; `count` unless given. A wrong word ends the

@@ -33,8 +33,10 @@ struct AwkwardCity {
   AwkwardCity() : tiny(folder.path()) {
     const std::string rows = replaced(city_rows(0, kCityStates), "Harbour", kAwkwardPlace);
     write_file(folder.file("city.csv"), city_csv(rows));
-    std::string recipe = replaced(city_recipe(), "Harbour\"]", std::string(kAwkwardPlace) +
-                                  R"("], "lat": [40.1, 39.9, 40], "lon": [116.1, 116.4, 116.7])");
+    std::string recipe =
+        replaced(city_recipe(), "Harbour\"]",
+                 std::string(kAwkwardPlace) +
+                     R"("], "lat": [40.1, 39.9, 40], "lon": [116.1, 116.4, 116.7])");
     recipe = replaced(recipe, "Tiny city", kAwkwardTitle);
     write_file(folder.file("recipe.json"), recipe);
     run({"ingest", "city.skc", "--recipe", "recipe.json", "city.csv"});

@@ -21,8 +21,8 @@ storage::Schema small_schema(int64_t variables, int64_t places, storage::Codec c
 }
 
 float value_at(int64_t state, int64_t variable, int64_t place) {
-  const uint64_t mixed = (static_cast<uint64_t>(state) * 1'000'003 + variable * 7919 + place) *
-                         0x9e3779b97f4a7c15ULL;
+  const uint64_t mixed =
+      (static_cast<uint64_t>(state) * 1'000'003 + variable * 7919 + place) * 0x9e3779b97f4a7c15ULL;
   if ((mixed >> 40) % 17 == 0) {
     return std::numeric_limits<float>::quiet_NaN();
   }

@@ -28,7 +28,7 @@ bool matches(const std::string& head, const char* pattern) {
 Scope scope_of(const std::string& head, bool inside_function) {
   if (inside_function) {
     return matches(head, R"(\b(if|for|while|switch|else|do|try|catch)\b)") ? Scope::kControl
-                                                                         : Scope::kOther;
+                                                                           : Scope::kOther;
   }
   if (matches(head, R"(\bnamespace\b|extern "")")) return Scope::kNamespace;
   if (matches(head, R"(\)\s*(const|noexcept|override|&|->|:|$|\s)*)") && head.back() != '=') {
@@ -75,9 +75,8 @@ class Scanner {
 
  private:
   bool inside_function() const {
-    return std::any_of(open_.begin(), open_.end(), [](const OpenBrace& brace) {
-      return brace.scope == Scope::kFunction;
-    });
+    return std::any_of(open_.begin(), open_.end(),
+                       [](const OpenBrace& brace) { return brace.scope == Scope::kFunction; });
   }
 
   void step(char c) {
@@ -99,8 +98,8 @@ class Scanner {
     const bool inside = inside_function();
     const Scope scope = head.empty() ? Scope::kOther : scope_of(head, inside);
     if (scope == Scope::kFunction) {
-      functions_.push_back({.head = head, .first_line = head_line_,
-                            .parameters = parameter_count(head)});
+      functions_.push_back(
+          {.head = head, .first_line = head_line_, .parameters = parameter_count(head)});
     }
     open_.push_back({scope, functions_.empty() ? 0 : functions_.size() - 1});
     if (scope == Scope::kControl) {
@@ -198,8 +197,8 @@ std::vector<SourceFile> source_files(const std::string& root) {
       const std::string ending = entry.path().extension().string();
       if (ending != ".h" && ending != ".cc" && ending != ".cu") continue;
       std::ifstream in(entry.path(), std::ios::binary);
-      files.push_back({fs::relative(entry.path(), root).string(),
-                       {std::istreambuf_iterator<char>(in), {}}});
+      files.push_back(
+          {fs::relative(entry.path(), root).string(), {std::istreambuf_iterator<char>(in), {}}});
     }
   }
   std::sort(files.begin(), files.end(),

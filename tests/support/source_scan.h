@@ -10,11 +10,11 @@
 namespace skipcast::tests {
 
 struct ScannedFunction {
-  std::string head;         // text before the body, whitespace collapsed
-  int64_t first_line = 0;   // of the head, from 1
-  int64_t lines = 0;        // head to closing brace
+  std::string head;        // text before the body, whitespace collapsed
+  int64_t first_line = 0;  // of the head, from 1
+  int64_t lines = 0;       // head to closing brace
   int64_t parameters = 0;
-  int64_t nesting = 0;      // deepest if/for/while/switch inside one another
+  int64_t nesting = 0;  // deepest if/for/while/switch inside one another
 };
 
 // Function definitions at namespace or class scope, test cases included.

@@ -31,8 +31,8 @@ inline std::vector<float> synthetic_values(const SyntheticSeries& wanted) {
       double& w = weather[static_cast<size_t>(i)];
       w = 0.95 * w + 0.2 * shared + 0.15 * normal(random);
       const double hour = static_cast<double>(t % 24), day = static_cast<double>(t / 24 % 7);
-      const double wave = std::sin(hour / 24 * 6.283185307 + 0.1 * static_cast<double>(i)) +
-                          (day > 4 ? -0.5 : 0.0);
+      const double wave =
+          std::sin(hour / 24 * 6.283185307 + 0.1 * static_cast<double>(i)) + (day > 4 ? -0.5 : 0.0);
       const bool missing = uniform(random) < wanted.missing_share;
       values.push_back(missing ? std::nanf("") : static_cast<float>(10 + 2 * wave + w));
     }

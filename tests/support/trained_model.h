@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/models/model_file.h"
 #include "engine/methods/network_trainer.h"
+#include "engine/models/model_file.h"
 #include "tests/support/torch_doctest.h"
 #include "tests/support/trained.h"
 

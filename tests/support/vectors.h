@@ -47,8 +47,7 @@ inline Vectors path_vectors(int64_t rows, int64_t dimension, int64_t factors, ui
 
 // The k nearest within the intervals by plain arithmetic in double.
 inline std::vector<int64_t> brute_force(const Vectors& vectors, std::span<const float> query,
-                                        int64_t k,
-                                        std::span<const retrieval::Interval> allowed) {
+                                        int64_t k, std::span<const retrieval::Interval> allowed) {
   std::vector<std::pair<double, int64_t>> found;
   for (int64_t i = 0; i < vectors.rows; ++i) {
     const int64_t id = vectors.ids[static_cast<size_t>(i)];
@@ -58,8 +57,8 @@ inline std::vector<int64_t> brute_force(const Vectors& vectors, std::span<const 
     if (!inside) continue;
     double distance = 0;
     for (int64_t j = 0; j < vectors.dimension; ++j) {
-      const double d = double{vectors.row(i)[static_cast<size_t>(j)]} -
-                       double{query[static_cast<size_t>(j)]};
+      const double d =
+          double{vectors.row(i)[static_cast<size_t>(j)]} - double{query[static_cast<size_t>(j)]};
       distance += d * d;
     }
     found.emplace_back(distance, id);

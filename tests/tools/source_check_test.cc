@@ -95,8 +95,7 @@ TEST_CASE("SourceScan: finds functions, their lengths, parameters and nesting") 
 }
 
 TEST_CASE("SourceScan: raw strings, digit separators and character literals stay harmless") {
-  const std::string text =
-      "void f() {\n  g(R\"({{{ \" )\", '\"', '{', 1'000);\n}\nvoid h() {\n}\n";
+  const std::string text = "void f() {\n  g(R\"({{{ \" )\", '\"', '{', 1'000);\n}\nvoid h() {\n}\n";
   const std::vector<ScannedFunction> found = scan_functions(text);
   REQUIRE(found.size() == 2);
   CHECK(found[0].lines == 3);

@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "engine/forecast/forecaster.h"
 #include "engine/data/task.h"
+#include "engine/forecast/forecaster.h"
 #include "tools/terminal/suggest.h"
 
 namespace skipcast::tools {

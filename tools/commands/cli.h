@@ -22,15 +22,15 @@ class App;
 namespace skipcast::engine {
 class Forecaster;
 struct Compute;
-}
+}  // namespace skipcast::engine
 
 namespace skipcast::tools {
 
 struct Invocation {
-  std::string command_line;       // as typed, quoted where a shell would need it
-  bool json = false;              // --json: one JSON value on stdout and nothing else
-  bool answered = false;          // that value is printed, whatever the status
-  std::function<Status()> run;    // set by the subcommand that was named
+  std::string command_line;     // as typed, quoted where a shell would need it
+  bool json = false;            // --json: one JSON value on stdout and nothing else
+  bool answered = false;        // that value is printed, whatever the status
+  std::function<Status()> run;  // set by the subcommand that was named
 };
 
 void add_ingest(CLI::App& program, Invocation& invocation);

@@ -32,12 +32,12 @@ Result<int32_t> place_of(const storage::Places& places, const std::string& name)
   if (at != places.names.end()) return static_cast<int32_t>(at - places.names.begin());
   char* end = nullptr;
   const long cell = std::strtol(name.c_str(), &end, 10);
-  const bool is_cell = places.names.empty() && !name.empty() && *end == '\0' && cell >= 0 &&
-                       cell < places.count();
+  const bool is_cell =
+      places.names.empty() && !name.empty() && *end == '\0' && cell >= 0 && cell < places.count();
   if (is_cell) return static_cast<int32_t>(cell);
   if (places.names.empty()) {
-    return not_found(fmt::format("there is no cell '{}': cells are numbered 0..{}", name,
-                                 places.count() - 1));
+    return not_found(
+        fmt::format("there is no cell '{}': cells are numbered 0..{}", name, places.count() - 1));
   }
   return not_found(fmt::format("there is no place '{}'.{} skipcast inspect lists them", name,
                                did_you_mean(name, places.names)));
@@ -52,10 +52,11 @@ Result<storage::Erasure> erasure_of(const SeriesStore& store, const EraseArgumen
   SKIPCAST_TRY(const int64_t last, axis.index_of(to_s));
   if (last < erasure.first) return usage("--to lies before --from");
   if (erasure.first < 0 || last >= store.size()) {
-    return not_found(fmt::format("the archive holds {} states from {} to {}; --from and --to must "
-                                 "lie among them", store.size(),
-                                 storage::format_time(axis.time_at(0)),
-                                 storage::format_time(axis.time_at(store.size() - 1))));
+    return not_found(
+        fmt::format("the archive holds {} states from {} to {}; --from and --to must "
+                    "lie among them",
+                    store.size(), storage::format_time(axis.time_at(0)),
+                    storage::format_time(axis.time_at(store.size() - 1))));
   }
   erasure.states = last - erasure.first + 1;
   for (const std::string& name : arguments.places) {
@@ -78,25 +79,31 @@ Status run_erase(const EraseArguments& arguments, const Invocation& invocation) 
   const size_t places = erasure.places.empty() ? static_cast<size_t>(store->schema().places.count())
                                                : erasure.places.size();
   if (invocation.json) {
-    print_json({{"archive", arguments.archive}, {"dry_run", arguments.dry_run},
-                {"states", erasure.states}, {"places", places}});
+    print_json({{"archive", arguments.archive},
+                {"dry_run", arguments.dry_run},
+                {"states", erasure.states},
+                {"places", places}});
     return {};
   }
   if (arguments.dry_run) {
     fmt::print("dry run   {} states at {} places would be erased\n", erasure.states, places);
     return {};
   }
-  fmt::print("erased    {} states at {} places: they read as missing from now on\n"
-             "note      their bytes stay in the archive's files until skipcast compact {}\n"
-             "note      models trained on them do not change: run skipcast train if they must\n",
-             erasure.states, places, arguments.archive);
+  fmt::print(
+      "erased    {} states at {} places: they read as missing from now on\n"
+      "note      their bytes stay in the archive's files until skipcast compact {}\n"
+      "note      models trained on them do not change: run skipcast train if they must\n",
+      erasure.states, places, arguments.archive);
   return {};
 }
 
 void print_copy(const CopyReport& report, const std::string& folder, const Invocation& invocation) {
   if (invocation.json) {
-    print_json({{"archive", folder}, {"blocks", report.blocks}, {"states", report.states},
-                {"bytes", report.bytes}, {"bytes_before", report.bytes_before}});
+    print_json({{"archive", folder},
+                {"blocks", report.blocks},
+                {"states", report.states},
+                {"bytes", report.bytes},
+                {"bytes_before", report.bytes_before}});
     return;
   }
   fmt::print("verified  {}: {} states in {} blocks, {} (from {})\n", folder, report.states,
@@ -125,8 +132,9 @@ void add_erase(CLI::App& program, Invocation& invocation) {
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--from", arguments->from, "first time to erase (UTC)")->required();
   command->add_option("--to", arguments->to, "last time to erase (UTC)")->required();
-  command->add_option("--place", arguments->places,
-                      "place to erase (repeat for more; a grid's cells by number); default: all")
+  command
+      ->add_option("--place", arguments->places,
+                   "place to erase (repeat for more; a grid's cells by number); default: all")
       ->allow_extra_args(false);
   command->add_flag("--dry-run", arguments->dry_run, "say what would be erased, change nothing");
   add_json_flag(*command, invocation);

@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/evaluate.h"
+#include "engine/forecast/policy_forecast.h"
 #include "engine/settings/presets.h"
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
 #include "tools/terminal/progress_bar.h"
-#include "engine/forecast/policy_forecast.h"
 
 namespace skipcast::tools {
 namespace {
@@ -80,17 +80,19 @@ void print_scores(const engine::Evaluation& evaluation) {
   for (const CandidateScores& row : evaluation.rows) {
     fmt::print("{:<28}{:>12}{:>9.1f}{:>9.4f}{:>9.4f}{:>11.4f}{:>14.2f}\n", row.name,
                engine::nfe_text(row), row.seconds_per_query * 1e3, row.normalised.crps_fair,
-               row.normalised.energy_fair, row.normalised.variogram,
-               row.normalised.spread_skill);
+               row.normalised.energy_fair, row.normalised.variogram, row.normalised.spread_skill);
   }
-  fmt::print("NFE: network evaluations a member, + those all members share; ms a query, retrieval "
-             "included\n");
+  fmt::print(
+      "NFE: network evaluations a member, + those all members share; ms a query, retrieval "
+      "included\n");
 }
 
 void print_differences(const std::vector<CandidateScores>& rows, const Matrix& matrix,
                        const std::string& metric) {
-  fmt::print("\n{}: row minus column, in % of the column, 95 % interval by paired block bootstrap; "
-             "* where it leaves out 0\n{:<28}", metric, "");
+  fmt::print(
+      "\n{}: row minus column, in % of the column, 95 % interval by paired block bootstrap; "
+      "* where it leaves out 0\n{:<28}",
+      metric, "");
   for (const CandidateScores& column : rows) fmt::print("{:>24}", column.name.substr(0, 22));
   fmt::print("\n");
   for (size_t a = 0; a < rows.size(); ++a) {
@@ -98,9 +100,9 @@ void print_differences(const std::vector<CandidateScores>& rows, const Matrix& m
     for (size_t b = 0; b < rows.size(); ++b) {
       const Difference& each = matrix[a][b];
       const std::string text =
-          a == b ? "-" : fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]{}", each.percent(),
-                                     each.percent_low(), each.percent_high(),
-                                     each.significant() ? "*" : " ");
+          a == b ? "-"
+                 : fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]{}", each.percent(), each.percent_low(),
+                               each.percent_high(), each.significant() ? "*" : " ");
       fmt::print("{:>24}", text);
     }
     fmt::print("\n");
@@ -115,9 +117,13 @@ nlohmann::json to_json(const engine::Evaluation& evaluation, const Matrix& matri
     for (size_t b = 0; b < matrix.size(); ++b) {
       if (a == b) continue;
       const Difference& each = matrix[a][b];
-      pairs.push_back({{"a", evaluation.rows[a].name}, {"b", evaluation.rows[b].name},
-                       {"mean", each.mean}, {"low", each.low}, {"high", each.high},
-                       {"percent", each.percent()}, {"percent_low", each.percent_low()},
+      pairs.push_back({{"a", evaluation.rows[a].name},
+                       {"b", evaluation.rows[b].name},
+                       {"mean", each.mean},
+                       {"low", each.low},
+                       {"high", each.high},
+                       {"percent", each.percent()},
+                       {"percent_low", each.percent_low()},
                        {"percent_high", each.percent_high()},
                        {"significant", each.significant()}});
     }
@@ -174,8 +180,9 @@ void add_compare(CLI::App& program, Invocation& invocation) {
       ->capture_default_str();
   command->add_option("--metric", arguments->metric, "of the pairs: crps, energy or variogram")
       ->capture_default_str();
-  command->add_option("--windows", arguments->windows,
-                      "score so many windows, evenly spaced; 0 = as the task says")
+  command
+      ->add_option("--windows", arguments->windows,
+                   "score so many windows, evenly spaced; 0 = as the task says")
       ->capture_default_str();
   command->add_option("--members", arguments->members, "members of every ensemble")
       ->capture_default_str();

@@ -42,9 +42,12 @@ struct Finding {
 
 const char* word(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kOk: return "ok";
-    case Verdict::kNote: return "note";
-    case Verdict::kBad: return "BAD";
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kNote:
+      return "note";
+    case Verdict::kBad:
+      return "BAD";
   }
   return "";
 }
@@ -72,8 +75,11 @@ Finding blas() {
   const double speed = gflops();
   const std::string text = fmt::format("{:.0f} GFLOP/s for a {}^3 product", speed, kProductSize);
   if (speed >= kGflopsMin) return {"BLAS", text};
-  return {"BLAS", text + ": a slow BLAS answers in place of LibTorch's. In your own link line put "
-          "skipcast (LibTorch) before anything that brings libblas", Verdict::kBad};
+  return {"BLAS",
+          text +
+              ": a slow BLAS answers in place of LibTorch's. In your own link line put "
+              "skipcast (LibTorch) before anything that brings libblas",
+          Verdict::kBad};
 }
 
 Finding threads() {
@@ -105,8 +111,11 @@ Finding gpu() {
                              ? "searches there too"
                              : "searches on the CPU (tools/setup --cuda builds FAISS for it)";
   if (!at::hasCUDA()) {
-    return {"GPU", fmt::format("this build could use one ({}), but no CUDA device answers: see "
-                               "nvidia-smi", searches), Verdict::kNote};
+    return {"GPU",
+            fmt::format("this build could use one ({}), but no CUDA device answers: see "
+                        "nvidia-smi",
+                        searches),
+            Verdict::kNote};
   }
   const auto compute = engine::resolve(engine::DeviceChoice::kCuda, engine::Precision::kFloat32);
   if (!compute.ok()) return {"GPU", compute.status().message(), Verdict::kBad};
@@ -133,8 +142,10 @@ Finding data() {
   }
   const std::string folder = wish != nullptr ? wish : "../shared/data";
   if (fs::is_directory(folder, ignored)) return {"data", folder};
-  return {"data", "none at hand: tools/quickstart downloads a set or simulates one, data tests are "
-          "skipped; set SKIPCAST_DATA_DIR to change that", Verdict::kNote};
+  return {"data",
+          "none at hand: tools/quickstart downloads a set or simulates one, data tests are "
+          "skipped; set SKIPCAST_DATA_DIR to change that",
+          Verdict::kNote};
 }
 
 Finding plotting() {
@@ -144,14 +155,14 @@ Finding plotting() {
 }
 
 Status run_doctor(const Invocation& invocation) {
-  const std::vector<Finding> findings = {versions(), blas(), threads(), memory(), gpu(),
-                                         disk(), data(), plotting()};
+  const std::vector<Finding> findings = {versions(), blas(), threads(), memory(),
+                                         gpu(),      disk(), data(),    plotting()};
   int64_t bad = 0;
   nlohmann::json list = nlohmann::json::array();
   for (const Finding& finding : findings) {
     bad += finding.verdict == Verdict::kBad ? 1 : 0;
-    list.push_back({{"topic", finding.topic}, {"verdict", word(finding.verdict)},
-                    {"text", finding.text}});
+    list.push_back(
+        {{"topic", finding.topic}, {"verdict", word(finding.verdict)}, {"text", finding.text}});
     if (invocation.json) continue;
     fmt::print("{:<9} {:<5} {}\n", finding.topic, word(finding.verdict), finding.text);
   }
@@ -165,9 +176,8 @@ Status run_doctor(const Invocation& invocation) {
 void add_doctor(CLI::App& program, Invocation& invocation) {
   CLI::App* command = program.add_subcommand("doctor", "Is this machine ready?");
   add_json_flag(*command, invocation);
-  command->callback([&invocation] {
-    invocation.run = [&invocation] { return run_doctor(invocation); };
-  });
+  command->callback(
+      [&invocation] { invocation.run = [&invocation] { return run_doctor(invocation); }; });
 }
 
 }  // namespace skipcast::tools

@@ -9,12 +9,12 @@
 #include <memory>
 
 #include "engine/evaluation/evaluate.h"
+#include "engine/forecast/policy_forecast.h"
 #include "engine/settings/presets.h"
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
 #include "tools/commands/forecast_flags.h"
 #include "tools/terminal/progress_bar.h"
-#include "engine/forecast/policy_forecast.h"
 
 namespace skipcast::tools {
 namespace {
@@ -108,8 +108,7 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
   return {};
 }
 
-Status add_presets(const EvaluateArguments& arguments,
-                   std::vector<engine::Candidate>& candidates) {
+Status add_presets(const EvaluateArguments& arguments, std::vector<engine::Candidate>& candidates) {
   for (const std::string& name : arguments.presets) {
     SKIPCAST_TRY(engine::ForecastOptions base, forecast_options(arguments.flags));
     SKIPCAST_TRY(engine::ForecastOptions options, engine::preset_options(name, base));
@@ -138,14 +137,14 @@ Status add_baselines(const EvaluateArguments& arguments,
   SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
   candidates.push_back({.name = "persistence", .kind = Kind::kPersistence, .options = options});
   candidates.push_back({.name = "climatology", .kind = Kind::kClimatology, .options = options});
-  candidates.push_back({.name = "climatology ensemble", .kind = Kind::kClimatologyEnsemble,
-                        .options = options});
+  candidates.push_back(
+      {.name = "climatology ensemble", .kind = Kind::kClimatologyEnsemble, .options = options});
   for (const std::string& key : arguments.keys) {
     SKIPCAST_TRY(options.start.key, engine::key_from(key));
-    candidates.push_back({.name = "analogs raw, " + key, .kind = Kind::kAnalogRaw,
-                          .options = options});
-    candidates.push_back({.name = "analogs aligned, " + key, .kind = Kind::kAnalogAligned,
-                          .options = options});
+    candidates.push_back(
+        {.name = "analogs raw, " + key, .kind = Kind::kAnalogRaw, .options = options});
+    candidates.push_back(
+        {.name = "analogs aligned, " + key, .kind = Kind::kAnalogAligned, .options = options});
   }
   return {};
 }
@@ -178,7 +177,7 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes, compute));
+                                                      arguments.memory_bytes, compute));
   engine::EvaluateRequest request;
   SKIPCAST_TRY(request.part, engine::part_from(arguments.split));
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
@@ -206,7 +205,9 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
 
 void add_lists(CLI::App& command, EvaluateArguments& arguments) {
   const auto list = [&command](const char* name, auto& values, const std::string& help) {
-    command.add_option(name, values, help)->delimiter(',')->allow_extra_args(false)
+    command.add_option(name, values, help)
+        ->delimiter(',')
+        ->allow_extra_args(false)
         ->capture_default_str();
   };
   list("--starts", arguments.starts,
@@ -243,8 +244,9 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
       ->capture_default_str();
   add_lists(*command, *arguments);
   add_chain_flags(*command, arguments->flags);
-  command->add_option("--windows", arguments->windows,
-                      "score so many windows, evenly spaced; 0 = as the task says")
+  command
+      ->add_option("--windows", arguments->windows,
+                   "score so many windows, evenly spaced; 0 = as the task says")
       ->capture_default_str();
   command->add_flag("--baselines", arguments->baselines,
                     "also persistence, climatology and the analogs themselves");

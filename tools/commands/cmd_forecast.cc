@@ -15,8 +15,8 @@
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
 #include "tools/commands/forecast_flags.h"
-#include "tools/figures/forecast_plot.h"
 #include "tools/commands/forecast_report.h"
+#include "tools/figures/forecast_plot.h"
 #include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {
@@ -40,23 +40,27 @@ struct Made {
 Status check_folder(const char* option, const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   if (path.empty() || parent.empty() || std::filesystem::is_directory(parent)) return {};
-  return usage(fmt::format("{} {}: there is no folder {}; make it first", option, path,
-                           parent.string()));
+  return usage(
+      fmt::format("{} {}: there is no folder {}; make it first", option, path, parent.string()));
 }
 
 // What can be refused before the archive is opened and minutes are spent.
 Status check(const ForecastArguments& arguments) {
   std::string option;
   if (!arguments.policy.empty() && decides_depth(*arguments.command, &option)) {
-    return usage(fmt::format("--policy and {} contradict each other: a policy chooses start, depth "
-                             "and solver itself; leave one of them out", option));
+    return usage(
+        fmt::format("--policy and {} contradict each other: a policy chooses start, depth "
+                    "and solver itself; leave one of them out",
+                    option));
   }
   if (!arguments.flags.preset.empty() && !arguments.policy.empty()) {
     return usage("--policy and --preset contradict each other: leave one of them out");
   }
   if (!arguments.flags.preset.empty() && decides_depth(*arguments.command, &option)) {
-    return usage(fmt::format("--preset and {} contradict each other: a preset is a cold start with "
-                             "solver and steps of its own; leave one of them out", option));
+    return usage(
+        fmt::format("--preset and {} contradict each other: a preset is a cold start with "
+                    "solver and steps of its own; leave one of them out",
+                    option));
   }
   if (!arguments.plot.path.empty() && !arguments.plot.path.ends_with(".png")) {
     return usage(fmt::format("--plot {}: pictures are PNG files; give a name that ends in .png",
@@ -121,7 +125,7 @@ Status run_forecast(const ForecastArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes, compute));
+                                                      arguments.memory_bytes, compute));
   SKIPCAST_TRY(const Made made, make(*forecaster, arguments));
   bar.finish();
   if (!arguments.out.empty()) {
@@ -154,9 +158,11 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
   command->add_option("--plot", arguments->plot.path, "PNG file to draw");
   command->add_option("--plot-variable", arguments->plot.variable, "variable to draw");
   command->add_option("--plot-places", arguments->plot.places, "places to draw: a,b,c")
-      ->delimiter(',')->allow_extra_args(false);
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_option("--plot-leads", arguments->plot.lead_times, "lead times of maps: 1,4,8")
-      ->delimiter(',')->allow_extra_args(false);
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);

@@ -73,8 +73,8 @@ Status run_ingest(const IngestArguments& arguments, const Invocation& invocation
   ProgressBar bar(console_progress());
   storage::IngestOptions options = arguments.options;
   options.progress = bar.callback();
-  SKIPCAST_TRY(const auto reader, storage::open_states(arguments.files, arguments.recipe,
-                                                       arguments.variables));
+  SKIPCAST_TRY(const auto reader,
+               storage::open_states(arguments.files, arguments.recipe, arguments.variables));
   const auto report = storage::ingest(*reader, arguments.archive, options);
   bar.finish();
   if (!report.ok()) return report.status();
@@ -99,9 +99,11 @@ void add_ingest(CLI::App& program, Invocation& invocation) {
   command->add_option("--recipe", arguments->recipe,
                       "JSON file that says how to read them; not needed for CF NetCDF and for wide "
                       "CSV with a time column");
-  command->add_option("--var,--variables", arguments->variables,
-                      "variables to take: a,b; default: all that fit")
-      ->delimiter(',')->allow_extra_args(false);
+  command
+      ->add_option("--var,--variables", arguments->variables,
+                   "variables to take: a,b; default: all that fit")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--append", arguments->options.append, "add later states to the archive");
   command->add_flag("--resume", arguments->options.resume, "go on after an interrupted ingest");
   command->add_flag("--dry-run", arguments->options.dry_run, "read and check, write nothing");

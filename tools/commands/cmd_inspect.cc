@@ -10,8 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/archive/archive_check.h"
-#include "engine/models/model.h"
 #include "engine/data/task.h"
+#include "engine/models/model.h"
 #include "storage/upkeep/series_summary.h"
 #include "tools/commands/cli.h"
 #include "tools/terminal/progress_bar.h"
@@ -29,15 +29,15 @@ json sizes_of(const std::vector<std::string>& paths) {
   json list = json::array();
   for (const std::string& path : paths) {
     std::error_code gone;
-    list.push_back({{"file", fs::path(path).filename().string()},
-                    {"bytes", fs::file_size(path, gone)}});
+    list.push_back(
+        {{"file", fs::path(path).filename().string()}, {"bytes", fs::file_size(path, gone)}});
   }
   return list;
 }
 
 std::string step_text(const storage::TimeAxis& axis) {
   if (axis.step_months > 0) return fmt::format("{} month(s)", axis.step_months);
-  std::string text = axis.step_s % 3600 == 0  ? fmt::format("{} h", axis.step_s / 3600)
+  std::string text = axis.step_s % 3600 == 0 ? fmt::format("{} h", axis.step_s / 3600)
                      : axis.step_s % 60 == 0 ? fmt::format("{} min", axis.step_s / 60)
                                              : fmt::format("{} s", axis.step_s);
   if (axis.session_states > 0) {
@@ -79,7 +79,8 @@ json models_of(const storage::SeriesStore& store) {
   for (const std::string& task : engine::task_names(store)) {
     const auto model = engine::Model::load(store, task);
     if (model.ok()) {
-      list.push_back({{"task", task}, {"state", "trained"},
+      list.push_back({{"task", task},
+                      {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
                       {"parameters", (*model)->parameters()},
                       {"cross_fitted", (*model)->cross_fitted()},
@@ -212,8 +213,8 @@ void print(const json& value) {
   print_files("index", value["indexes"], "none yet: built by the first forecast from analogs");
   print_files("policy", value["policies"], "none yet: skipcast tune makes one");
   const json& bytes = value["bytes"];
-  fmt::print("sizes     states {}, index {}, models {}, policies {}\n",
-             bytes_text(bytes["states"]), bytes_text(bytes["index"]), bytes_text(bytes["models"]),
+  fmt::print("sizes     states {}, index {}, models {}, policies {}\n", bytes_text(bytes["states"]),
+             bytes_text(bytes["index"]), bytes_text(bytes["models"]),
              bytes_text(bytes["policies"]));
 }
 

@@ -12,8 +12,8 @@
 
 #include "engine/report/report_data.h"
 #include "tools/commands/cli.h"
-#include "tools/terminal/progress_bar.h"
 #include "tools/report/report_page.h"
+#include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {
 namespace {
@@ -73,22 +73,25 @@ Result<std::string> task_of(const storage::SeriesStore& store, const std::string
 
 nlohmann::json report_json(const ReportArguments& arguments, const engine::ReportData& data,
                            const std::vector<Section>& sections, size_t bytes) {
-  nlohmann::json value = {{"out", arguments.out}, {"bytes", bytes}, {"seconds", data.seconds},
-                          {"task", nullptr}, {"part", data.scores.part},
-                          {"windows", data.scores.windows}, {"members", data.scores.members}};
+  nlohmann::json value = {{"out", arguments.out},          {"bytes", bytes},
+                          {"seconds", data.seconds},       {"task", nullptr},
+                          {"part", data.scores.part},      {"windows", data.scores.windows},
+                          {"members", data.scores.members}};
   if (data.forecaster != nullptr) value["task"] = data.forecaster->model().task().name;
   for (const Section& section : sections) {
-    value["sections"].push_back({{"id", section.id}, {"shown", !section.body.empty()},
-                                 {"missing", section.missing}});
+    value["sections"].push_back(
+        {{"id", section.id}, {"shown", !section.body.empty()}, {"missing", section.missing}});
   }
   value["systems"] = nlohmann::json::array();
   for (const engine::ScoredSystem& system : data.scores.systems) {
     const engine::CandidateScores& scores = system.scores;
-    value["systems"].push_back({{"name", scores.name}, {"nfe", scores.nfe},
+    value["systems"].push_back({{"name", scores.name},
+                                {"nfe", scores.nfe},
                                 {"nfe_shared", scores.nfe_shared},
                                 {"seconds_per_query", scores.seconds_per_query},
                                 {"crps_fair", scores.physical.crps_fair},
-                                {"crps_low", system.crps.low}, {"crps_high", system.crps.high},
+                                {"crps_low", system.crps.low},
+                                {"crps_high", system.crps.high},
                                 {"spread_skill", scores.normalised.spread_skill}});
   }
   return value;
@@ -106,8 +109,10 @@ void print_words(const ReportArguments& arguments, const engine::ReportData& dat
     last = section.missing;
   }
   if (data.forecaster == nullptr) {
-    fmt::print("missing   forecasts and scores: nothing is trained; `skipcast train {} --task "
-               "NAME` does it\n", arguments.archive);
+    fmt::print(
+        "missing   forecasts and scores: nothing is trained; `skipcast train {} --task "
+        "NAME` does it\n",
+        arguments.archive);
   }
 }
 
@@ -151,11 +156,14 @@ void add_report(CLI::App& program, Invocation& invocation) {
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--out", arguments->out, "HTML file to write")->required();
   command->add_option("--task", request.task, "name of the task; default: the one that is trained");
-  command->add_option("--policy,--policies", request.policies,
-                      "policies to score, the first is shown: a,b; default: all of the task")
-      ->delimiter(',')->allow_extra_args(false);
-  command->add_option("--windows", request.windows,
-                      "score so many test windows, evenly spaced; 0 = as the task says")
+  command
+      ->add_option("--policy,--policies", request.policies,
+                   "policies to score, the first is shown: a,b; default: all of the task")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command
+      ->add_option("--windows", request.windows,
+                   "score so many test windows, evenly spaced; 0 = as the task says")
       ->capture_default_str();
   command->add_option("--at", arguments->at,
                       "init time (UTC) of the forecast shown; default: the median test window");

@@ -22,8 +22,8 @@ constexpr double kMinutesMax = 60 * 24 * 30;
 struct TrainArguments {
   std::string archive;
   engine::TrainRequest request;
-  bool moments = false;  // only the moment heads
-  bool cross_fit = false;  // only the folds
+  bool moments = false;                     // only the moment heads
+  bool cross_fit = false;                   // only the folds
   bool informed = false, finisher = false;  // a fine-tuned copy of the network
   bool no_retrieval = false;
   std::string key = "forecast";
@@ -38,8 +38,9 @@ Status check(const TrainArguments& arguments) {
   const int parts = int{arguments.moments} + int{arguments.cross_fit} + int{arguments.informed} +
                     int{arguments.finisher};
   if (parts > 1) {
-    return usage("--moments, --cross-fit, --informed and --finisher are trained one after the "
-                 "other");
+    return usage(
+        "--moments, --cross-fit, --informed and --finisher are trained one after the "
+        "other");
   }
   if (parts == 1 && (request.resume || request.described_places)) {
     return usage("--resume and --described-places are of the network itself: leave them out");
@@ -57,30 +58,36 @@ Status check(const TrainArguments& arguments) {
 }
 
 std::string resume_hint(const TrainArguments& arguments) {
-  return fmt::format("stopped; the checkpoint is written. Go on with: skipcast train {} --task {} "
-                     "--resume{}", arguments.archive, arguments.request.task,
-                     arguments.request.described_places ? " --described-places" : "");
+  return fmt::format(
+      "stopped; the checkpoint is written. Go on with: skipcast train {} --task {} "
+      "--resume{}",
+      arguments.archive, arguments.request.task,
+      arguments.request.described_places ? " --described-places" : "");
 }
 
 void print(const engine::TrainReport& report, const TrainArguments& arguments, bool json) {
   const std::string& task = arguments.request.task;
   if (json) {
-    const nlohmann::json value = {
-        {"task", task}, {"model", report.model_path}, {"steps", report.steps},
-        {"best_step", report.best_step}, {"parameters", report.parameters},
-        {"seconds", report.seconds}, {"loss", report.loss},
-        {"validation_crps_normalised", report.validation_crps}};
+    const nlohmann::json value = {{"task", task},
+                                  {"model", report.model_path},
+                                  {"steps", report.steps},
+                                  {"best_step", report.best_step},
+                                  {"parameters", report.parameters},
+                                  {"seconds", report.seconds},
+                                  {"loss", report.loss},
+                                  {"validation_crps_normalised", report.validation_crps}};
     print_json(value);
     return;
   }
   fmt::print("trained   {}{}: {} steps in {}, {} parameters, loss {:.4f}\n",
-             arguments.cross_fit ? "folds of " : "", task, report.steps,
-             clock_text(report.seconds), report.parameters, report.loss);
+             arguments.cross_fit ? "folds of " : "", task, report.steps, clock_text(report.seconds),
+             report.parameters, report.loss);
   if (arguments.cross_fit) {
     fmt::print("model     {} (fair CRPS of the folds on validation {:.4f} in normalised units)\n",
                report.model_path, report.validation_crps);
-    fmt::print("note      to earlier copies, metrics and policies this is another model: train and "
-               "tune them again\n");
+    fmt::print(
+        "note      to earlier copies, metrics and policies this is another model: train and "
+        "tune them again\n");
     return;
   }
   fmt::print("model     {} (fair CRPS on validation {:.4f} in normalised units, at step {})\n",
@@ -89,10 +96,13 @@ void print(const engine::TrainReport& report, const TrainArguments& arguments, b
 
 void print(const engine::MomentsReport& report, const std::string& task, bool json) {
   if (json) {
-    const nlohmann::json value = {
-        {"task", task}, {"model", report.model_path}, {"steps", report.steps},
-        {"parameters", report.parameters}, {"seconds", report.seconds},
-        {"validation_loss", report.loss}, {"validation_loss_constant", report.loss_constant}};
+    const nlohmann::json value = {{"task", task},
+                                  {"model", report.model_path},
+                                  {"steps", report.steps},
+                                  {"parameters", report.parameters},
+                                  {"seconds", report.seconds},
+                                  {"validation_loss", report.loss},
+                                  {"validation_loss_constant", report.loss_constant}};
     print_json(value);
     return;
   }
@@ -107,9 +117,12 @@ Status run_moments(const storage::SeriesStore& store, const TrainArguments& argu
                    const Invocation& invocation) {
   const engine::TrainRequest& asked = arguments.request;
   ProgressBar bar(console_progress());
-  const engine::MomentsRequest request = {.task = asked.task, .minutes = asked.minutes,
-                                          .steps_max = asked.steps_max, .threads = asked.threads,
-                                          .compute = asked.compute, .progress = bar.callback()};
+  const engine::MomentsRequest request = {.task = asked.task,
+                                          .minutes = asked.minutes,
+                                          .steps_max = asked.steps_max,
+                                          .threads = asked.threads,
+                                          .compute = asked.compute,
+                                          .progress = bar.callback()};
   const auto report = engine::train_moments(store, request);
   bar.finish();
   if (!report.ok()) return suggest_task(store, asked.task, report.status());
@@ -122,18 +135,23 @@ void print(const engine::FineTuneReport& report, const TrainArguments& arguments
   if (json) {
     nlohmann::json scores = nlohmann::json::array();
     for (const engine::FineTuneScore& score : report.scores) {
-      scores.push_back({{"start", score.start}, {"with_retrieval", score.with},
+      scores.push_back({{"start", score.start},
+                        {"with_retrieval", score.with},
                         {"without_retrieval", score.without},
                         {"crps_with_retrieval", score.crps_with},
                         {"crps_without_retrieval", score.crps_without}});
     }
-    const nlohmann::json value = {
-        {"task", arguments.request.task}, {"role", role}, {"file", report.path},
-        {"steps", report.steps}, {"best_step", report.best_step},
-        {"parameters", report.parameters}, {"seconds", report.seconds}, {"loss", report.loss},
-        {"analog_distance_training", report.training_distance},
-        {"analog_distance_validation", report.validation_distance},
-        {"validation", scores}};
+    const nlohmann::json value = {{"task", arguments.request.task},
+                                  {"role", role},
+                                  {"file", report.path},
+                                  {"steps", report.steps},
+                                  {"best_step", report.best_step},
+                                  {"parameters", report.parameters},
+                                  {"seconds", report.seconds},
+                                  {"loss", report.loss},
+                                  {"analog_distance_training", report.training_distance},
+                                  {"analog_distance_validation", report.validation_distance},
+                                  {"validation", scores}};
     print_json(value);
     return;
   }
@@ -162,9 +180,13 @@ Status run_fine_tune(const storage::SeriesStore& store, const TrainArguments& ar
   engine::FineTuneRequest request = {
       .task = asked.task,
       .role = arguments.finisher ? engine::Role::kFinisher : engine::Role::kInformed,
-      .retrieval = !arguments.no_retrieval, .evaluations = arguments.evaluations,
-      .minutes = asked.minutes, .steps_max = asked.steps_max, .threads = asked.threads,
-      .compute = asked.compute, .progress = bar.callback()};
+      .retrieval = !arguments.no_retrieval,
+      .evaluations = arguments.evaluations,
+      .minutes = asked.minutes,
+      .steps_max = asked.steps_max,
+      .threads = asked.threads,
+      .compute = asked.compute,
+      .progress = bar.callback()};
   SKIPCAST_TRY(request.key, engine::key_from(arguments.key));
   const auto report = engine::fine_tune(store, request);
   bar.finish();
@@ -183,8 +205,8 @@ Status run_train(TrainArguments arguments, const Invocation& invocation) {
   ProgressBar bar(console_progress());
   engine::TrainRequest request = arguments.request;
   request.progress = bar.callback();
-  const auto report = arguments.cross_fit ? engine::cross_fit(*store, request)
-                                          : engine::train(*store, request);
+  const auto report =
+      arguments.cross_fit ? engine::cross_fit(*store, request) : engine::train(*store, request);
   bar.finish();
   if (report.status().code() == Code::kInterrupted && !arguments.cross_fit) {
     return {Code::kInterrupted, resume_hint(arguments)};
@@ -200,8 +222,10 @@ void add_train(CLI::App& program, Invocation& invocation) {
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = program.add_subcommand("train", "Train the network of a task");
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
-  command->add_option("--task", arguments->request.task,
-                      "name of the task, as `inspect` lists them, or a JSON file")->required();
+  command
+      ->add_option("--task", arguments->request.task,
+                   "name of the task, as `inspect` lists them, or a JSON file")
+      ->required();
   command->add_option("--minutes", arguments->request.minutes,
                       "stop after so many minutes; default: the task's");
   command->add_option("--steps", arguments->request.steps_max,
@@ -219,11 +243,13 @@ void add_train(CLI::App& program, Invocation& invocation) {
   command->add_flag("--finisher", arguments->finisher,
                     "only a copy of the trained network that makes a member in one evaluation; 10 "
                     "minutes unless said otherwise");
-  command->add_option("--evaluations", arguments->evaluations,
-                      "of --finisher: 1, or 2 for members in two evaluations as well")
+  command
+      ->add_option("--evaluations", arguments->evaluations,
+                   "of --finisher: 1, or 2 for members in two evaluations as well")
       ->capture_default_str();
-  command->add_option("--key", arguments->key,
-                      "of --informed and --finisher: how similar situations are found")
+  command
+      ->add_option("--key", arguments->key,
+                   "of --informed and --finisher: how similar situations are found")
       ->capture_default_str();
   command->add_flag("--no-retrieval", arguments->no_retrieval,
                     "of --finisher: it sees nothing but the context");

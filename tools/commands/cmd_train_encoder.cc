@@ -23,14 +23,18 @@ struct EncoderArguments {
 };
 
 nlohmann::json worth_json(const engine::KeyWorth& worth) {
-  return {{"crps_fair", worth.crps}, {"crps_fair_normalised", worth.crps_normalised},
+  return {{"crps_fair", worth.crps},
+          {"crps_fair_normalised", worth.crps_normalised},
           {"rank_correlation", worth.rank_correlation}};
 }
 
 nlohmann::json report_json(const engine::MetricReport& report, const std::string& task) {
-  nlohmann::json value = {{"task", task}, {"metric", report.metric_path},
-                          {"steps", report.steps}, {"anchors", report.anchors},
-                          {"seconds", report.seconds}, {"gained", report.gained},
+  nlohmann::json value = {{"task", task},
+                          {"metric", report.metric_path},
+                          {"steps", report.steps},
+                          {"anchors", report.anchors},
+                          {"seconds", report.seconds},
+                          {"gained", report.gained},
                           {"held_out_windows", report.held_out},
                           {"windows_per_second", report.windows_per_second},
                           {"context", worth_json(report.context)},
@@ -61,8 +65,9 @@ void print(const engine::MetricReport& report, const std::string& task) {
   }
   fmt::print("compares  {}\n", shares);
   if (!report.gained) {
-    fmt::print("note      nothing was gained on held-out windows: it stays close to the forecast "
-               "key\n");
+    fmt::print(
+        "note      nothing was gained on held-out windows: it stays close to the forecast "
+        "key\n");
   }
   fmt::print("metric    {}: use it by --key learned; tune tries it\n", report.metric_path);
 }
@@ -103,16 +108,13 @@ void add_train_encoder(CLI::App& program, Invocation& invocation) {
       "train-encoder", "Train the metric by which --key learned finds analogs");
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--task", request.task, "name of the task, trained already")->required();
-  command->add_option("--minutes", request.minutes,
-                      "bound on the time spent on steps; default 3");
+  command->add_option("--minutes", request.minutes, "bound on the time spent on steps; default 3");
   command->add_option("--steps", request.steps_max, "steps of each of its three fits; default 200");
   add_threads_option(*command, request.threads);
   add_memory_option(*command, request.memory_bytes);
   add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
-    invocation.run = [arguments, &invocation] {
-      return run_train_encoder(*arguments, invocation);
-    };
+    invocation.run = [arguments, &invocation] { return run_train_encoder(*arguments, invocation); };
   });
 }
 

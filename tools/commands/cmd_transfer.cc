@@ -22,10 +22,13 @@ void print(const engine::TransferReport& report, const std::string& task, bool j
   std::vector<std::string> copies;
   for (const engine::Role role : report.copies) copies.emplace_back(word(role));
   if (json) {
-    const nlohmann::json value = {
-        {"task", task}, {"model", report.model_path}, {"places", report.places},
-        {"places_trained_on", report.seen}, {"copies", copies}, {"seconds", report.seconds},
-        {"validation_crps_normalised", report.validation_crps}};
+    const nlohmann::json value = {{"task", task},
+                                  {"model", report.model_path},
+                                  {"places", report.places},
+                                  {"places_trained_on", report.seen},
+                                  {"copies", copies},
+                                  {"seconds", report.seconds},
+                                  {"validation_crps_normalised", report.validation_crps}};
     print_json(value);
     return;
   }
@@ -55,8 +58,10 @@ void add_transfer(CLI::App& program, Invocation& invocation) {
   engine::TransferRequest& request = arguments->request;
   CLI::App* command = program.add_subcommand(
       "transfer", "Put the network of one archive to work on another with other places");
-  command->add_option("FROM", arguments->from,
-                      "the archive whose task was trained with --described-places")->required();
+  command
+      ->add_option("FROM", arguments->from,
+                   "the archive whose task was trained with --described-places")
+      ->required();
   command->add_option("TO", arguments->to, "the archive that gets the model")->required();
   command->add_option("--task", request.task, "name of the task, in both archives")->required();
   command->add_flag("--replace", request.replace, "replace the model that TO has of this task");

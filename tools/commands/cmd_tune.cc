@@ -14,8 +14,8 @@
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
 #include "tools/figures/plot.h"
-#include "tools/terminal/progress_bar.h"
 #include "tools/figures/tune_figure.h"
+#include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {
 namespace {
@@ -63,9 +63,12 @@ nlohmann::json trial_json(const engine::Trial& trial) {
 }
 
 nlohmann::json report_json(const engine::TuneReport& report, const std::string& picture) {
-  nlohmann::json value = {{"policy", report.policy_path}, {"front_csv", report.front_csv_path},
-                          {"front_png", picture}, {"trials_file", report.trials_path},
-                          {"trials", report.trials.size()}, {"reused", report.trials_reused},
+  nlohmann::json value = {{"policy", report.policy_path},
+                          {"front_csv", report.front_csv_path},
+                          {"front_png", picture},
+                          {"trials_file", report.trials_path},
+                          {"trials", report.trials.size()},
+                          {"reused", report.trials_reused},
                           {"budget_spent", report.budget_spent},
                           {"policies_per_nfe", report.nfe_policies},
                           {"cold_policies_per_nfe", report.cold_policies}};
@@ -92,13 +95,14 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   SKIPCAST_TRY(const auto store, open_archive(arguments.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   SKIPCAST_TRY(const auto forecaster, open_forecaster(*store, arguments.task, bar.callback(),
-                                                 arguments.memory_bytes, compute));
+                                                      arguments.memory_bytes, compute));
   request.progress = bar.callback();
   const auto report = engine::tune(*forecaster, request);
   bar.finish();
   if (report.status().code() == Code::kInterrupted) {
-    return {Code::kInterrupted, "stopped; all trials so far are kept. The same command goes on "
-                                "where this one ended."};
+    return {Code::kInterrupted,
+            "stopped; all trials so far are kept. The same command goes on "
+            "where this one ended."};
   }
   if (!report.ok()) return report.status();
   const std::string picture =
@@ -126,8 +130,9 @@ void add_tune(CLI::App& program, Invocation& invocation) {
   command->add_option("--name", request.name, "name of the policy; default: the task's");
   command->add_option("--budget-minutes,--minutes", request.budget_minutes, "time for new trials")
       ->capture_default_str();
-  command->add_option("--objective", arguments->objective,
-                      "what is minimised: crps, energy, variogram or mix (crps and energy)")
+  command
+      ->add_option("--objective", arguments->objective,
+                   "what is minimised: crps, energy, variogram or mix (crps and energy)")
       ->capture_default_str();
   command->add_option("--windows", request.windows, "validation windows a trial")
       ->capture_default_str();

@@ -23,8 +23,7 @@ bool is_damage(const Verdict& verdict) { return !verdict.status.ok() && !verdict
 
 void print(const Verdict& verdict) {
   if (verdict.status.ok()) {
-    fmt::print("intact    {}{}\n", verdict.part,
-               verdict.facts.empty() ? "" : ": " + verdict.facts);
+    fmt::print("intact    {}{}\n", verdict.part, verdict.facts.empty() ? "" : ": " + verdict.facts);
     return;
   }
   const std::string remedy = verdict.remedy.empty() ? "" : "; " + verdict.remedy;
@@ -73,8 +72,10 @@ std::string range_text(const storage::SeriesStore& store, const storage::Loss& l
 }
 
 nlohmann::json to_json(const engine::ArchiveSalvage& report, const storage::SeriesStore& store) {
-  nlohmann::json value = {{"states", report.series.states}, {"lost", nlohmann::json::array()},
-                          {"notes", report.series.notes},   {"kept", report.kept},
+  nlohmann::json value = {{"states", report.series.states},
+                          {"lost", nlohmann::json::array()},
+                          {"notes", report.series.notes},
+                          {"kept", report.kept},
                           {"left", report.left}};
   for (const storage::Loss& loss : report.series.losses) {
     const storage::TimeAxis& axis = store.schema().axis;

@@ -7,11 +7,13 @@
 namespace skipcast::tools {
 
 void add_compute_flags(CLI::App& command, ComputeFlags& flags) {
-  command.add_option("--device", flags.device,
-                     "where the network runs: auto (a GPU if there is one), cpu, cuda")
+  command
+      .add_option("--device", flags.device,
+                  "where the network runs: auto (a GPU if there is one), cpu, cuda")
       ->capture_default_str();
-  command.add_option("--precision", flags.precision,
-                     "of the network's products: float32, tf32 (GPU), bfloat16")
+  command
+      .add_option("--precision", flags.precision,
+                  "of the network's products: float32, tf32 (GPU), bfloat16")
       ->capture_default_str();
   command.add_flag("--no-graphs", flags.no_graphs,
                    "launch every kernel by itself, not from CUDA graphs");

@@ -9,28 +9,53 @@
 namespace skipcast::tools {
 namespace {
 
-constexpr const char* kPolicyDecides[] = {
-    "--start", "--key", "--mix", "--alignment", "--decay", "--pool", "--temperature",
-    "--cold-share", "--start-spread", "--redi-key-step", "--redi-neighbours", "--cycle", "--rolls",
-    "--entry-sigma",
-    "--skip-frac", "--skip-steps", "--sigmas", "--steps", "--solver", "--noise-amount",
-    "--noise-scale", "--exit-tolerance", "--retrieval-weight", "--guidance",
-    "--guidance-bandwidth", "--inflation", "--spacing", "--rho"};
+constexpr const char* kPolicyDecides[] = {"--start",
+                                          "--key",
+                                          "--mix",
+                                          "--alignment",
+                                          "--decay",
+                                          "--pool",
+                                          "--temperature",
+                                          "--cold-share",
+                                          "--start-spread",
+                                          "--redi-key-step",
+                                          "--redi-neighbours",
+                                          "--cycle",
+                                          "--rolls",
+                                          "--entry-sigma",
+                                          "--skip-frac",
+                                          "--skip-steps",
+                                          "--sigmas",
+                                          "--steps",
+                                          "--solver",
+                                          "--noise-amount",
+                                          "--noise-scale",
+                                          "--exit-tolerance",
+                                          "--retrieval-weight",
+                                          "--guidance",
+                                          "--guidance-bandwidth",
+                                          "--inflation",
+                                          "--spacing",
+                                          "--rho"};
 
 void add_start_flags(CLI::App& command, ForecastFlags& flags) {
-  command.add_option("--start", flags.start,
-                     "what the chain starts from: cold, analog, dress (analog, residual "
-                     "alignment), mean, redi (the published method), previous (the cycle "
-                     "before), or the blind controls random, shuffled and persist")
+  command
+      .add_option("--start", flags.start,
+                  "what the chain starts from: cold, analog, dress (analog, residual "
+                  "alignment), mean, redi (the published method), previous (the cycle "
+                  "before), or the blind controls random, shuffled and persist")
       ->capture_default_str();
-  command.add_option("--key", flags.key,
-                     "how analogs are found: by the context, by the network's mean forecast of it "
-                     "(forecast), mixed, or by the metric of train-encoder (learned)")
+  command
+      .add_option("--key", flags.key,
+                  "how analogs are found: by the context, by the network's mean forecast of it "
+                  "(forecast), mixed, or by the metric of train-encoder (learned)")
       ->capture_default_str();
   add_alignment_flags(command, flags);
-  command.add_option("--archive", flags.archive,
-                     "where analogs come from: growing (all that ended by the init time) or frozen "
-                     "(the training part)")->capture_default_str();
+  command
+      .add_option("--archive", flags.archive,
+                  "where analogs come from: growing (all that ended by the init time) or frozen "
+                  "(the training part)")
+      ->capture_default_str();
 }
 
 void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
@@ -40,9 +65,11 @@ void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
                      "skip depth: share of the steps that is not run, 0 <= f < 1");
   command.add_option("--skip-steps", flags.skip_steps,
                      "skip depth: how many first steps are not run");
-  command.add_option("--sigmas", flags.sigmas,
-                     "skip depth and steps: the very noise levels, descending: 5,1.2,0.3")
-      ->delimiter(',')->allow_extra_args(false);
+  command
+      .add_option("--sigmas", flags.sigmas,
+                  "skip depth and steps: the very noise levels, descending: 5,1.2,0.3")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("--steps", flags.steps, "solver steps; 0 = the start itself is the forecast")
       ->capture_default_str();
   command.add_option("--spacing", flags.spacing, "of the levels: karras, log, vp or cosine")
@@ -57,45 +84,55 @@ void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
 void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
       ->capture_default_str();
-  command.add_option("--alignment", flags.alignment,
-                     "how an analog's future is moved to today: none, offset, residual, half")
+  command
+      .add_option("--alignment", flags.alignment,
+                  "how an analog's future is moved to today: none, offset, residual, half")
       ->capture_default_str();
-  command.add_option("--decay", flags.decay,
-                     "lead times after which the offset has faded to 1/e; inf = never")
+  command
+      .add_option("--decay", flags.decay,
+                  "lead times after which the offset has faded to 1/e; inf = never")
       ->capture_default_str();
   command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
       ->capture_default_str();
-  command.add_option("--pool", flags.pool,
-                     "nearest analogs that members are dealt from; 0 = one a member")
+  command
+      .add_option("--pool", flags.pool,
+                  "nearest analogs that members are dealt from; 0 = one a member")
       ->capture_default_str();
   command.add_option("--temperature", flags.temperature,
                      "draw from the pool with weight exp(-distance / (temperature * mean "
                      "distance)); default: each in turn");
   command.add_option("--cold-share", flags.cold_share, "share of the members that start cold")
       ->capture_default_str();
-  command.add_option("--cycle", flags.cycle,
-                     "of --start previous: states between one forecast and the next")
+  command
+      .add_option("--cycle", flags.cycle,
+                  "of --start previous: states between one forecast and the next")
       ->capture_default_str();
-  command.add_option("--rolls", flags.rolls,
-                     "of --start previous: earlier cycles made, the first one from analogs")
+  command
+      .add_option("--rolls", flags.rolls,
+                  "of --start previous: earlier cycles made, the first one from analogs")
       ->capture_default_str();
-  command.add_option("--redi-key-step", flags.redi_key_step,
-                     "of --start redi: the key is the state after so many of all steps")
+  command
+      .add_option("--redi-key-step", flags.redi_key_step,
+                  "of --start redi: the key is the state after so many of all steps")
       ->capture_default_str();
-  command.add_option("--redi-neighbours", flags.redi_neighbours,
-                     "of --start redi: stored trajectories that a member combines")
+  command
+      .add_option("--redi-neighbours", flags.redi_neighbours,
+                  "of --start redi: stored trajectories that a member combines")
       ->capture_default_str();
-  command.add_option("--start-spread", flags.spread,
-                     "widens the start by so many standard deviations of the mean forecast's error")
+  command
+      .add_option("--start-spread", flags.spread,
+                  "widens the start by so many standard deviations of the mean forecast's error")
       ->capture_default_str();
 }
 
 void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
       ->capture_default_str();
-  command.add_option("--exit-tolerance", flags.exit_tolerance,
-                     "a member is done when its last two estimates differ by no more than this "
-                     "(root mean square, target units); 0 = never")->capture_default_str();
+  command
+      .add_option("--exit-tolerance", flags.exit_tolerance,
+                  "a member is done when its last two estimates differ by no more than this "
+                  "(root mean square, target units); 0 = never")
+      ->capture_default_str();
   command.add_option("--retrieval-weight", flags.retrieval_weight,
                      "how much the network is told of what happened after similar situations: 0 = "
                      "nothing (the default), 1 = as in training, of a network of train "
@@ -103,16 +140,21 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
   command.add_flag("--shuffled-retrieval", flags.shuffled_retrieval,
                    "blind control: it is told of, or guided by, what happened after another "
                    "situation");
-  command.add_option("--guidance", flags.guidance,
-                     "how far the chain is drawn towards a kernel density of the futures of the "
-                     "nearest analogs, found by --key and moved by --alignment: 0 to 1")
+  command
+      .add_option("--guidance", flags.guidance,
+                  "how far the chain is drawn towards a kernel density of the futures of the "
+                  "nearest analogs, found by --key and moved by --alignment: 0 to 1")
       ->capture_default_str();
-  command.add_option("--guidance-bandwidth", flags.guidance_bandwidth,
-                     "standard deviation of its kernels, in target units")->capture_default_str();
-  command.add_option("--inflation", flags.inflation,
-                     "calibration: factor on every member's distance from the ensemble mean; "
-                     "several are spread over the lead times: 0.9,1.2")
-      ->delimiter(',')->allow_extra_args(false);
+  command
+      .add_option("--guidance-bandwidth", flags.guidance_bandwidth,
+                  "standard deviation of its kernels, in target units")
+      ->capture_default_str();
+  command
+      .add_option("--inflation", flags.inflation,
+                  "calibration: factor on every member's distance from the ensemble mean; "
+                  "several are spread over the lead times: 0.9,1.2")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("--noise-amount", flags.noise_amount,
                      "of a stochastic solver: eta (ddim, dpmpp_2m_sde, gms), S_churn (*_churn), "
                      "tau (sa_*), repeats (restart_*)");
@@ -149,8 +191,10 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.start.rolls = flags.rolls;
   options.start.redi_key_step = flags.redi_key_step;
   options.start.redi_neighbours = flags.redi_neighbours;
-  options.depth = {.entry_sigma = flags.entry_sigma, .skip_fraction = flags.skip_frac,
-                   .skip_steps = flags.skip_steps, .sigmas = flags.sigmas};
+  options.depth = {.entry_sigma = flags.entry_sigma,
+                   .skip_fraction = flags.skip_frac,
+                   .skip_steps = flags.skip_steps,
+                   .sigmas = flags.sigmas};
   options.steps = flags.sigmas.empty() ? flags.steps : static_cast<int64_t>(flags.sigmas.size());
   options.solver = flags.solver;
   options.noise_amount = flags.noise_amount;

@@ -29,11 +29,12 @@ std::string origin_text(const engine::Forecaster& forecaster, int64_t origin) {
 
 std::string retrieval_text(const engine::Forecaster& forecaster, const engine::Forecast& forecast) {
   if (forecast.analogs.empty()) return "";
-  return fmt::format("analogs   nearest {} (distance {:.4g}), farthest {:.4g}; {} search "
-                     "over {} of {} windows\n",
-                     origin_text(forecaster, forecast.analogs.front().origin),
-                     forecast.analogs.front().distance, forecast.analogs.back().distance,
-                     forecast.plan.method, forecast.plan.allowed, forecast.plan.rows);
+  return fmt::format(
+      "analogs   nearest {} (distance {:.4g}), farthest {:.4g}; {} search "
+      "over {} of {} windows\n",
+      origin_text(forecaster, forecast.analogs.front().origin), forecast.analogs.front().distance,
+      forecast.analogs.back().distance, forecast.plan.method, forecast.plan.allowed,
+      forecast.plan.rows);
 }
 
 }  // namespace
@@ -41,9 +42,9 @@ std::string retrieval_text(const engine::Forecaster& forecaster, const engine::F
 std::string cost_text(const engine::Forecaster& forecaster, const engine::Forecast& forecast,
                       const engine::ForecastOptions& options) {
   const engine::Timing& timing = forecast.timing;
-  std::string text = fmt::format(
-      "forecast  {} from {}, {} members, seed {}\n", forecaster.dataset().task().name,
-      origin_text(forecaster, forecast.origin), options.members, options.seed);
+  std::string text =
+      fmt::format("forecast  {} from {}, {} members, seed {}\n", forecaster.dataset().task().name,
+                  origin_text(forecaster, forecast.origin), options.members, options.seed);
   if (forecast.nfe == 0) {
     text += fmt::format("depth     {} start as it is, no chain, 0 NFE a member",
                         word(options.start.kind));
@@ -92,24 +93,35 @@ Result<nlohmann::json> forecast_json(const engine::Forecaster& forecaster,
                                      const engine::ForecastOptions& options) {
   const EnsembleView view(forecaster, forecast);
   const engine::Timing& timing = forecast.timing;
-  nlohmann::json json = {
-      {"task", forecaster.dataset().task().name},
-      {"init_time", origin_text(forecaster, forecast.origin)},
-      {"members", options.members}, {"seed", options.seed},
-      {"start", word(options.start.kind)}, {"key", word(options.start.key)},
-      {"alignment", word(options.start.alignment)}, {"archive", word(options.archive)},
-      {"solver", options.solver}, {"entry_sigma", forecast.entry_sigma},
-      {"nfe", forecast.nfe}, {"nfe_mean", forecast.nfe_mean}, {"nfe_shared", forecast.nfe_shared},
-      {"model", forecaster.model().fingerprint()}, {"notes", forecast.notes},
-      {"seconds", {{"total", timing.total_s}, {"encode", timing.encode_s},
-                   {"search", timing.search_s}, {"start", timing.start_s},
-                   {"solve", timing.solve_s}}},
-      {"search", {{"method", forecast.plan.method}, {"allowed", forecast.plan.allowed},
-                  {"windows", forecast.plan.rows}}}};
+  nlohmann::json json = {{"task", forecaster.dataset().task().name},
+                         {"init_time", origin_text(forecaster, forecast.origin)},
+                         {"members", options.members},
+                         {"seed", options.seed},
+                         {"start", word(options.start.kind)},
+                         {"key", word(options.start.key)},
+                         {"alignment", word(options.start.alignment)},
+                         {"archive", word(options.archive)},
+                         {"solver", options.solver},
+                         {"entry_sigma", forecast.entry_sigma},
+                         {"nfe", forecast.nfe},
+                         {"nfe_mean", forecast.nfe_mean},
+                         {"nfe_shared", forecast.nfe_shared},
+                         {"model", forecaster.model().fingerprint()},
+                         {"notes", forecast.notes},
+                         {"seconds",
+                          {{"total", timing.total_s},
+                           {"encode", timing.encode_s},
+                           {"search", timing.search_s},
+                           {"start", timing.start_s},
+                           {"solve", timing.solve_s}}},
+                         {"search",
+                          {{"method", forecast.plan.method},
+                           {"allowed", forecast.plan.allowed},
+                           {"windows", forecast.plan.rows}}}};
   json["analogs"] = nlohmann::json::array();
   for (const retrieval::Neighbour& analog : forecast.analogs) {
-    json["analogs"].push_back({{"init_time", origin_text(forecaster, analog.origin)},
-                               {"distance", analog.distance}});
+    json["analogs"].push_back(
+        {{"init_time", origin_text(forecaster, analog.origin)}, {"distance", analog.distance}});
   }
   json["lead_times"] = nlohmann::json::array();
   for (int64_t target = 0; target < view.variables(); ++target) {
@@ -117,8 +129,10 @@ Result<nlohmann::json> forecast_json(const engine::Forecaster& forecaster,
       const Summary summary = view.over_places(lead, target);
       json["lead_times"].push_back({{"variable", view.variable(target).name},
                                     {"valid", storage::format_time(view.lead_time_s(lead))},
-                                    {"mean", summary.mean}, {"spread", summary.spread},
-                                    {"q05", summary.q05}, {"q50", summary.q50},
+                                    {"mean", summary.mean},
+                                    {"spread", summary.spread},
+                                    {"q05", summary.q05},
+                                    {"q50", summary.q50},
                                     {"q95", summary.q95}});
     }
   }

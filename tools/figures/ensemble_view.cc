@@ -52,7 +52,8 @@ double mean_of(std::span<const float> values) {
 }
 
 EnsembleView::EnsembleView(const engine::Forecaster& forecaster, const engine::Forecast& forecast)
-    : forecaster_(forecaster), forecast_(forecast),
+    : forecaster_(forecaster),
+      forecast_(forecast),
       values_(forecast.members.to(at::kCPU, at::kFloat).contiguous()) {
   SKIPCAST_CHECK(values_.dim() == 4);
   members_ = values_.size(0);
@@ -96,8 +97,8 @@ Result<std::vector<float>> EnsembleView::stored(int64_t target, int64_t first,
                                                 int64_t count) const {
   const storage::SeriesStore& store = forecaster_.store();
   const storage::TimeAxis& axis = store.schema().axis;
-  const int32_t number[] = {static_cast<int32_t>(store.schema().variable_index(
-      variable(target).name))};
+  const int32_t number[] = {
+      static_cast<int32_t>(store.schema().variable_index(variable(target).name))};
   std::vector<float> result(static_cast<size_t>(count * places_),
                             std::numeric_limits<float>::quiet_NaN());
   const int64_t begin = std::max<int64_t>(first, 0);

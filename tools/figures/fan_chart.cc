@@ -67,7 +67,8 @@ std::string panel_script(const FanPanel& panel, size_t number, bool with_key) {
   text += "set label 1 " + quoted(panel.title) + " at graph 0.012,0.93 font ',12'\n";
   text += fmt::format(
       "plot $fan{0} using 1:2:6 with filledcurves lc rgb '#c6dbef' title '5-95 %', \\\n"
-      " $fan{0} using 1:3:5 with filledcurves lc rgb '#6baed6' title '25-75 %'", id);
+      " $fan{0} using 1:3:5 with filledcurves lc rgb '#6baed6' title '25-75 %'",
+      id);
   for (size_t i = 0; i < panel.analogs.size(); ++i) {
     text += fmt::format(", \\\n $analog{}_{} using 1:2 with lines lw 0.7 lc rgb '#f4a582' {}", id,
                         i, i == 0 ? "title 'analogs, as they went on'" : "notitle");
@@ -96,8 +97,8 @@ std::string label_with_unit(const std::string& name, const std::string& unit) {
 Status draw_fan_chart(const FanChart& chart) {
   SKIPCAST_CHECK(!chart.panels.empty());
   const auto panels = static_cast<int>(chart.panels.size());
-  Picture picture{.path = chart.path, .width_px = 1100,
-                  .height_px = kHead_px + panels * kPanelHeight_px};
+  Picture picture{
+      .path = chart.path, .width_px = 1100, .height_px = kHead_px + panels * kPanelHeight_px};
   std::string& text = picture.script;
   text += "set xdata time\nset timefmt '%s'\nset xtics nomirror\n";
   text += time_axis_script(chart.panels.front());
@@ -105,10 +106,12 @@ Status draw_fan_chart(const FanChart& chart) {
   text += "set style fill solid 1.0 noborder\nset tics scale 0.5\n";
   text += "set datafile missing 'nan'\n";
   text += "set ylabel " + quoted(chart.value_label) + "\n";
-  text += fmt::format("set arrow 1 from '{0}',graph 0 to '{0}',graph 1 nohead dt 3 lc rgb "
-                      "'#636363'\n", chart.origin_s);
-  text += fmt::format("set multiplot layout {},1 title {} font ',13'\n", panels,
-                      quoted(chart.title));
+  text += fmt::format(
+      "set arrow 1 from '{0}',graph 0 to '{0}',graph 1 nohead dt 3 lc rgb "
+      "'#636363'\n",
+      chart.origin_s);
+  text +=
+      fmt::format("set multiplot layout {},1 title {} font ',13'\n", panels, quoted(chart.title));
   for (size_t i = 0; i < chart.panels.size(); ++i) {
     if (i + 1 == chart.panels.size()) text += "set xlabel 'time'\n";
     text += panel_script(chart.panels[i], i, i == 0);

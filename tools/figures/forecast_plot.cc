@@ -43,8 +43,9 @@ Result<std::vector<int64_t>> places_of(const storage::Places& places, const Plot
     }
     numbers.push_back(at - places.names.begin());
   }
-  for (int64_t i = 0; numbers.size() < static_cast<size_t>(kPanels) && wish.places.empty() &&
-                      i < places.count(); ++i) {
+  for (int64_t i = 0;
+       numbers.size() < static_cast<size_t>(kPanels) && wish.places.empty() && i < places.count();
+       ++i) {
     numbers.push_back(i);
   }
   return numbers;
@@ -72,8 +73,8 @@ struct Plotter {
   // Analogs lie in the past, maybe in other sessions: read as stored, whatever the breaks.
   Result<Line> analog_line(int64_t origin, int64_t place) const {
     const storage::SeriesStore& store = forecaster.store();
-    const int32_t number[] = {static_cast<int32_t>(
-        store.schema().variable_index(view.variable(target).name))};
+    const int32_t number[] = {
+        static_cast<int32_t>(store.schema().variable_index(view.variable(target).name))};
     std::vector<float> values(static_cast<size_t>(view.lead_times() * view.places()));
     SKIPCAST_TRY_OK(store.read(origin + 1, view.lead_times(), number, values));
     Line line;
@@ -156,7 +157,9 @@ Status plot_maps(const Plotter& plotter, const PlotWish& wish) {
   MapFigure figure{.title = plotter.title(),
                    .value_label = variable_label(variable),
                    .spread_label = label_with_unit("spread of the members", variable.units),
-                   .path = wish.path, .lat = places.lat, .lon = places.lon};
+                   .path = wish.path,
+                   .lat = places.lat,
+                   .lon = places.lon};
   for (const int64_t lead : leads) {
     const std::string when = storage::format_time(plotter.view.lead_time_s(lead));
     MapPanel mean{.title = "mean, " + when}, spread{.title = "spread, " + when};

@@ -11,10 +11,10 @@
 namespace skipcast::tools {
 
 struct PlotWish {
-  std::string path;                  // .png
-  std::string variable;              // a target; empty = the first
-  std::vector<std::string> places;   // graph: names; empty = the first few
-  std::vector<int64_t> lead_times;   // grid: 1..T_out; empty = first, middle and last
+  std::string path;                 // .png
+  std::string variable;             // a target; empty = the first
+  std::vector<std::string> places;  // graph: names; empty = the first few
+  std::vector<int64_t> lead_times;  // grid: 1..T_out; empty = first, middle and last
 };
 
 // kUsage names the variable, place or lead time that is not there; else draw()'s errors.

@@ -22,11 +22,13 @@ std::string block(const std::string& name, const std::vector<FrontPoint>& points
 std::string side(const FrontFigure& figure, int column) {
   std::string text = fmt::format(
       "plot $trials using {}:3 with points pt 7 ps 0.4 lc rgb '#cccccc' "
-      "title 'trials on all windows'", column);
+      "title 'trials on all windows'",
+      column);
   for (size_t i = 0; i < figure.curves.size(); ++i) {
-    text += fmt::format(", \\\n $curve{} using {}:3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '{}' "
-                        "title {}", i, column, kColours[i % std::size(kColours)],
-                        quoted(figure.curves[i].name));
+    text += fmt::format(
+        ", \\\n $curve{} using {}:3 with linespoints lw 2 pt 7 ps 0.8 lc rgb '{}' "
+        "title {}",
+        i, column, kColours[i % std::size(kColours)], quoted(figure.curves[i].name));
   }
   if (std::isfinite(figure.reference)) {
     text += fmt::format(", \\\n {:.6g} with lines dt 2 lc rgb '#252525' title {}", figure.reference,

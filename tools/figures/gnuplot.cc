@@ -82,8 +82,9 @@ std::string complaint(const std::string& log) {
 }
 
 Status no_gnuplot() {
-  return not_found("the program gnuplot is not here, so no picture was drawn; tools/setup installs "
-                   "it (Debian package gnuplot-nox)");
+  return not_found(
+      "the program gnuplot is not here, so no picture was drawn; tools/setup installs "
+      "it (Debian package gnuplot-nox)");
 }
 
 Status put_in_place(const std::string& from, const std::string& path) {
@@ -119,17 +120,18 @@ Result<std::string> gnuplot_version() {
 
 Status draw(const Picture& picture) {
   if (!picture.path.ends_with(".png")) {
-    return usage(fmt::format("{}: pictures are PNG files; give a name that ends in .png",
-                             picture.path));
+    return usage(
+        fmt::format("{}: pictures are PNG files; give a name that ends in .png", picture.path));
   }
   const Scratch scratch;
   if (!scratch.ok()) return io_error("the temporary folder cannot be written");
   const std::string script = scratch.file("picture.gp"), image = scratch.file("picture.png");
   {
     std::ofstream out(script, std::ios::binary);
-    out << fmt::format("set terminal pngcairo size {},{} font 'DejaVu Sans,11' noenhanced\n"
-                       "set output {}\n{}\nset output\n",
-                       picture.width_px, picture.height_px, quoted(image), picture.script);
+    out << fmt::format(
+        "set terminal pngcairo size {},{} font 'DejaVu Sans,11' noenhanced\n"
+        "set output {}\n{}\nset output\n",
+        picture.width_px, picture.height_px, quoted(image), picture.script);
     if (!out.flush()) return io_error(script + ": cannot be written");
   }
   const int state = run_gnuplot(script, scratch.file("log"));

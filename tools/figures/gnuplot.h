@@ -8,9 +8,9 @@
 namespace skipcast::tools {
 
 struct Picture {
-  std::string path;              // ends in .png
+  std::string path;  // ends in .png
   int width_px = 1200, height_px = 800;
-  std::string script;            // gnuplot commands after terminal and output are set
+  std::string script;  // gnuplot commands after terminal and output are set
 };
 
 // Runs gnuplot and puts the picture at `path` (through a temporary file, so that a failure leaves

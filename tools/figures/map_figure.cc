@@ -72,8 +72,8 @@ Status draw_maps(const MapFigure& figure) {
   text += axis_range("x", figure.lon) + axis_range("y", figure.lat);
   text += "set xlabel 'longitude (degrees east)'\nset ylabel 'latitude (degrees north)'\n";
   text += "set tics scale 0.5 out nomirror\nset datafile missing 'nan'\nset colorbox\n";
-  text += fmt::format("set multiplot layout 2,{} title {} font ',13'\n", columns,
-                      quoted(figure.title));
+  text +=
+      fmt::format("set multiplot layout 2,{} title {} font ',13'\n", columns, quoted(figure.title));
   text += "set palette defined (0 '#2c7bb6', 1 '#abd9e9', 2 '#ffffbf', 3 '#fdae61', 4 '#d7191c')\n";
   text += "set cblabel " + quoted(figure.value_label) + "\n";
   text += row_script(figure, figure.means, "mean");

@@ -25,15 +25,15 @@ struct FanPanel {
   Line observed;                // what really came; empty when not known yet
   std::vector<int64_t> lead_s;  // times of the quantiles below
   std::vector<double> q05, q25, q50, q75, q95;
-  std::vector<Line> analogs;    // thin lines
+  std::vector<Line> analogs;  // thin lines
 };
 
 struct FanChart {
   std::string title;
-  std::string value_label;      // "PM2.5 (ug m-3)"
-  std::string path;             // .png
-  int64_t origin_s = 0;         // where past and forecast meet: a dotted line
-  std::vector<FanPanel> panels; // one under the other
+  std::string value_label;       // "PM2.5 (ug m-3)"
+  std::string path;              // .png
+  int64_t origin_s = 0;          // where past and forecast meet: a dotted line
+  std::vector<FanPanel> panels;  // one under the other
 };
 
 Status draw_fan_chart(const FanChart& chart);

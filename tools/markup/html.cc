@@ -15,8 +15,11 @@ namespace {
 size_t sequence(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(at);
-  const size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2
-                      : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const size_t length = lead < 0x80                   ? 1
+                        : lead >= 0xc2 && lead < 0xe0 ? 2
+                        : lead >= 0xe0 && lead < 0xf0 ? 3
+                        : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                      : 0;
   if (length == 0 || at + length > text.size()) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(at + i) & 0xc0) != 0x80) return 0;
@@ -26,12 +29,18 @@ size_t sequence(std::string_view text, size_t at) {
 
 const char* entity(char letter) {
   switch (letter) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: return nullptr;
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return nullptr;
   }
 }
 
@@ -47,13 +56,15 @@ std::string control(const std::string& group, const std::string& label, Control 
                     const std::vector<Choice>& each) {
   const std::string name = escaped(label);
   if (kind == Control::kSelect) {
-    return fmt::format("<label class=\"chooser\"><span>{}</span> <select data-choose=\"{}\">{}"
-                       "</select></label>",
-                       name, group, options(each));
+    return fmt::format(
+        "<label class=\"chooser\"><span>{}</span> <select data-choose=\"{}\">{}"
+        "</select></label>",
+        name, group, options(each));
   }
-  return fmt::format("<label class=\"chooser\"><span>{}</span> <input type=\"range\" min=\"0\" "
-                     "max=\"{}\" value=\"0\" data-choose=\"{}\"> <output>{}</output></label>",
-                     name, each.size() - 1, group, escaped(each.front().name));
+  return fmt::format(
+      "<label class=\"chooser\"><span>{}</span> <input type=\"range\" min=\"0\" "
+      "max=\"{}\" value=\"0\" data-choose=\"{}\"> <output>{}</output></label>",
+      name, each.size() - 1, group, escaped(each.front().name));
 }
 
 std::string row(const std::vector<std::string>& cells, const std::string& css) {
@@ -165,9 +176,10 @@ std::string choices(const std::string& group, const std::string& label, Control 
   if (each.size() > 1) text = control(group, label, kind, each) + "\n";
   for (size_t i = 0; i < each.size(); ++i) {
     const std::string name = escaped(each[i].name);
-    text += fmt::format("<div class=\"choice{}\" data-group=\"{}\" data-name=\"{}\"><h4>{}</h4>{}"
-                        "</div>\n",
-                        i == 0 ? " on" : "", group, name, name, each[i].body);
+    text += fmt::format(
+        "<div class=\"choice{}\" data-group=\"{}\" data-name=\"{}\"><h4>{}</h4>{}"
+        "</div>\n",
+        i == 0 ? " on" : "", group, name, name, each[i].body);
   }
   return text;
 }

@@ -11,7 +11,7 @@
 namespace skipcast::tools {
 namespace {
 
-constexpr double kFar = 20000;  // px: noise far outside a chart would make huge numbers
+constexpr double kFar = 20000;   // px: noise far outside a chart would make huge numbers
 constexpr double kLetter = 6.6;  // px, about the width of one
 
 double share(const Axis& axis, double value) {
@@ -24,10 +24,12 @@ double share(const Axis& axis, double value) {
 std::vector<Tick> ticks_of(const Axis& axis, int count) {
   if (!axis.ticks.empty()) return axis.ticks;
   switch (axis.scale) {
-    case Scale::kLog: return log_ticks(axis.low, axis.high);
+    case Scale::kLog:
+      return log_ticks(axis.low, axis.high);
     case Scale::kTime:
       return time_ticks(static_cast<int64_t>(axis.low), static_cast<int64_t>(axis.high), count);
-    case Scale::kLinear: break;
+    case Scale::kLinear:
+      break;
   }
   return linear_ticks(axis.low, axis.high, count);
 }
@@ -91,9 +93,10 @@ void Chart::band(std::span<const Point> low, std::span<const Point> high, std::s
 
 void Chart::dot(Point at, double radius, std::string_view css, std::string_view tip) {
   if (!std::isfinite(at.x) || !std::isfinite(at.y)) return;
-  above_ += fmt::format("<circle class=\"dot {}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\"{}>{}"
-                        "</circle>\n",
-                        css, px(at.x), py(at.y), radius, tip_attribute(tip), tip_title(tip));
+  above_ += fmt::format(
+      "<circle class=\"dot {}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\"{}>{}"
+      "</circle>\n",
+      css, px(at.x), py(at.y), radius, tip_attribute(tip), tip_title(tip));
 }
 
 void Chart::whisker(double x, double low, double high, std::string_view css) {
@@ -103,10 +106,11 @@ void Chart::whisker(double x, double low, double high, std::string_view css) {
 
 void Chart::bar(double x0, double x1, double y, std::string_view css, std::string_view tip) {
   const double left = px(x0), top = py(y);
-  clipped_ += fmt::format("<rect class=\"bar {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-                          "height=\"{:.1f}\"{}>{}</rect>\n",
-                          css, left, top, std::max(0.5, px(x1) - left - 1),
-                          std::max(0.0, bottom_ - top), tip_attribute(tip), tip_title(tip));
+  clipped_ += fmt::format(
+      "<rect class=\"bar {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+      "height=\"{:.1f}\"{}>{}</rect>\n",
+      css, left, top, std::max(0.5, px(x1) - left - 1), std::max(0.0, bottom_ - top),
+      tip_attribute(tip), tip_title(tip));
 }
 
 void Chart::rule_x(double x, std::string_view css, std::string_view text) {
@@ -129,9 +133,10 @@ void Chart::rule_y(double y, std::string_view css, std::string_view text) {
 
 void Chart::span_x(double x0, double x1, std::string_view css, std::string_view text) {
   const double left = px(x0), width = px(x1) - left;
-  below_ += fmt::format("<rect class=\"span {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-                        "height=\"{:.1f}\"/>\n",
-                        css, left, top_, width, bottom_ - top_);
+  below_ += fmt::format(
+      "<rect class=\"span {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+      "height=\"{:.1f}\"/>\n",
+      css, left, top_, width, bottom_ - top_);
   if (text.empty() || width < kLetter * static_cast<double>(text.size())) return;
   below_ += fmt::format("<text class=\"note middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
                         left + width / 2, top_ + 11, escaped(text));
@@ -140,10 +145,10 @@ void Chart::span_x(double x0, double x1, std::string_view css, std::string_view 
 void Chart::column(double x0, double x1, std::string_view tip) {
   const double left = std::clamp(px(x0), left_, right_);
   const double right = std::clamp(px(x1), left_, right_);
-  above_ += fmt::format("<rect class=\"hit\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-                        "height=\"{:.1f}\"{}>{}</rect>\n",
-                        left, top_, right - left, bottom_ - top_, tip_attribute(tip),
-                        tip_title(tip));
+  above_ += fmt::format(
+      "<rect class=\"hit\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+      "height=\"{:.1f}\"{}>{}</rect>\n",
+      left, top_, right - left, bottom_ - top_, tip_attribute(tip), tip_title(tip));
 }
 
 std::string Chart::axes() const {
@@ -152,24 +157,26 @@ std::string Chart::axes() const {
   for (const Tick& tick : ticks_of(frame_.y, y_count)) {
     const double at = py(tick.at);
     if (at < top_ - 1 || at > bottom_ + 1) continue;
-    text += fmt::format("<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/><text class=\"tick end\""
-                        " x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                        left_, at, right_, left_ - 6, at + 4, escaped(tick.text));
+    text += fmt::format(
+        "<path class=\"grid\" d=\"M{:.1f} {:.1f}H{:.1f}\"/><text class=\"tick end\""
+        " x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
+        left_, at, right_, left_ - 6, at + 4, escaped(tick.text));
   }
-  text += fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", left_, bottom_,
-                      right_);
+  text +=
+      fmt::format("<path class=\"axis\" d=\"M{:.1f} {:.1f}H{:.1f}\"/>\n", left_, bottom_, right_);
   if (frame_.plain) return text;
   for (const Tick& tick : ticks_of(frame_.x, std::max(2, (frame_.width - 60) / 75))) {
     const double at = px(tick.at);
     if (at < left_ - 1 || at > right_ + 1) continue;
-    text += fmt::format("<path class=\"axis\" d=\"M{0:.1f} {1:.1f}v5\"/><text class=\"tick middle\""
-                        " x=\"{0:.1f}\" y=\"{2:.1f}\">{3}</text>\n",
-                        at, bottom_, bottom_ + 18, escaped(tick.text));
+    text += fmt::format(
+        "<path class=\"axis\" d=\"M{0:.1f} {1:.1f}v5\"/><text class=\"tick middle\""
+        " x=\"{0:.1f}\" y=\"{2:.1f}\">{3}</text>\n",
+        at, bottom_, bottom_ + 18, escaped(tick.text));
   }
   text += fmt::format("<text class=\"label end\" x=\"{:.1f}\" y=\"{:d}\">{}</text>\n", right_,
                       frame_.height - 6, escaped(frame_.x.label));
-  return text + fmt::format("<text class=\"label\" x=\"2\" y=\"14\">{}</text>\n",
-                            escaped(frame_.y.label));
+  return text +
+         fmt::format("<text class=\"label\" x=\"2\" y=\"14\">{}</text>\n", escaped(frame_.y.label));
 }
 
 std::string Chart::svg() const {

@@ -17,16 +17,16 @@ enum class Scale { kLinear, kLog, kTime };
 
 struct Axis {
   Scale scale = Scale::kLinear;
-  double low = 0, high = 1;   // kTime: seconds since 1970; kLog: > 0
-  std::string label;          // with its unit; "" = no label
-  std::vector<Tick> ticks;    // empty = by the scale
+  double low = 0, high = 1;  // kTime: seconds since 1970; kLog: > 0
+  std::string label;         // with its unit; "" = no label
+  std::vector<Tick> ticks;   // empty = by the scale
 };
 
 struct ChartFrame {
-  std::string name;           // what a screen reader says
+  std::string name;  // what a screen reader says
   int width = 480, height = 290;
   Axis x, y;
-  bool plain = false;         // a small picture in a row: no labels, few ticks
+  bool plain = false;  // a small picture in a row: no labels, few ticks
 };
 
 struct Point {
@@ -63,7 +63,7 @@ class Chart {
 
   ChartFrame frame_;
   double left_, right_, top_, bottom_;  // of the plotting area
-  std::string below_, above_;  // drawn before and after what is clipped
+  std::string below_, above_;           // drawn before and after what is clipped
   std::string clipped_;
 };
 

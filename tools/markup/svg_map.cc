@@ -27,8 +27,8 @@ std::string mixed(double share) {
   const double part = position - static_cast<double>(below);
   int rgb[3];
   for (int i = 0; i < 3; ++i) {
-    rgb[i] = static_cast<int>(std::lround(kAnchors[below][i] * (1 - part) +
-                                          kAnchors[below + 1][i] * part));
+    rgb[i] = static_cast<int>(
+        std::lround(kAnchors[below][i] * (1 - part) + kAnchors[below + 1][i] * part));
   }
   return fmt::format("#{:02x}{:02x}{:02x}", rgb[0], rgb[1], rgb[2]);
 }
@@ -54,14 +54,16 @@ class Projection {
   double height() const { return height_; }
 
   std::string frame() const {
-    std::string text = fmt::format("<rect class=\"sea\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" "
-                                   "height=\"{:.1f}\"/>\n", kLeft, kTop, width_, height_);
+    std::string text = fmt::format(
+        "<rect class=\"sea\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" "
+        "height=\"{:.1f}\"/>\n",
+        kLeft, kTop, width_, height_);
     const int columns = std::max(2, static_cast<int>(width_ / 80));
     const int rows = std::max(2, static_cast<int>(height_ / 50));
     for (const Tick& tick : linear_ticks(west_, east_, columns)) {
-      text += fmt::format("<text class=\"tick middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}°{}</text>\n",
-                          x(tick.at), kTop + height_ + 18, trimmed(tick.text),
-                          tick.at < 0 ? "W" : "E");
+      text +=
+          fmt::format("<text class=\"tick middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}°{}</text>\n",
+                      x(tick.at), kTop + height_ + 18, trimmed(tick.text), tick.at < 0 ? "W" : "E");
     }
     for (const Tick& tick : linear_ticks(south_, north_, rows)) {
       text += fmt::format("<text class=\"tick end\" x=\"{:.1f}\" y=\"{:.1f}\">{}°{}</text>\n",
@@ -108,8 +110,8 @@ MapLayout grid_layout(const storage::Places& places, int64_t marks_max) {
       layout.x.push_back(kLeft + layout.mark * (2 * static_cast<double>(column) + 1));
       layout.y.push_back(kTop + projection.height() -
                          layout.mark_height * (2 * static_cast<double>(row) + 1));
-      layout.names.push_back(place_name(places, row * layout.block * columns +
-                                                    column * layout.block));
+      layout.names.push_back(
+          place_name(places, row * layout.block * columns + column * layout.block));
     }
   }
   return layout;
@@ -130,8 +132,10 @@ MapLayout node_layout(const storage::Places& places) {
 }
 
 std::string open_svg(const MapLayout& layout, const char* css) {
-  return fmt::format("<svg class=\"{}\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" "
-                     "aria-label=\"map\">\n", css, layout.width, layout.height);
+  return fmt::format(
+      "<svg class=\"{}\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" "
+      "aria-label=\"map\">\n",
+      css, layout.width, layout.height);
 }
 
 // One mark as a path, for joined ones.
@@ -142,9 +146,10 @@ std::string mark_path(const MapLayout& layout, size_t i) {
                        2 * layout.mark_height + 0.3, 2 * layout.mark + 0.3);
   }
   const double r = layout.mark * 1.8;  // thumbnails are small
-  return fmt::format("M{:.1f} {:.1f}a{r:.1f} {r:.1f} 0 1 0 {d:.1f} 0a{r:.1f} {r:.1f} 0 1 0 "
-                     "-{d:.1f} 0z", layout.x[i] - r, layout.y[i], fmt::arg("r", r),
-                     fmt::arg("d", 2 * r));
+  return fmt::format(
+      "M{:.1f} {:.1f}a{r:.1f} {r:.1f} 0 1 0 {d:.1f} 0a{r:.1f} {r:.1f} 0 1 0 "
+      "-{d:.1f} 0z",
+      layout.x[i] - r, layout.y[i], fmt::arg("r", r), fmt::arg("d", 2 * r));
 }
 
 }  // namespace
@@ -180,10 +185,11 @@ std::string map_legend(std::string_view label, const Range& range) {
   for (const auto& anchor : kAnchors) {
     stops += fmt::format(",rgb({},{},{})", anchor[0], anchor[1], anchor[2]);
   }
-  return fmt::format("<div class=\"ramp\"><span class=\"ramp-label\">{}</span><span "
-                     "class=\"low\">{}</span><i style=\"background:linear-gradient(90deg{})\"></i>"
-                     "<span class=\"high\">{}</span></div>\n",
-                     escaped(label), number_html(range.low), stops, number_html(range.high));
+  return fmt::format(
+      "<div class=\"ramp\"><span class=\"ramp-label\">{}</span><span "
+      "class=\"low\">{}</span><i style=\"background:linear-gradient(90deg{})\"></i>"
+      "<span class=\"high\">{}</span></div>\n",
+      escaped(label), number_html(range.low), stops, number_html(range.high));
 }
 
 bool has_map(const storage::Places& places) {
@@ -220,14 +226,15 @@ std::string map_svg(const MapLayout& layout, std::span<const double> values, con
   for (size_t i = 0; i < values.size(); ++i) {
     const std::string fill = map_colour(values[i], range);
     text += layout.rows > 0
-                ? fmt::format("<rect class=\"mark\" data-i=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" "
-                              "width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>\n",
-                              i, layout.x[i] - layout.mark, layout.y[i] - layout.mark_height,
-                              2 * layout.mark + 0.3, 2 * layout.mark_height + 0.3, fill)
-                : fmt::format("<circle class=\"mark node\" data-i=\"{}\" cx=\"{:.1f}\" "
-                              "cy=\"{:.1f}\" r=\"{}\" fill=\"{}\"><title>{}</title></circle>\n",
-                              i, layout.x[i], layout.y[i], layout.mark, fill,
-                              escaped(layout.names[i]));
+                ? fmt::format(
+                      "<rect class=\"mark\" data-i=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" "
+                      "width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>\n",
+                      i, layout.x[i] - layout.mark, layout.y[i] - layout.mark_height,
+                      2 * layout.mark + 0.3, 2 * layout.mark_height + 0.3, fill)
+                : fmt::format(
+                      "<circle class=\"mark node\" data-i=\"{}\" cx=\"{:.1f}\" "
+                      "cy=\"{:.1f}\" r=\"{}\" fill=\"{}\"><title>{}</title></circle>\n",
+                      i, layout.x[i], layout.y[i], layout.mark, fill, escaped(layout.names[i]));
   }
   return text + "</svg>\n";
 }
@@ -239,10 +246,11 @@ std::string map_thumbnail(const MapLayout& layout, std::span<const double> value
     const std::string fill = map_colour(values[i], range);
     if (fill != "none") paths[fill] += mark_path(layout, i);
   }
-  std::string text = fmt::format("<svg class=\"chart small\" viewBox=\"{0} {1} {2:.1f} {3:.1f}\" "
-                                 "role=\"img\" aria-label=\"map\"><rect class=\"sea\" x=\"{0}\" "
-                                 "y=\"{1}\" width=\"{2:.1f}\" height=\"{3:.1f}\"/>\n",
-                                 kLeft, kTop, kRight - kLeft, layout.height - kTop - kBelow);
+  std::string text = fmt::format(
+      "<svg class=\"chart small\" viewBox=\"{0} {1} {2:.1f} {3:.1f}\" "
+      "role=\"img\" aria-label=\"map\"><rect class=\"sea\" x=\"{0}\" "
+      "y=\"{1}\" width=\"{2:.1f}\" height=\"{3:.1f}\"/>\n",
+      kLeft, kTop, kRight - kLeft, layout.height - kTop - kBelow);
   for (const auto& [fill, path] : paths) {
     text += fmt::format("<path fill=\"{}\" d=\"{}\"/>\n", fill, path);
   }

@@ -26,9 +26,9 @@ std::string map_legend(std::string_view label, const Range& range);
 // What is drawn of a state: nodes as they are, a grid in blocks of cells so that few enough are
 // left. Values of a block are means over what is there.
 struct MapLayout {
-  int64_t rows = 0, columns = 0;  // of blocks; 0 for nodes
-  int64_t block = 1;              // cells along each side of a block
-  std::vector<double> x, y;       // px, one a mark
+  int64_t rows = 0, columns = 0;               // of blocks; 0 for nodes
+  int64_t block = 1;                           // cells along each side of a block
+  std::vector<double> x, y;                    // px, one a mark
   double width = 480, height = 320, mark = 7;  // mark: radius, or half a block's width
   double mark_height = 7;
   std::vector<std::string> names;  // one a mark, not escaped

@@ -27,7 +27,7 @@ double round_step(double low, double high, int count) {
 std::string tick_text(double value, double step) {
   if (std::abs(value) < step * 1e-6) return "0";
   return std::abs(value) >= 1e5 || step < 1e-4 ? fmt::format("{:.3g}", value)
-                                              : fmt::format("{:.10g}", value);
+                                               : fmt::format("{:.10g}", value);
 }
 
 int64_t ceiling(int64_t value, int64_t step) {
@@ -40,9 +40,9 @@ std::vector<Tick> clock_ticks(int64_t low, int64_t high, int64_t step) {
   for (int64_t at = ceiling(low, step); at <= high; at += step) {
     const storage::CalendarTime time = storage::calendar_time(at);
     const bool midnight = time.hour == 0 && time.minute == 0;
-    ticks.push_back({static_cast<double>(at),
-                     midnight ? fmt::format("{} {}", time.day, kMonths[time.month - 1])
-                              : fmt::format("{:02}:{:02}", time.hour, time.minute)});
+    ticks.push_back(
+        {static_cast<double>(at), midnight ? fmt::format("{} {}", time.day, kMonths[time.month - 1])
+                                           : fmt::format("{:02}:{:02}", time.hour, time.minute)});
   }
   return ticks;
 }
@@ -57,8 +57,8 @@ std::vector<Tick> month_ticks(int64_t low, int64_t high, int months) {
     if (at > high) return ticks;
     if (at < low) continue;
     const bool year = month % 12 == 0;
-    ticks.push_back({static_cast<double>(at), year ? fmt::format("{}", month / 12)
-                                                   : kMonths[month % 12]});
+    ticks.push_back(
+        {static_cast<double>(at), year ? fmt::format("{}", month / 12) : kMonths[month % 12]});
   }
 }
 
@@ -91,9 +91,9 @@ std::vector<Tick> log_ticks(double low, double high) {
 
 std::vector<Tick> time_ticks(int64_t low_s, int64_t high_s, int count) {
   const double rough = static_cast<double>(high_s - low_s) / std::max(1, count);
-  for (const int64_t step : {int64_t{60}, int64_t{300}, int64_t{600}, int64_t{1800}, int64_t{3600},
-                             int64_t{10800}, int64_t{21600}, int64_t{43200}, kDay, 2 * kDay,
-                             7 * kDay}) {
+  for (const int64_t step :
+       {int64_t{60}, int64_t{300}, int64_t{600}, int64_t{1800}, int64_t{3600}, int64_t{10800},
+        int64_t{21600}, int64_t{43200}, kDay, 2 * kDay, 7 * kDay}) {
     if (rough <= static_cast<double>(step)) return clock_ticks(low_s, high_s, step);
   }
   for (const int months : {1, 2, 3, 6, 12, 24, 60, 120, 240, 600}) {

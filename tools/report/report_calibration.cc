@@ -23,9 +23,7 @@ class Calibration {
     value_unit_ = target_unit(input);
   }
 
-  std::string html() const {
-    return figures({rank_figure(), spread_figure(), crps_figure()});
-  }
+  std::string html() const { return figures({rank_figure(), spread_figure(), crps_figure()}); }
 
  private:
   using Leads = std::vector<engine::Scores>;
@@ -52,7 +50,8 @@ class Calibration {
   Axis lead_axis() const {
     const Leads& leads = shown_.scores.leads;
     const double low = lead_at(0), high = lead_at(leads.size() - 1);
-    return {.low = low, .high = high > low ? high : low + unit_.per_state,
+    return {.low = low,
+            .high = high > low ? high : low + unit_.per_state,
             .label = fmt::format("lead time ({})", unit_.name)};
   }
 
@@ -83,18 +82,20 @@ class Calibration {
                         double share_max) const {
     const double total = std::accumulate(ranks.begin(), ranks.end(), 0.0);
     const auto classes = static_cast<double>(ranks.size());
-    ChartFrame frame{.name = "rank histogram of " + system.scores.name, .width = 300,
-                     .height = 190};
-    frame.x = {.low = 0, .high = classes, .label = "rank of what came",
+    ChartFrame frame{
+        .name = "rank histogram of " + system.scores.name, .width = 300, .height = 190};
+    frame.x = {.low = 0,
+               .high = classes,
+               .label = "rank of what came",
                .ticks = {{0.5, "below all"}, {classes - 0.5, "above all"}}};
     frame.x.ticks = {{classes * 0.12, "below all"}, {classes * 0.88, "above all"}};
     frame.y = {.low = 0, .high = share_max, .label = "share, 1 = flat"};
     Chart chart(frame);
     for (size_t i = 0; i < ranks.size() && total > 0; ++i) {
       const double share = static_cast<double>(ranks[i]) / total * classes;
-      chart.bar(static_cast<double>(i), static_cast<double>(i + 1), share, role_css(system.role),
-                fmt::format("{} members below: {:.2f} of a flat share\n{} values", i, share,
-                            ranks[i]));
+      chart.bar(
+          static_cast<double>(i), static_cast<double>(i + 1), share, role_css(system.role),
+          fmt::format("{} members below: {:.2f} of a flat share\n{} values", i, share, ranks[i]));
     }
     chart.rule_y(1, "level");
     return fmt::format("<div class=\"histogram\"><h5>{}</h5>{}</div>\n",
@@ -147,7 +148,8 @@ class Calibration {
       extent.see(by_lead(*system, &engine::Scores::rmse));
       extent.see(by_lead(*system, &engine::Scores::spread));
     }
-    ChartFrame frame{.name = "spread and error by lead time", .x = lead_axis(),
+    ChartFrame frame{.name = "spread and error by lead time",
+                     .x = lead_axis(),
                      .y = axis_over(extent, "spread, RMSE (" + value_unit_ + ")")};
     Chart chart(frame);
     for (const engine::ScoredSystem* system : compared()) {
@@ -155,7 +157,8 @@ class Calibration {
       chart.line(by_lead(*system, &engine::Scores::spread), role_css(system->role) + " dashed");
     }
     add_columns(chart, {{"spread", &engine::Scores::spread}, {"RMSE", &engine::Scores::rmse}});
-    return figure({.title = "Spread against error", .plot = legend(keys("line")) + chart.svg(),
+    return figure({.title = "Spread against error",
+                   .plot = legend(keys("line")) + chart.svg(),
                    .caption = "Solid: RMSE of the ensemble's mean. Dashed: spread of the members. "
                               "In a calibrated ensemble the two lie on each other; a dashed line "
                               "below its solid one is too sure."});
@@ -166,14 +169,16 @@ class Calibration {
     for (const engine::ScoredSystem* system : compared()) {
       extent.see(by_lead(*system, &engine::Scores::crps_fair));
     }
-    ChartFrame frame{.name = "CRPS by lead time", .x = lead_axis(),
+    ChartFrame frame{.name = "CRPS by lead time",
+                     .x = lead_axis(),
                      .y = axis_over(extent, "fair CRPS (" + value_unit_ + ")")};
     Chart chart(frame);
     for (const engine::ScoredSystem* system : compared()) {
       chart.line(by_lead(*system, &engine::Scores::crps_fair), role_css(system->role));
     }
     add_columns(chart, {{"CRPS", &engine::Scores::crps_fair}});
-    return figure({.title = "CRPS by lead time", .plot = legend(keys("line")) + chart.svg(),
+    return figure({.title = "CRPS by lead time",
+                   .plot = legend(keys("line")) + chart.svg(),
                    .caption = "Lower is better. Where the lines part tells at which lead times the "
                               "start helps or hurts."});
   }
@@ -190,9 +195,8 @@ Result<Section> calibration_section(const ReportInput& input) {
   Section section{.id = "calibration", .title = "Calibration"};
   section.missing = input.data.missing.scores;
   if (input.data.scores.systems.empty()) return section;
-  section.body = paragraph(fmt::format(
-      "The same {} windows of the {} part, in physical units.", input.data.scores.windows,
-      input.data.scores.part));
+  section.body = paragraph(fmt::format("The same {} windows of the {} part, in physical units.",
+                                       input.data.scores.windows, input.data.scores.part));
   section.body += Calibration(input).html();
   return section;
 }

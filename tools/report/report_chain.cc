@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "tools/markup/html.h"
+#include "tools/markup/svg_map.h"
 #include "tools/report/report_sections.h"
 #include "tools/report/report_view.h"
-#include "tools/markup/svg_map.h"
 
 namespace skipcast::tools {
 namespace {
@@ -38,9 +38,11 @@ std::vector<Stage> stages_of(const engine::ChainFacts& chain) {
     const engine::Evaluated& step = chain.steps[at];
     stages.push_back({.name = fmt::format("σ {:.3g}", step.sigma),
                       .note = at == 0 ? "entry" : fmt::format("after {} NFE", at),
-                      .state = step.x, .estimate = step.estimate});
+                      .state = step.x,
+                      .estimate = step.estimate});
   }
-  stages.push_back({.name = "final", .note = fmt::format("{} NFE", chain.forecast.nfe),
+  stages.push_back({.name = "final",
+                    .note = fmt::format("{} NFE", chain.forecast.nfe),
                     .state = chain.forecast.members});
   return stages;
 }
@@ -78,8 +80,7 @@ class Strip {
     const at::Tensor values = one.select(1, 0).select(1, place).to(at::kDouble).contiguous();
     std::vector<Point> points;
     for (int64_t lead = 0; lead < values.size(0); ++lead) {
-      points.push_back({static_cast<double>(lead + 1),
-                        values.const_data_ptr<double>()[lead]});
+      points.push_back({static_cast<double>(lead + 1), values.const_data_ptr<double>()[lead]});
     }
     return points;
   }
@@ -102,8 +103,8 @@ class Strip {
 
   std::string lines(const Stage& stage, int64_t place) const {
     const int64_t leads = view_.ensemble().lead_times();
-    ChartFrame frame{.name = stage.name, .width = 190, .height = 130, .y = value_axis(place),
-                     .plain = true};
+    ChartFrame frame{
+        .name = stage.name, .width = 190, .height = 130, .y = value_axis(place), .plain = true};
     frame.x = {.low = 1, .high = static_cast<double>(std::max<int64_t>(2, leads))};
     Chart chart(frame);
     for (int64_t m = 0; m < std::min(kLinesMax, stage.state.size(0)); ++m) {
@@ -134,8 +135,7 @@ class Strip {
   std::string picture(const Stage& stage, int64_t member) const {
     const MapLayout layout = layout_of(places_, kThumbnailMarks);
     const auto one = [&](const at::Tensor& states) {
-      const at::Tensor field =
-          states[member][lead()].select(0, 0).to(at::kDouble).contiguous();
+      const at::Tensor field = states[member][lead()].select(0, 0).to(at::kDouble).contiguous();
       const std::span<const double> values(field.const_data_ptr<double>(),
                                            static_cast<size_t>(field.numel()));
       return map_thumbnail(layout, mark_values(layout, places_, values), field_range());
@@ -158,10 +158,10 @@ std::string chain_choices(const ReportInput& input, const Strip& strip) {
   std::vector<Choice> each;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t at = strip.grid() ? 0 : i * places.count() / count;
-    const std::string body = fmt::format(
-        "<h5>Entered mid-chain, {} NFE</h5>{}<h5>Cold start, {} NFE</h5>{}",
-        query.chain.forecast.nfe, strip.html(query.chain, at), query.cold.forecast.nfe,
-        strip.html(query.cold, at));
+    const std::string body =
+        fmt::format("<h5>Entered mid-chain, {} NFE</h5>{}<h5>Cold start, {} NFE</h5>{}",
+                    query.chain.forecast.nfe, strip.html(query.chain, at), query.cold.forecast.nfe,
+                    strip.html(query.cold, at));
     each.push_back({strip.grid() ? "member 1" : place_name(places, at), body});
   }
   return choices("chain-place", "Place", Control::kSelect, each);
@@ -171,10 +171,11 @@ std::string words(const engine::QueryFacts& query) {
   if (query.same_chain) {
     return "The chain of the forecast above, beside a cold start with as many evaluations.";
   }
-  return fmt::format("The forecast above runs no chain from such a start. Shown is another setting "
-                     "on the same query: start \"{}\", entered at sigma {:.3g}, beside a cold "
-                     "start with as many evaluations.",
-                     word(query.chain.options.start.kind), query.chain.forecast.entry_sigma);
+  return fmt::format(
+      "The forecast above runs no chain from such a start. Shown is another setting "
+      "on the same query: start \"{}\", entered at sigma {:.3g}, beside a cold "
+      "start with as many evaluations.",
+      word(query.chain.options.start.kind), query.chain.forecast.entry_sigma);
 }
 
 std::string keys(const Strip& strip) {
@@ -201,7 +202,8 @@ Result<Section> chain_section(const ReportInput& input) {
   const Strip strip(input, view);
   section.body = paragraph(words(query));
   section.body += figures({figure(
-      {.title = "From entry to end", .plot = keys(strip) + chain_choices(input, strip),
+      {.title = "From entry to end",
+       .plot = keys(strip) + chain_choices(input, strip),
        .caption = what_is_drawn(strip) + view.value_label() +
                   ", the same in all pictures; noise beyond it is cut off. σ is the noise level in "
                   "normalised units at which the network was asked. Good: at the end members lie "

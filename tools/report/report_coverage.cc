@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tools/terminal/text.h"
 #include "tools/markup/html.h"
+#include "tools/markup/svg_map.h"
 #include "tools/report/report_sections.h"
 #include "tools/report/report_view.h"
-#include "tools/markup/svg_map.h"
+#include "tools/terminal/text.h"
 
 namespace skipcast::tools {
 namespace {
@@ -21,8 +21,10 @@ struct Grade {
   const char* css;
   const char* text;
 };
-constexpr Grade kGrades[] = {{0.995, "full", "99.5 % or more observed"}, {0.9, "most", "90 %"},
-                             {0.5, "half", "50 %"}, {1e-9, "few", "less"},
+constexpr Grade kGrades[] = {{0.995, "full", "99.5 % or more observed"},
+                             {0.9, "most", "90 %"},
+                             {0.5, "half", "50 %"},
+                             {1e-9, "few", "less"},
                              {-1, "none", "nothing"}};
 
 const Grade& grade_of(double share) {
@@ -58,9 +60,10 @@ class Strip {
   std::string svg() const {
     const size_t rows = std::min(coverage_.observed.size(), kVariablesMax);
     const double bottom = kTop + static_cast<double>(rows) * kRow;
-    std::string text = fmt::format("<svg class=\"chart wide\" viewBox=\"0 0 {} {:.0f}\" "
-                                   "role=\"img\" aria-label=\"share of values observed\">\n",
-                                   kWidth, bottom + 24);
+    std::string text = fmt::format(
+        "<svg class=\"chart wide\" viewBox=\"0 0 {} {:.0f}\" "
+        "role=\"img\" aria-label=\"share of values observed\">\n",
+        kWidth, bottom + 24);
     text += parts(bottom);
     for (size_t v = 0; v < rows; ++v) text += row(v);
     return text + ticks(bottom) + "</svg>\n";
@@ -83,13 +86,13 @@ class Strip {
                                    kLeft - 8, top + 13, escaped(name));
     for (const Run& run : runs_of(coverage_.observed[v])) {
       const int64_t first = bin_first(run.first), end = bin_first(run.end);
-      const std::string tip = fmt::format("{}\n{} to {}\n{:.1f} % observed", name,
-                                          time_html(time_s(first)), time_html(time_s(end - 1)),
-                                          100 * run.share);
-      text += fmt::format("<rect class=\"cover {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
-                          "height=\"{}\" data-tip=\"{}\"/>\n",
-                          grade_of(run.share).css, px(first), top + 2, px(end) - px(first),
-                          kRow - 4, escaped(tip));
+      const std::string tip =
+          fmt::format("{}\n{} to {}\n{:.1f} % observed", name, time_html(time_s(first)),
+                      time_html(time_s(end - 1)), 100 * run.share);
+      text += fmt::format(
+          "<rect class=\"cover {}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" "
+          "height=\"{}\" data-tip=\"{}\"/>\n",
+          grade_of(run.share).css, px(first), top + 2, px(end) - px(first), kRow - 4, escaped(tip));
     }
     return text;
   }
@@ -102,9 +105,10 @@ class Strip {
     const std::pair<int64_t, const char*> starts[] = {
         {0, "training"}, {split.train_end, "validation"}, {split.validation_end, "test"}};
     for (const auto& [state, name] : starts) {
-      text += fmt::format("<path class=\"rule origin\" d=\"M{0:.1f} 6V{1:.1f}\"/>"
-                          "<text class=\"note\" x=\"{2:.1f}\" y=\"16\">{3}</text>\n",
-                          px(state), bottom, px(state) + 4, name);
+      text += fmt::format(
+          "<path class=\"rule origin\" d=\"M{0:.1f} 6V{1:.1f}\"/>"
+          "<text class=\"note\" x=\"{2:.1f}\" y=\"16\">{3}</text>\n",
+          px(state), bottom, px(state) + 4, name);
     }
     return text;
   }
@@ -128,8 +132,8 @@ class Strip {
 std::string gap_html(const ReportInput& input, const storage::Gap& gap) {
   if (gap.states == 0) return "none";
   const storage::Schema& schema = input.store.schema();
-  std::string text = fmt::format("{} states <small>{}", gap.states,
-                                 time_html(schema.axis.time_at(gap.first)));
+  std::string text =
+      fmt::format("{} states <small>{}", gap.states, time_html(schema.axis.time_at(gap.first)));
   if (gap.place >= 0) text += ", " + escaped(place_name(schema.places, gap.place));
   return text + "</small>";
 }
@@ -153,8 +157,8 @@ std::string variable_table(const ReportInput& input) {
   }
   std::string text = table(variables);
   if (count < schema.variables.size()) {
-    text += paragraph(fmt::format("The first {} of {} variables are shown.", count,
-                                  schema.variables.size()));
+    text += paragraph(
+        fmt::format("The first {} of {} variables are shown.", count, schema.variables.size()));
   }
   return text;
 }
@@ -179,8 +183,10 @@ Result<Section> coverage_section(const ReportInput& input) {
   Section section{.id = "coverage", .title = "Data"};
   const storage::SeriesSummary& summary = input.data.coverage.summary;
   if (summary.states == 0) {
-    section.missing = fmt::format("The archive has no states yet: `skipcast ingest {}` brings "
-                                  "them.", input.store.path());
+    section.missing = fmt::format(
+        "The archive has no states yet: `skipcast ingest {}` brings "
+        "them.",
+        input.store.path());
     return section;
   }
   const storage::Schema& schema = input.store.schema();

@@ -5,9 +5,9 @@
 
 #include "engine/tuning/tuner.h"
 #include "tools/markup/html.h"
+#include "tools/markup/svg_map.h"
 #include "tools/report/report_map.h"
 #include "tools/report/report_sections.h"
-#include "tools/markup/svg_map.h"
 
 namespace skipcast::tools {
 namespace {
@@ -27,12 +27,14 @@ std::string fans(const WindowView& view, const storage::Places& places) {
   for (const int64_t place : fan_places(places.count())) {
     each.push_back({place_name(places, place), view.fan(place, 480, 370)});
   }
-  const std::string plot =
-      legend({{"line past", "observed before"}, {"line policy", "median"},
-              {"band policy", "50 % of members"}, {"band policy outer", "90 %"},
-              {"line observed", "what came"}}) +
-      choices("place", "Place", Control::kSelect, each);
-  return figure({.title = "Fan chart by place", .plot = plot,
+  const std::string plot = legend({{"line past", "observed before"},
+                                   {"line policy", "median"},
+                                   {"band policy", "50 % of members"},
+                                   {"band policy outer", "90 %"},
+                                   {"line observed", "what came"}}) +
+                           choices("place", "Place", Control::kSelect, each);
+  return figure({.title = "Fan chart by place",
+                 .plot = plot,
                  .caption = "Good: the dashed line of what came wanders through the fan, leaving "
                             "the outer band about one time in ten. Bad: it runs outside for hours, "
                             "or the fan is so wide that it says nothing."});
@@ -40,12 +42,14 @@ std::string fans(const WindowView& view, const storage::Places& places) {
 
 std::string map_figure(const WindowView& view, const storage::Places& places) {
   if (!has_map(places)) {
-    return figure({.title = "Map", .plot = notice("The archive has no coordinates of its places: a "
-                                                  "recipe's \"lat\" and \"lon\" would draw a map."),
+    return figure({.title = "Map",
+                   .plot = notice("The archive has no coordinates of its places: a "
+                                  "recipe's \"lat\" and \"lon\" would draw a map."),
                    .caption = ""});
   }
   const bool nodes = places.kind == storage::PlacesKind::kGraph;
-  return figure({.title = "Map by lead time", .plot = lead_time_map(view, places, "place"),
+  return figure({.title = "Map by lead time",
+                 .plot = lead_time_map(view, places, "place"),
                  .caption = fmt::format(
                      "Move the slider to go through the lead times{}. The observed field shares "
                      "the mean's colours; a mean is smoother than what comes, the spread says "
@@ -63,13 +67,12 @@ std::string depth_words(const engine::QueryFacts& query) {
 
 std::string words(const ReportInput& input, const WindowView& view) {
   const engine::QueryFacts& query = *input.data.query;
-  const std::string by = input.data.policies.empty()
-                             ? "an untuned analog start"
-                             : "policy " + input.data.policies.front().name;
+  const std::string by = input.data.policies.empty() ? "an untuned analog start"
+                                                     : "policy " + input.data.policies.front().name;
   const engine::Timing& timing = query.forecast.timing;
-  std::string text = fmt::format(
-      "Init time {}: {}. {} members by {}: {}", time_html(view.origin_s()), query.why,
-      view.ensemble().members(), by, depth_words(query));
+  std::string text =
+      fmt::format("Init time {}: {}. {} members by {}: {}", time_html(view.origin_s()), query.why,
+                  view.ensemble().members(), by, depth_words(query));
   if (query.forecast.nfe_shared > 0) {
     text += fmt::format(" + {:g} shared by all members", query.forecast.nfe_shared);
   }

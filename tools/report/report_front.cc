@@ -6,8 +6,8 @@
 #include <map>
 
 #include "tools/markup/html.h"
-#include "tools/report/report_sections.h"
 #include "tools/markup/svg_chart.h"
+#include "tools/report/report_sections.h"
 
 namespace skipcast::tools {
 namespace {
@@ -24,9 +24,8 @@ std::vector<Point> front_of(const std::vector<engine::FrontTrial>& trials, Cost 
   for (const engine::FrontTrial& trial : trials) {
     if (cold == trial.cold || !cold) points.push_back({cost_of(trial, which), trial.crps});
   }
-  std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
-    return a.x != b.x ? a.x < b.x : a.y < b.y;
-  });
+  std::sort(points.begin(), points.end(),
+            [](const Point& a, const Point& b) { return a.x != b.x ? a.x < b.x : a.y < b.y; });
   std::vector<Point> front;
   for (const Point& point : points) {
     if (front.empty() || point.y < front.back().y) front.push_back(point);
@@ -61,11 +60,13 @@ std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost whi
   ChartFrame frame{.name = "Pareto front"};
   const Range range = round_range(score.low(), score.high(), 5);
   frame.y = {.low = range.low, .high = range.high, .label = "fair CRPS (normalised units)"};
-  frame.x = which == Cost::kNfe
-                ? Axis{.low = -0.4, .high = std::max(1.0, cost.high()) + 0.4,
-                       .label = "NFE a member, shared ones included"}
-                : Axis{.scale = Scale::kLog, .low = cost.low() / 1.3, .high = cost.high() * 1.3,
-                       .label = "ms a query, retrieval included"};
+  frame.x = which == Cost::kNfe ? Axis{.low = -0.4,
+                                       .high = std::max(1.0, cost.high()) + 0.4,
+                                       .label = "NFE a member, shared ones included"}
+                                : Axis{.scale = Scale::kLog,
+                                       .low = cost.low() / 1.3,
+                                       .high = cost.high() * 1.3,
+                                       .label = "ms a query, retrieval included"};
   Chart chart(frame);
   chart.line(front_of(trials, which, true), "cold");
   chart.line(front_of(trials, which, false), "policy");
@@ -74,15 +75,18 @@ std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost whi
     const std::string css = trial.cold ? "cold" : trial.on_front ? "policy" : "baseline faint";
     chart.dot({cost_of(trial, which), trial.crps}, trial.on_front ? 5 : 3.5, css, tip(trial));
   }
-  std::string caption = "Down and left is better. The lines join what no cheaper trial beats, of "
-                        "all trials and of cold starts alone.";
+  std::string caption =
+      "Down and left is better. The lines join what no cheaper trial beats, of "
+      "all trials and of cold starts alone.";
   if (beyond > 0) {
     caption += fmt::format(" {} worse trial{} above the picture.", beyond,
                            beyond == 1 ? " lies" : "s lie");
   }
   return figure({.title = which == Cost::kNfe ? "Against evaluations" : "Against time",
-                 .plot = legend({{"line policy", "front"}, {"line cold", "cold starts' front"},
-                                 {"dot baseline faint", "other trials"}}) + chart.svg(),
+                 .plot = legend({{"line policy", "front"},
+                                 {"line cold", "cold starts' front"},
+                                 {"dot baseline faint", "other trials"}}) +
+                         chart.svg(),
                  .caption = caption});
 }
 
@@ -93,9 +97,9 @@ std::string best_table(const std::vector<engine::FrontTrial>& trials) {
     if (known == nullptr || trial.crps < known->crps) known = &trial;
   };
   for (const engine::FrontTrial& trial : trials) keep(trial.cold ? cold : best, trial);
-  Table rows{.head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS",
-                      "ms a query"},
-             .css = "words"};
+  Table rows{
+      .head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS", "ms a query"},
+      .css = "words"};
   for (const auto& [nfe, trial] : best) {
     const auto other = cold.find(nfe);
     rows.rows.push_back({fmt::format("{:g}", nfe), escaped(trial->start),
@@ -117,8 +121,8 @@ Result<Section> front_section(const ReportInput& input) {
         "{}: {} trials, each on {} windows of the validation part. The policy is chosen here, "
         "which flatters it; what it is worth stands under Scores.",
         front.policy, front.trials.size(), front.trials.front().windows));
-    section.body += figures({front_figure(front.trials, Cost::kNfe),
-                             front_figure(front.trials, Cost::kMilliseconds)});
+    section.body += figures(
+        {front_figure(front.trials, Cost::kNfe), front_figure(front.trials, Cost::kMilliseconds)});
     section.body += best_table(front.trials);
   }
   return section;

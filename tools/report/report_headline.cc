@@ -61,10 +61,10 @@ std::string headline(const ReportInput& input) {
   const std::string unit = escaped(target_unit(input));
   std::vector<Tile> each = {
       {fmt::format("{} <em>{}</em>", number_html(shown.scores.physical.crps_fair), unit),
-       "fair CRPS", shown.crps.queries == 0
-                        ? std::string()
-                        : fmt::format("95 %: {} to {}", number_html(shown.crps.low),
-                                      number_html(shown.crps.high))},
+       "fair CRPS",
+       shown.crps.queries == 0 ? std::string()
+                               : fmt::format("95 %: {} to {}", number_html(shown.crps.low),
+                                             number_html(shown.crps.high))},
       {percent_html(shown.scores.crps_difference), "CRPS against a cold start with 35 NFE",
        interval_html(shown.scores.crps_difference)}};
   if (shown.cold >= 0) {

@@ -133,8 +133,10 @@ class LeadTimeMap {
     for (const Field& field : fields_) {
       nlohmann::json leads = nlohmann::json::array();
       for (const auto& lead : field.values) leads.push_back(rounded(lead));
-      value["fields"].push_back({{"label", field.label}, {"unit", view_.unit()},
-                                 {"low", field.range.low}, {"high", field.range.high},
+      value["fields"].push_back({{"label", field.label},
+                                 {"unit", view_.unit()},
+                                 {"low", field.range.low},
+                                 {"high", field.range.high},
                                  {"values", leads}});
     }
     return script_json(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

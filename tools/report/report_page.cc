@@ -42,9 +42,9 @@ Result<std::vector<Section>> report_sections(const ReportInput& input) {
   using Make = Result<Section> (*)(const ReportInput&);
   std::vector<Make> makers = {coverage_section, provenance_section};
   if (input.data.forecaster != nullptr) {
-    makers = {score_section,       forecast_section, retrieval_section,
-              chain_section,       calibration_section, front_section,
-              worst_section,       coverage_section, provenance_section};
+    makers = {score_section, forecast_section,    retrieval_section,
+              chain_section, calibration_section, front_section,
+              worst_section, coverage_section,    provenance_section};
   }
   std::vector<Section> sections;
   for (const Make make : makers) {
@@ -65,14 +65,17 @@ std::string report_page(const ReportInput& input, const std::vector<Section>& se
       title, report_style(), title, escaped(subtitle(input)), navigation(sections));
   page += "<main>\n";
   if (input.data.forecaster == nullptr) {
-    page += notice(fmt::format("No trained task is shown: `skipcast train {} --task NAME` trains "
-                               "one, and `skipcast inspect {}` lists their names.",
-                               input.store.path(), input.store.path()));
+    page +=
+        notice(fmt::format("No trained task is shown: `skipcast train {} --task NAME` trains "
+                           "one, and `skipcast inspect {}` lists their names.",
+                           input.store.path(), input.store.path()));
   }
   page += headline(input);
   for (const Section& section : sections) page += section_html(section);
-  page += fmt::format("</main>\n<div id=\"tip\" hidden></div>\n<script>{}</script>\n</body>\n"
-                      "</html>\n", report_script());
+  page += fmt::format(
+      "</main>\n<div id=\"tip\" hidden></div>\n<script>{}</script>\n</body>\n"
+      "</html>\n",
+      report_script());
   return page;
 }
 

@@ -29,8 +29,8 @@ std::string details(const std::string& title, const std::string& text) {
 // Pretty JSON of JSON text.
 std::string indented(const std::string& json) {
   const nlohmann::json value = nlohmann::json::parse(json, nullptr, false);
-  return value.is_discarded()
-             ? json : value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return value.is_discarded() ? json
+                              : value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void add_archive(const ReportInput& input, Facts& facts) {
@@ -52,17 +52,17 @@ void add_model(const ReportInput& input, Facts& facts) {
   const engine::Split& split = model.split();
   facts.add("task", model.task().name);
   facts.add("model", fmt::format("fingerprint {}, {} parameters{}", model.fingerprint(),
-                                 model.parameters(),
-                                 model.cross_fitted() ? ", cross-fitted" : ""));
+                                 model.parameters(), model.cross_fitted() ? ", cross-fitted" : ""));
   facts.add("split", fmt::format("validation from {}, test from {}, of {} states at training",
                                  time_html(axis.time_at(split.train_end)),
                                  time_html(axis.time_at(split.validation_end)), split.states));
   for (const engine::Policy& policy : input.data.policies) {
     const bool smooth = policy.depth.on();
-    facts.add("policy", fmt::format("{}: {} bins, validation CRPS {:.4f} (normalised), mean NFE "
-                                    "{:.2f}{}", policy.name, policy.bins.size(),
-                                    policy.validation_crps, policy.mean_nfe,
-                                    smooth ? "; " + describe(policy.depth, policy.measure) : ""));
+    facts.add("policy",
+              fmt::format("{}: {} bins, validation CRPS {:.4f} (normalised), mean NFE "
+                          "{:.2f}{}",
+                          policy.name, policy.bins.size(), policy.validation_crps, policy.mean_nfe,
+                          smooth ? "; " + describe(policy.depth, policy.measure) : ""));
   }
   if (input.data.query) {
     facts.add("key of the analogs", input.data.query->analogs.encoder_fingerprint);
@@ -85,8 +85,8 @@ Result<Section> provenance_section(const ReportInput& input) {
       "and type of CPU gives the same numbers, times apart.");
   section.body += facts.html();
   if (input.data.forecaster != nullptr) {
-    section.body += details("The task", indented(
-        engine::to_json(input.data.forecaster->model().task())));
+    section.body +=
+        details("The task", indented(engine::to_json(input.data.forecaster->model().task())));
   }
   for (const engine::Policy& policy : input.data.policies) {
     section.body += details("Policy " + policy.name, indented(engine::to_json(policy)));

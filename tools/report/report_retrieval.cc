@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "tools/markup/html.h"
+#include "tools/markup/svg_map.h"
 #include "tools/report/report_sections.h"
 #include "tools/report/report_view.h"
-#include "tools/markup/svg_map.h"
 
 namespace skipcast::tools {
 namespace {
@@ -106,8 +106,8 @@ class Retrieval {
   // Values of one place about a past window, the origin at 0.
   Result<std::vector<Point>> past_line(int64_t origin, int64_t place) const {
     const int64_t context = view_->context_states(), leads = view_->ensemble().lead_times();
-    const int64_t variable = input_.store.schema().variable_index(
-        view_->ensemble().variable(0).name);
+    const int64_t variable =
+        input_.store.schema().variable_index(view_->ensemble().variable(0).name);
     SKIPCAST_TRY(const std::vector<float> values,
                  states_of(input_.store, variable, origin - context + 1, context + leads));
     const double unit = lead_unit(input_.store.schema().axis).per_state;
@@ -144,7 +144,8 @@ class Retrieval {
     const LeadUnit unit = lead_unit(input_.store.schema().axis);
     ChartFrame frame{.name = "the query and its analogs",
                      .y = axis_over(extent, view_->value_label())};
-    frame.x = {.low = own.front().x, .high = own.back().x,
+    frame.x = {.low = own.front().x,
+               .high = own.back().x,
                .label = fmt::format("time from the origin ({})", unit.name)};
     Chart chart(frame);
     chart.rule_x(0, "origin", "origin");
@@ -157,15 +158,18 @@ class Retrieval {
 
   std::string spaghetti_figure(Moved moved, const std::string& svg) const {
     const std::string where = place_name(input_.store.schema().places, 0);
-    const std::string keys = legend({{"line past", "the query"}, {"line analog", "analogs"},
+    const std::string keys = legend({{"line past", "the query"},
+                                     {"line analog", "analogs"},
                                      {"line observed", "what came of the query"}});
     if (moved == Moved::kNo) {
-      return figure({.title = "Their windows as they were, " + where, .plot = keys + svg,
+      return figure({.title = "Their windows as they were, " + where,
+                     .plot = keys + svg,
                      .caption = "The nearest analogs' own contexts and futures. They need not "
                                 "touch the query's last value: shape and situation were "
                                 "compared."});
     }
-    return figure({.title = "Their futures moved to the query, " + where, .plot = keys + svg,
+    return figure({.title = "Their futures moved to the query, " + where,
+                   .plot = keys + svg,
                    .caption = "What members start from before noise is added. Good: what came "
                               "lies among them; where it does not, the chain has to make up for "
                               "it."});
@@ -173,15 +177,16 @@ class Retrieval {
 
   std::string found_table() const {
     const std::string unit = escaped(view_->unit());
-    Table rows{.head = {"", "init time", "distance", "days before", "error, " + unit,
-                        "moved, " + unit}};
+    Table rows{
+        .head = {"", "init time", "distance", "days before", "error, " + unit, "moved, " + unit}};
     for (size_t i = 0; i < std::min(found_.size(), kRowsMax); ++i) {
       const Found& found = found_[i];
       rows.rows.push_back({fmt::format("{}", i + 1), time_html(found.time_s),
                            number_html(found.distance), fmt::format("{:.0f}", days_before(found)),
                            number_html(found.error_raw), number_html(found.error_moved)});
     }
-    return figure({.title = "The nearest ones", .plot = table(rows),
+    return figure({.title = "The nearest ones",
+                   .plot = table(rows),
                    .caption = "Error: mean absolute difference between the analog's future and "
                               "what came of the query, over places and lead times, as it was and "
                               "moved to the query."});

@@ -61,10 +61,10 @@ std::string score_table(const ReportInput& input) {
   const engine::ScoreFacts& scores = input.data.scores;
   const std::string unit = escaped(target_unit(input));
   const double range = whisker_range(scores);
-  Table rows{.head = {"", "NFE", "ms a query", "CRPS, " + unit, "against the first row", "",
-                      "against cold at equal NFE", "MAE, " + unit, "RMSE, " + unit,
-                      "spread / skill"},
-             .css = "scores"};
+  Table rows{
+      .head = {"", "NFE", "ms a query", "CRPS, " + unit, "against the first row", "",
+               "against cold at equal NFE", "MAE, " + unit, "RMSE, " + unit, "spread / skill"},
+      .css = "scores"};
   for (const engine::ScoredSystem& system : scores.systems) {
     const bool compared = system.role != Role::kReference;
     const engine::Difference& difference = system.scores.crps_difference;
@@ -76,8 +76,8 @@ std::string score_table(const ReportInput& input) {
          compared ? whisker(difference, range, css) : "",
          system.cold < 0 ? "" : difference_html(system.against_cold),
          number_html(system.scores.physical.mae), number_html(system.scores.physical.rmse),
-         system.scores.members < 2 ? "–" : fmt::format("{:.2f}",
-                                                       system.scores.normalised.spread_skill)});
+         system.scores.members < 2 ? "–"
+                                   : fmt::format("{:.2f}", system.scores.normalised.spread_skill)});
     rows.row_css.push_back(css);
   }
   return table(rows);
@@ -97,14 +97,15 @@ std::string target_table(const ReportInput& input) {
     std::vector<std::string> cells = {fmt::format("{} ({})", escaped(task.variables[v]),
                                                   escaped(schema.variables[number].units))};
     for (const engine::ScoredSystem& system : input.data.scores.systems) {
-      cells.push_back(number_html(
-          system.scores.physical_rows.overall(static_cast<int64_t>(v)).crps_fair));
+      cells.push_back(
+          number_html(system.scores.physical_rows.overall(static_cast<int64_t>(v)).crps_fair));
     }
     rows.rows.push_back(std::move(cells));
   }
-  return table(rows) + paragraph("With several targets, physical scores in the table above pool "
-                                 "different units: read the percentages there, which are "
-                                 "normalised, and the values here.");
+  return table(rows) + paragraph(
+                           "With several targets, physical scores in the table above pool "
+                           "different units: read the percentages there, which are "
+                           "normalised, and the values here.");
 }
 
 std::string system_tip(const engine::ScoredSystem& system, const std::string& unit) {
@@ -125,12 +126,14 @@ double cost_shown(const engine::ScoredSystem& system, Cost which) {
 }
 
 Axis cost_axis(const Extent& costs, Cost which) {
-  Axis axis{.scale = Scale::kLog, .low = costs.low() / 1.5, .high = costs.high() * 1.5,
+  Axis axis{.scale = Scale::kLog,
+            .low = costs.low() / 1.5,
+            .high = costs.high() * 1.5,
             .label = "ms a query, retrieval included"};
   if (which == Cost::kMilliseconds) return axis;
   axis.label = "NFE a member, its share of shared ones included";
-  axis.ticks = {{0.5, "0"}, {1, "1"}, {2, "2"}, {3, "3"}, {4, "4"}, {6, "6"}, {10, "10"},
-                {35, "35"}};
+  axis.ticks = {{0.5, "0"}, {1, "1"}, {2, "2"},   {3, "3"},
+                {4, "4"},   {6, "6"}, {10, "10"}, {35, "35"}};
   return axis;
 }
 
@@ -146,8 +149,10 @@ std::string cost_figure(const ReportInput& input, Cost which) {
   }
   score.see(0);
   const Range range = round_range(score.low(), score.high(), 5);
-  ChartFrame frame{.name = "score against cost", .x = cost_axis(costs, which),
-                   .y = {.low = range.low, .high = range.high,
+  ChartFrame frame{.name = "score against cost",
+                   .x = cost_axis(costs, which),
+                   .y = {.low = range.low,
+                         .high = range.high,
                          .label = "CRPS against the cold start with 35 NFE (%)"}};
   Chart chart(frame);
   chart.rule_y(0, "level");
@@ -159,8 +164,10 @@ std::string cost_figure(const ReportInput& input, Cost which) {
     chart.dot({at, difference.percent()}, 5, css, system_tip(*system, target_unit(input)));
   }
   return figure({.title = which == Cost::kNfe ? "Score against evaluations" : "Score against time",
-                 .plot = legend({{"dot policy", "tuned start"}, {"dot cold", "cold start"},
-                                 {"dot reference", "cold start, 35 NFE"}}) + chart.svg(),
+                 .plot = legend({{"dot policy", "tuned start"},
+                                 {"dot cold", "cold start"},
+                                 {"dot reference", "cold start, 35 NFE"}}) +
+                         chart.svg(),
                  .caption = "Down and left is better. Lines are paired 95 % intervals; one that "
                             "crosses 0 cannot be told apart from the cold start with 35 "
                             "evaluations."});
@@ -188,12 +195,17 @@ std::string target_unit(const ReportInput& input) {
 
 std::string role_css(Role role) {
   switch (role) {
-    case Role::kReference: return "reference";
+    case Role::kReference:
+      return "reference";
     case Role::kPolicy:
-    case Role::kStart: return "policy";
-    case Role::kCold: return "cold";
-    case Role::kControl: return "control";
-    case Role::kBaseline: return "baseline";
+    case Role::kStart:
+      return "policy";
+    case Role::kCold:
+      return "cold";
+    case Role::kControl:
+      return "control";
+    case Role::kBaseline:
+      return "baseline";
   }
   return "";
 }
@@ -201,8 +213,7 @@ std::string role_css(Role role) {
 std::string difference_html(const engine::Difference& difference) {
   if (difference.queries == 0) return "–";
   return fmt::format("<b>{} %</b> <small>[{}, {}]</small>", signed_html(difference.percent()),
-                     signed_html(difference.percent_low()),
-                     signed_html(difference.percent_high()));
+                     signed_html(difference.percent_low()), signed_html(difference.percent_high()));
 }
 
 std::string verdict(const engine::Difference& difference) {
@@ -219,8 +230,8 @@ Result<Section> score_section(const ReportInput& input) {
   if (!input.data.missing.policies.empty()) section.body += notice(input.data.missing.policies);
   section.body += score_table(input) + target_table(input);
   if (scores.windows >= 2) {
-    section.body += figures({cost_figure(input, Cost::kNfe),
-                             cost_figure(input, Cost::kMilliseconds)});
+    section.body +=
+        figures({cost_figure(input, Cost::kNfe), cost_figure(input, Cost::kMilliseconds)});
   }
   return section;
 }

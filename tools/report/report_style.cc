@@ -82,7 +82,8 @@ th small { display: block; white-space: normal; font-weight: 400; min-width: 130
 .facts thead { display: none; }
 details { margin: 6px 0; }
 summary { cursor: pointer; color: var(--policy); font-size: 14.5px; }
-)css" R"css(
+)css"
+                               R"css(
 svg.chart { display: block; width: 100%; height: auto; overflow: visible; }
 svg.wide { min-width: 680px; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft); }

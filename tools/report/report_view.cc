@@ -7,8 +7,8 @@
 #include <limits>
 #include <span>
 
-#include "tools/markup/html.h"
 #include "tools/figures/plot.h"
+#include "tools/markup/html.h"
 
 namespace skipcast::tools {
 namespace {
@@ -16,8 +16,7 @@ namespace {
 constexpr int64_t kHour = 3600, kDay = 86400;
 
 int64_t variable_number(const engine::Forecaster& forecaster, int64_t target) {
-  const std::string& name =
-      forecaster.dataset().task().variables[static_cast<size_t>(target)];
+  const std::string& name = forecaster.dataset().task().variables[static_cast<size_t>(target)];
   return forecaster.store().schema().variable_index(name);
 }
 
@@ -62,10 +61,9 @@ WindowView::WindowView(const engine::Forecaster& forecaster, const engine::Forec
 Result<WindowView> WindowView::make(const engine::Forecaster& forecaster,
                                     const engine::Forecast& forecast, int64_t target) {
   WindowView view(forecaster, forecast, target);
-  SKIPCAST_TRY(view.states_,
-               states_of(forecaster.store(), variable_number(forecaster, target),
-                         forecast.origin - view.context_ + 1,
-                         view.context_ + view.ensemble_.lead_times()));
+  SKIPCAST_TRY(view.states_, states_of(forecaster.store(), variable_number(forecaster, target),
+                                       forecast.origin - view.context_ + 1,
+                                       view.context_ + view.ensemble_.lead_times()));
   return view;
 }
 
@@ -76,8 +74,8 @@ double WindowView::observed(int64_t step, int64_t place) const {
 }
 
 bool WindowView::anything_came() const {
-  const auto future = std::span(states_).subspan(
-      static_cast<size_t>(context_ * ensemble_.places()));
+  const auto future =
+      std::span(states_).subspan(static_cast<size_t>(context_ * ensemble_.places()));
   return std::any_of(future.begin(), future.end(), [](float value) { return !std::isnan(value); });
 }
 
@@ -98,8 +96,8 @@ std::vector<Point> WindowView::observed_line(int64_t first, int64_t last, int64_
 std::vector<Point> WindowView::quantiles(int64_t place, double Summary::*which) const {
   std::vector<Point> points;
   for (int64_t lead = 0; lead < ensemble_.lead_times(); ++lead) {
-    points.push_back({static_cast<double>(time_s(lead + 1)),
-                      ensemble_.at(lead, target_, place).*which});
+    points.push_back(
+        {static_cast<double>(time_s(lead + 1)), ensemble_.at(lead, target_, place).*which});
   }
   return points;
 }
@@ -107,10 +105,10 @@ std::vector<Point> WindowView::quantiles(int64_t place, double Summary::*which) 
 std::string WindowView::tip(int64_t lead, int64_t place) const {
   const Summary at = ensemble_.at(lead, target_, place);
   const std::string ahead = lead_text(lead_unit(*axis_), lead + 1);
-  std::string text = fmt::format("{} ({})\nmedian {}\n50 %: {} to {}\n90 %: {} to {}",
-                                 time_html(time_s(lead + 1)), ahead,
-                                 number_html(at.q50), number_html(at.q25), number_html(at.q75),
-                                 number_html(at.q05), number_html(at.q95));
+  std::string text =
+      fmt::format("{} ({})\nmedian {}\n50 %: {} to {}\n90 %: {} to {}", time_html(time_s(lead + 1)),
+                  ahead, number_html(at.q50), number_html(at.q25), number_html(at.q75),
+                  number_html(at.q05), number_html(at.q95));
   const double seen = observed(lead + 1, place);
   return text + (std::isnan(seen) ? "\nnot observed" : "\nobserved " + number_html(seen));
 }
@@ -126,10 +124,14 @@ Axis WindowView::value_axis(int64_t place) const {
 std::string WindowView::fan(int64_t place, int width, int height) const {
   const int64_t leads = ensemble_.lead_times();
   const double half = static_cast<double>(time_s(1) - time_s(0)) / 2;
-  ChartFrame frame{.name = "fan chart of the forecast", .width = width, .height = height,
+  ChartFrame frame{.name = "fan chart of the forecast",
+                   .width = width,
+                   .height = height,
                    .y = value_axis(place)};
-  frame.x = {.scale = Scale::kTime, .low = static_cast<double>(time_s(1 - context_)),
-             .high = static_cast<double>(time_s(leads)), .label = "valid time"};
+  frame.x = {.scale = Scale::kTime,
+             .low = static_cast<double>(time_s(1 - context_)),
+             .high = static_cast<double>(time_s(leads)),
+             .label = "valid time"};
   Chart chart(frame);
   chart.rule_x(static_cast<double>(origin_s()), "origin", "origin");
   chart.band(quantiles(place, &Summary::q05), quantiles(place, &Summary::q95), "policy outer");

@@ -39,8 +39,8 @@ class WindowView {
   // Step 0 is the origin, 1 the first lead time, -1 the state before the origin.
   int64_t time_s(int64_t step) const;
   double observed(int64_t step, int64_t place) const;  // NaN where missing
-  bool anything_came() const;      // a future state was observed
-  std::string value_label() const;  // "PM2.5 (ug m-3)"
+  bool anything_came() const;                          // a future state was observed
+  std::string value_label() const;                     // "PM2.5 (ug m-3)"
   const std::string& unit() const { return ensemble_.variable(target_).units; }
 
   // A fan chart of one place.

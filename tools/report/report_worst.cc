@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include "tools/markup/html.h"
+#include "tools/markup/svg_map.h"
 #include "tools/report/report_sections.h"
 #include "tools/report/report_view.h"
-#include "tools/markup/svg_map.h"
 
 namespace skipcast::tools {
 
@@ -29,8 +29,10 @@ Result<Section> worst_section(const ReportInput& input) {
                                 number_html(worst.crps), view.unit(),
                                 number_html(worst.reference_crps), view.unit())}));
   }
-  section.body += legend({{"line past", "observed before"}, {"line policy", "median"},
-                          {"band policy", "50 % of members"}, {"band policy outer", "90 %"},
+  section.body += legend({{"line past", "observed before"},
+                          {"line policy", "median"},
+                          {"band policy", "50 % of members"},
+                          {"band policy outer", "90 %"},
                           {"line observed", "what came"}});
   section.body += figures(each);
   return section;

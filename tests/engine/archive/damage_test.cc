@@ -52,8 +52,8 @@ Tally attack(const std::string& good, int64_t sample, const Judge& judge) {
       tally.found += result == "found";
       tally.harmless += result == "harmless";
       if (result == "found" || result == "harmless" || !tally.undetected.empty()) continue;
-      tally.undetected = "byte " + std::to_string(at) + " mask " + std::to_string(mask) + ": " +
-                         result;
+      tally.undetected =
+          "byte " + std::to_string(at) + " mask " + std::to_string(mask) + ": " + result;
     }
   }
   return tally;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/methods/copy_trainer.h"
 #include "engine/forecast/forecaster.h"
+#include "engine/methods/copy_trainer.h"
 #include "engine/methods/network_trainer.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -67,9 +67,10 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
   const auto from = make_archive(folder.file("a"), kStates);
   const auto to = make_archive(folder.file("b"), kStates);
   train(*from, true);
-  const auto tuned = engine::fine_tune(
-      *from, {.task = "small", .role = engine::Role::kFinisher, .key = engine::KeyKind::kContext,
-              .steps_max = 5});
+  const auto tuned = engine::fine_tune(*from, {.task = "small",
+                                               .role = engine::Role::kFinisher,
+                                               .key = engine::KeyKind::kContext,
+                                               .steps_max = 5});
   REQUIRE_MESSAGE(tuned.ok(), tuned.status().message());
   const auto report = engine::transfer(*from, *to, {.task = "small"});
   REQUIRE_MESSAGE(report.ok(), report.status().message());
@@ -83,8 +84,11 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
   chain.start.key = engine::KeyKind::kForecast;
   chain.start.alignment = engine::Alignment::kResidual;
   CHECK(at::equal(made(*from, chain).members, made(*to, chain).members));
-  const ForecastOptions finished = {.depth = {.entry_sigma = 3}, .steps = 1, .solver = "finisher",
-                                    .retrieval_weight = 1.0, .members = 6};
+  const ForecastOptions finished = {.depth = {.entry_sigma = 3},
+                                    .steps = 1,
+                                    .solver = "finisher",
+                                    .retrieval_weight = 1.0,
+                                    .members = 6};
   CHECK(at::equal(made(*from, finished).members, made(*to, finished).members));
 }
 
@@ -108,9 +112,10 @@ TEST_CASE("Transfer: places never seen are forecast, better than by a network th
   CHECK(forecast.members.sizes() == at::IntArrayRef({6, 4, 1, 5}));
   CHECK(forecast.members.isfinite().all().item<bool>());
   // It is a model like any other: it can be fine-tuned there.
-  const auto tuned = engine::fine_tune(
-      *to, {.task = "small", .role = engine::Role::kFinisher, .key = engine::KeyKind::kContext,
-            .steps_max = 3});
+  const auto tuned = engine::fine_tune(*to, {.task = "small",
+                                             .role = engine::Role::kFinisher,
+                                             .key = engine::KeyKind::kContext,
+                                             .steps_max = 3});
   CHECK_MESSAGE(tuned.ok(), tuned.status().message());
 }
 
@@ -130,13 +135,11 @@ TEST_CASE("Transfer: what does not fit is refused in a sentence, and nothing is 
   CHECK(says(status(*to), "--described-places"));
   CHECK(engine::Model::load(*to, "small").status().code() == Code::kNotFound);
   train(*from, true);
-  const auto slower = elsewhere(folder.file("c"), *from, [](storage::Schema& schema) {
-    schema.axis.step_s = 7200;
-  });
+  const auto slower = elsewhere(folder.file("c"), *from,
+                                [](storage::Schema& schema) { schema.axis.step_s = 7200; });
   CHECK(says(status(*slower), "step"));
-  const auto other_units = elsewhere(folder.file("d"), *from, [](storage::Schema& schema) {
-    schema.variables[1].units = "K";
-  });
+  const auto other_units = elsewhere(
+      folder.file("d"), *from, [](storage::Schema& schema) { schema.variables[1].units = "K"; });
   CHECK(says(status(*other_units), "variable \"y\" is in 1"));
   const auto other_task = elsewhere(folder.file("e"), *from, [](storage::Schema& schema) {
     nlohmann::json tasks = nlohmann::json::parse(schema.tasks_json);

@@ -2,12 +2,11 @@
 #include "engine/data/compute.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include "engine/networks/network_runner.h"
 #include "tests/support/networks.h"
+#include "tests/support/torch_doctest.h"
 
 namespace {
 

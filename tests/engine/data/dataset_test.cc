@@ -1,10 +1,11 @@
 // Dataset: windows are exactly the states they name, in normalised units, and know no future.
+#include "engine/data/dataset.h"
+
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <vector>
 
-#include "engine/data/dataset.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/torch_doctest.h"
 
@@ -41,7 +42,7 @@ Task small_task() {
   auto task = task_from_json(R"({"name": "t", "variables": ["b"], "context_variables": ["b", "c"],
       "context_states": 5, "future_states": 3, "base": "slot_of_day",
       "calendar": ["hour_of_day", "day_of_week", "day_of_year"]})",
-      skipcast::storage::PlacesKind::kGraph);
+                             skipcast::storage::PlacesKind::kGraph);
   REQUIRE(task.ok());
   return *task;
 }
@@ -66,8 +67,8 @@ struct Fixture {
   float normalised(int64_t state, int64_t variable, int64_t place) const {
     std::vector<float> row(kPlaces, kMissing);
     for (int64_t p = 0; p < kPlaces; ++p) {
-      row[static_cast<size_t>(p)] = values(state + 1)[static_cast<size_t>(
-          (state * kVariables + variable + 1) * kPlaces + p)];
+      row[static_cast<size_t>(p)] =
+          values(state + 1)[static_cast<size_t>((state * kVariables + variable + 1) * kPlaces + p)];
     }
     normalizer->normalise_one(variable, state, 1, row);
     return row[static_cast<size_t>(place)];

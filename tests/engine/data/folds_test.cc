@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/methods/copy_trainer.h"
-#include "engine/keys/forecast_key.h"
 #include "engine/forecast/forecaster.h"
+#include "engine/keys/forecast_key.h"
+#include "engine/methods/copy_trainer.h"
 #include "engine/methods/moment_trainer.h"
 #include "tests/support/skip.h"
 #include "tests/support/trained_model.h"
@@ -73,8 +73,8 @@ TEST_CASE("Cross-fitting: past means are the folds' in the training part, then t
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = loaded(t);
-  const ForecastOptions cold = {.start = {.kind = engine::StartKind::kCold}, .steps = 3,
-                                .members = 4};
+  const ForecastOptions cold = {
+      .start = {.kind = engine::StartKind::kCold}, .steps = 3, .members = 4};
   const at::Tensor expected = made(t, cold);
   ForecastOptions residual = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 4};
   residual.start.key = engine::KeyKind::kForecast;
@@ -103,8 +103,8 @@ TEST_CASE("Cross-fitting: past means are the folds' in the training part, then t
   CHECK_FALSE(at::equal(past[1], own[1]));
   for (size_t i = 0; i < origins.size(); ++i) {  // alone as in a batch
     const std::vector<int64_t> one = {origins[i]};
-    CHECK(at::equal(after->past_means(dataset.contexts(one), one)[0],
-                    past[static_cast<int64_t>(i)]));
+    CHECK(
+        at::equal(after->past_means(dataset.contexts(one), one)[0], past[static_cast<int64_t>(i)]));
   }
   const auto table = engine::MeanTable::open(after, dataset, "");
   REQUIRE(table.ok());
@@ -127,8 +127,10 @@ TEST_CASE("Cross-fitting: kept by moment heads, another model to copies; stopped
   stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "fold 2 of 2"; };
   CHECK(engine::cross_fit(*t.store, stopped).status().code() == Code::kInterrupted);
   CHECK(loaded(t)->fingerprint() == before);
-  const engine::FineTuneRequest finisher = {.task = "small", .role = engine::Role::kFinisher,
-                                            .key = engine::KeyKind::kContext, .steps_max = 2};
+  const engine::FineTuneRequest finisher = {.task = "small",
+                                            .role = engine::Role::kFinisher,
+                                            .key = engine::KeyKind::kContext,
+                                            .steps_max = 2};
   REQUIRE(engine::fine_tune(*t.store, finisher).ok());
   cross_fit(t, 4);
   CHECK(loaded(t)->has_role(engine::Role::kFinisher).code() == Code::kRefused);

@@ -34,8 +34,7 @@ std::vector<float> waves(double level, double size) {
 at::Tensor described(double level, double size, const storage::Schema& schema) {
   const MemoryStore store(schema, waves(level, size));
   const auto normalizer = retrieval::Normalizer::fit(
-      store, {.variables = {0}, .base = retrieval::Base::kSlotOfWeek,
-              .train_states = kDays * 24});
+      store, {.variables = {0}, .base = retrieval::Base::kSlotOfWeek, .train_states = kDays * 24});
   REQUIRE_MESSAGE(normalizer.ok(), normalizer.status().message());
   const TargetSpace target = {at::full({4, 1, kPlaces}, 0.5), at::full({4, 1, kPlaces}, 2.0)};
   return describe_places(store.schema().places, *normalizer, target);

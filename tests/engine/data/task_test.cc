@@ -1,11 +1,11 @@
 // Tasks: every key is read, every fault is a sentence, and the split never mixes its parts.
-#include <nlohmann/json.hpp>
+#include "engine/data/task.h"
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/data/task.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -13,11 +13,11 @@
 namespace {
 
 using namespace skipcast::engine;
+using nlohmann::json;
 using skipcast::Code;
 using skipcast::storage::PlacesKind;
 using skipcast::tests::memory_schema;
 using skipcast::tests::MemoryStore;
-using nlohmann::json;
 
 json minimal() {
   return {{"name", "t"}, {"variables", {"a"}}, {"context_states", 4}, {"future_states", 2}};
@@ -94,8 +94,9 @@ TEST_CASE("Task: the network's kind may stand alone") {
 
 TEST_CASE("Task: faults name the task, the key and what is allowed") {
   CHECK(fault(json::array()) == "task without a name is not an object { ... }");
-  CHECK(fault(with("contextstates", 4)).starts_with(
-      "task t: \"contextstates\" is no key here; known are: name, variables, context_variables"));
+  CHECK(fault(with("contextstates", 4))
+            .starts_with("task t: \"contextstates\" is no key here; known are: name, variables, "
+                         "context_variables"));
   CHECK(fault(with("context_states", 0)) == "task t: \"context_states\" is 0, outside 1 to 100000");
   CHECK(fault(with("context_states", 1.5)) == "task t: \"context_states\" is not a whole number");
   CHECK(fault(with("future_states", "12")) == "task t: \"future_states\" is not a number");
@@ -164,8 +165,8 @@ TEST_CASE("Split: parts are disjoint, futures stay inside, training contexts too
   const auto train = part_origins(axis, task, split, Part::kTrain);
   const auto validation = part_origins(axis, task, split, Part::kValidation);
   const auto test = part_origins(axis, task, split, Part::kTest);
-  CHECK(train.front() == 3);    // four context states
-  CHECK(train.back() == 67);    // futures 68, 69
+  CHECK(train.front() == 3);  // four context states
+  CHECK(train.back() == 67);  // futures 68, 69
   CHECK(validation.front() == 69);
   CHECK(validation.back() == 77);
   CHECK(test.front() == 79);

@@ -2,8 +2,6 @@
 #include "engine/evaluation/evaluate.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 #include <netcdf.h>
 
@@ -13,14 +11,15 @@
 
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
 
 using engine::Alignment;
 using engine::Candidate;
-using engine::Evaluation;
 using engine::EvaluateRequest;
+using engine::Evaluation;
 using engine::Forecaster;
 using engine::ForecastOptions;
 using engine::KeyKind;
@@ -33,13 +32,12 @@ constexpr engine::Split kSplit = {.states = kStates, .train_end = 6000, .validat
 struct City {
   MemoryStore store = ar1_store(kStates, 6);
   std::shared_ptr<GaussianModel> model = gaussian_model(store, kSplit);
-  std::unique_ptr<Forecaster> forecaster =
-      std::move(Forecaster::with_model(store, model)).value();
+  std::unique_ptr<Forecaster> forecaster = std::move(Forecaster::with_model(store, model)).value();
 };
 
 Candidate cold(int64_t steps, const char* solver) {
-  return {.name = "cold", .options = {.start = {.kind = StartKind::kCold}, .steps = steps,
-                                      .solver = solver}};
+  return {.name = "cold",
+          .options = {.start = {.kind = StartKind::kCold}, .steps = steps, .solver = solver}};
 }
 
 Candidate chain(StartKind kind, double sigma, int64_t steps) {
@@ -52,8 +50,10 @@ Candidate chain(StartKind kind, double sigma, int64_t steps) {
 
 Evaluation scored(City& city, const std::vector<Candidate>& candidates, int64_t members = 16,
                   const std::string& save_path = "") {
-  const EvaluateRequest request = {.windows_max = 400, .members = members,
-                                   .candidates = candidates, .save_path = save_path,
+  const EvaluateRequest request = {.windows_max = 400,
+                                   .members = members,
+                                   .candidates = candidates,
+                                   .save_path = save_path,
                                    .score = {.pairs_max = 8}};
   auto made = engine::evaluate(*city.forecaster, request);
   REQUIRE_MESSAGE(made.ok(), made.status().message());
@@ -67,15 +67,14 @@ double exact_spread() {
   return sum / 3;
 }
 
-const double kGaussianCrps = 1 / std::sqrt(std::numbers::pi);          // of N(0, 1) for itself
-const double kGaussianError = std::sqrt(2 / std::numbers::pi);         // mean |N(0, 1)|
+const double kGaussianCrps = 1 / std::sqrt(std::numbers::pi);   // of N(0, 1) for itself
+const double kGaussianError = std::sqrt(2 / std::numbers::pi);  // mean |N(0, 1)|
 
 TEST_CASE("Evaluate: a forecast that knows the law scores what the law says") {
   City city;
   const Evaluation made = scored(city, {cold(18, "heun")});
   const engine::CandidateScores& row = made.rows[0];
-  CHECK(row.physical.crps_fair ==
-        doctest::Approx(kGaussianCrps * exact_spread()).epsilon(0.03));
+  CHECK(row.physical.crps_fair == doctest::Approx(kGaussianCrps * exact_spread()).epsilon(0.03));
   CHECK(row.physical.spread_skill == doctest::Approx(1).epsilon(0.03));
   CHECK(row.physical.crps > row.physical.crps_fair);
   CHECK(row.nfe == 35);
@@ -92,8 +91,7 @@ TEST_CASE("Evaluate: one step from pure noise is the mean forecast without sprea
   City city;
   const Evaluation made = scored(city, {cold(18, "heun"), cold(1, "euler")});
   const engine::CandidateScores& one = made.rows[1];
-  CHECK(one.physical.crps_fair ==
-        doctest::Approx(kGaussianError * exact_spread()).epsilon(0.03));
+  CHECK(one.physical.crps_fair == doctest::Approx(kGaussianError * exact_spread()).epsilon(0.03));
   CHECK(one.physical.spread_skill < 0.1);
   CHECK(one.crps_difference.significant());
   CHECK(one.crps_difference.low > 0);
@@ -104,11 +102,10 @@ TEST_CASE("Evaluate: one step from pure noise is the mean forecast without sprea
 
 TEST_CASE("Evaluate: entering mid-chain from analogs keeps the score of the whole chain") {
   City city;
-  const Evaluation made = scored(city, {cold(18, "heun"), chain(StartKind::kAnalog, 3, 4),
-                                        chain(StartKind::kRandom, 3, 4)});
+  const Evaluation made = scored(
+      city, {cold(18, "heun"), chain(StartKind::kAnalog, 3, 4), chain(StartKind::kRandom, 3, 4)});
   for (const engine::CandidateScores& row : made.rows) {
-    CHECK(row.physical.crps_fair ==
-          doctest::Approx(kGaussianCrps * exact_spread()).epsilon(0.03));
+    CHECK(row.physical.crps_fair == doctest::Approx(kGaussianCrps * exact_spread()).epsilon(0.03));
     CHECK(row.physical.spread_skill == doctest::Approx(1).epsilon(0.05));
   }
   CHECK(made.rows[1].nfe == 4);
@@ -117,10 +114,9 @@ TEST_CASE("Evaluate: entering mid-chain from analogs keeps the score of the whol
 
 TEST_CASE("Evaluate: baselines score what the law says") {
   City city;
-  const Evaluation made =
-      scored(city, {{.name = "persistence", .kind = Kind::kPersistence},
-                    {.name = "climatology", .kind = Kind::kClimatology},
-                    {.name = "weeks", .kind = Kind::kClimatologyEnsemble}});
+  const Evaluation made = scored(city, {{.name = "persistence", .kind = Kind::kPersistence},
+                                        {.name = "climatology", .kind = Kind::kClimatology},
+                                        {.name = "weeks", .kind = Kind::kClimatologyEnsemble}});
   double persistence = 0;
   for (int l = 1; l <= 3; ++l) persistence += std::sqrt(2 * (1 - std::pow(kRho, l))) / 3;
   CHECK(made.rows[0].physical.crps_fair ==

@@ -2,14 +2,13 @@
 #include "engine/forecast/reverse_chain.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include "engine/forecast/ensemble_statistics.h"
 #include "engine/forecast/network_choice.h"
 #include "tests/support/gaussian_forecasts.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -55,8 +54,8 @@ TEST_CASE("Chain: the mean widened by its own error is the exact forecast, at no
   const auto model = gaussian_model(store, kSplit);
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
-  const ForecastOptions options = {.start = {.kind = StartKind::kMean, .spread = 1},
-                                   .steps = 0, .members = 4000};
+  const ForecastOptions options = {
+      .start = {.kind = StartKind::kMean, .spread = 1}, .steps = 0, .members = 4000};
   const Forecast made = forecast(**forecaster, options);
   CHECK(made.nfe == 0);
   CHECK(made.nfe_shared == 1);
@@ -76,7 +75,9 @@ TEST_CASE("Chain: ReDi's members follow stored trajectories, which here are all 
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
   ForecastOptions options = {.start = {.kind = StartKind::kRedi, .redi_key_step = 2},
-                             .depth = {.skip_steps = 6}, .steps = 10, .solver = "heun",
+                             .depth = {.skip_steps = 6},
+                             .steps = 10,
+                             .solver = "heun",
                              .members = 15};
   REQUIRE((*forecaster)->prepare(options).ok());
   const int64_t windows = 360 - 6;  // of 4 and 3 states in the training part
@@ -165,8 +166,8 @@ TEST_CASE("Chain: gms has the law's spread in few steps, one evaluation each, an
   const auto model = gaussian_model(store, kSplit);
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
-  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 5, .solver = "gms",
-                             .members = 4000};
+  ForecastOptions options = {
+      .start = {.kind = StartKind::kCold}, .steps = 5, .solver = "gms", .members = 4000};
   const Forecast made = forecast(**forecaster, options);
   CHECK(made.nfe == 5);
   CHECK(model->evaluations == 5 * 4000);
@@ -231,8 +232,7 @@ TEST_CASE("Chain: guidance draws a cold start towards what followed similar situ
   CHECK(half.nfe == plain.nfe);
   CHECK(half.nfe_shared == 1);  // the forecast key's mean
   REQUIRE(half.notes.size() == 1);
-  CHECK(half.notes[0] ==
-        "guided towards the futures of 32 analogs with weight 0.5, bandwidth 0.5");
+  CHECK(half.notes[0] == "guided towards the futures of 32 analogs with weight 0.5, bandwidth 0.5");
   CHECK(plain.nfe_shared == 0);
   // Another situation's futures draw elsewhere; the start itself finds the guides of its own.
   options.shuffled_retrieval = true;

@@ -2,15 +2,14 @@
 // everything runs on a device of the tests' own (fake_device.h), which refuses tensors of the CPU.
 #include <torch/nn.h>
 
-#include "engine/forecast/reverse_chain.h"
 #include "engine/forecast/forecaster.h"
+#include "engine/forecast/reverse_chain.h"
 #include "engine/methods/moment_trainer.h"
 #include "engine/training/batches.h"
 #include "samplers/solvers/solvers.h"
+#include "tests/support/fake_device.h"
 #include "tests/support/skip.h"
 #include "tests/support/trained_model.h"
-
-#include "tests/support/fake_device.h"
 
 namespace {
 
@@ -33,7 +32,8 @@ struct Scene {
     REQUIRE_MESSAGE(heads.ok(), heads.status().message());
     here = std::move(Forecaster::open(*trained.store, "small")).value();
     there = std::move(Forecaster::open(*trained.store, "small", {},
-                                       skipcast::storage::kMemoryBytesDefault, kOnFake)).value();
+                                       skipcast::storage::kMemoryBytesDefault, kOnFake))
+                .value();
   }
 
   void check_same(const ForecastOptions& options) const {
@@ -69,8 +69,8 @@ TEST_CASE("Device: the archive's windows lie where they are asked for") {
   CHECK(dataset.futures(origins).values.device() == kFake);
   const at::Tensor mean = scene.there->model().mean_forecast(dataset.contexts(origins));
   CHECK(mean.device() == kFake);
-  CHECK(at::allclose(dataset.denormalise(mean, 250).cpu(),
-                     dataset.denormalise(mean.cpu(), 250), 1e-5, 1e-5));
+  CHECK(at::allclose(dataset.denormalise(mean, 250).cpu(), dataset.denormalise(mean.cpu(), 250),
+                     1e-5, 1e-5));
 }
 
 // Writes down what streams are given while it lives.
@@ -84,7 +84,8 @@ std::unique_ptr<Dataset> staged(const Scene& scene, bool half = false) {
   const Dataset& here = scene.here->dataset();
   Compute compute = {.device = kFake, .half_archive = half, .resident_bytes_max = 1};
   return Dataset::load(*scene.trained.store, here.task(), here.normalizer(), kDatasetBytesMax,
-                       compute).value();
+                       compute)
+      .value();
 }
 
 void check_equal(const TrainingBatch& made, const TrainingBatch& expected) {
@@ -207,9 +208,8 @@ TEST_CASE("Device: a start that one pass can make is described there") {
   const Dataset& dataset = scene.there->dataset();
   const auto start = aligned_start(dataset, scene.there->model(), query, origins, {});
   REQUIRE(start);
-  for (const at::Tensor& each : {start->future, start->analog_last, start->query_last,
-                                 start->decay, start->low, start->high, start->damping,
-                                 start->scale}) {
+  for (const at::Tensor& each : {start->future, start->analog_last, start->query_last, start->decay,
+                                 start->low, start->high, start->damping, start->scale}) {
     CHECK(each.device() == kFake);
     CHECK(each.is_contiguous());
   }
@@ -229,8 +229,7 @@ TEST_CASE("Device: loss and optimiser of a training step stay there") {
     AdamW optimiser(flat);
     BatchSource batches(forecaster.dataset(), stored.parts.target, {100, 120, 140, 160});
     const at::NoGradGuard no_grad;  // LibTorch's engine knows no such device
-    const at::Tensor loss =
-        edm_loss(*stored.parts.network, batches.batch(0), stored.parts.task, 0);
+    const at::Tensor loss = edm_loss(*stored.parts.network, batches.batch(0), stored.parts.task, 0);
     CHECK(loss.device() == compute.device);
     flat.gradients.fill_(0.1);
     optimiser.update(flat, 1e-3, 0.01, 1);

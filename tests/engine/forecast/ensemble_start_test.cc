@@ -2,8 +2,6 @@
 #include "engine/forecast/analog_search.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <set>
 
 #include "tests/support/gaussian_city.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -98,8 +97,7 @@ TEST_CASE("Alignment: residual moves the analog's error about its own mean to th
   const at::Tensor half = scene.aligned(origins, Alignment::kHalf, 2);
   const at::Tensor offset = scene.aligned(origins, Alignment::kOffset, 2);
   const at::Tensor own = scene.model->mean_forecast(scene.dataset->contexts(origins));
-  const at::Tensor expected =
-      scene.query.mean + scene.dataset->filled_futures(origins) - own;
+  const at::Tensor expected = scene.query.mean + scene.dataset->filled_futures(origins) - own;
   CHECK(at::allclose(residual, expected, 1e-5, 1e-6));
   CHECK(at::allclose(half, (residual + offset) / 2, 1e-5, 1e-6));
   // In a linear Gaussian city residual alignment is exact: errors of the right size.
@@ -125,8 +123,8 @@ TEST_CASE("Starts: the query's mean is evaluated for those that use it, and for 
 TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the key") {
   Scene scene;
   ForecastOptions options = {.start = {.kind = StartKind::kRandom}, .members = 2000};
-  const auto drawn = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                          options);
+  const auto drawn =
+      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(drawn.ok());
   double sum = 0;
   std::set<int64_t> distinct;
@@ -141,16 +139,16 @@ TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the k
   CHECK(distinct.size() > 450);
   CHECK(drawn->plan.allowed == 495);
   options.start.key = KeyKind::kForecast;
-  const auto again = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                          options);
+  const auto again =
+      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   CHECK(again->analogs[7].origin == drawn->analogs[7].origin);
 }
 
 TEST_CASE("Starts: distances are not squared and grow, the nearest is the nearest") {
   Scene scene;
   const ForecastOptions options = {.members = 9};
-  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                          options);
+  const auto found =
+      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());
   const retrieval::Encoder& encoder = (*scene.keys.index(options.start))->encoder();
   std::vector<float> a(encoder.dimension()), b(a);
@@ -170,15 +168,16 @@ TEST_CASE("Starts: members are dealt from the pool, near analogs more often when
   Scene scene;
   const auto times_used = [&scene](std::optional<double> temperature) {
     ForecastOptions options = {.start = {.pool = 5, .temperature = temperature}, .members = 100};
-    const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                            options);
+    const auto found =
+        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
     std::vector<std::pair<float, int>> uses;  // distance, times; nearest first
     for (const retrieval::Neighbour& each : found->analogs) {
-      const auto at = std::find_if(uses.begin(), uses.end(), [&](const auto& use) {
-        return use.first == each.distance;
-      });
-      if (at == uses.end()) uses.push_back({each.distance, 1});
-      else ++at->second;
+      const auto at = std::find_if(uses.begin(), uses.end(),
+                                   [&](const auto& use) { return use.first == each.distance; });
+      if (at == uses.end())
+        uses.push_back({each.distance, 1});
+      else
+        ++at->second;
     }
     return uses;
   };
@@ -200,16 +199,16 @@ TEST_CASE("Starts: members are dealt from the pool, near analogs more often when
 TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
   Scene scene;
   const ForecastOptions options = {.start = {.kind = StartKind::kShuffled}, .members = 9};
-  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                          options);
+  const auto found =
+      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());
   // They are the nearest of some usable window of the later half.
   bool is_of_another = false;
   for (int64_t origin = 240; origin <= 497 && !is_of_another; ++origin) {
     engine::Query other = scene.query;
     other.origin = origin;
-    const auto of_other = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other,
-                                               {.members = 9});
+    const auto of_other =
+        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other, {.members = 9});
     bool same = true;
     for (size_t m = 0; m < 9; ++m) {
       same = same && of_other->analogs[m].origin == found->analogs[m].origin;
@@ -223,8 +222,8 @@ TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
 TEST_CASE("Starts: separation keeps analogs apart") {
   Scene scene;
   const ForecastOptions options = {.start = {.separation = 6}, .members = 20};
-  const auto found = engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query,
-                                          options);
+  const auto found =
+      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());
   for (const retrieval::Neighbour& a : found->analogs) {
     for (const retrieval::Neighbour& b : found->analogs) {

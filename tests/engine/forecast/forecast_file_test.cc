@@ -2,8 +2,6 @@
 #include "engine/forecast/forecast_file.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 #include <netcdf.h>
 
@@ -15,6 +13,7 @@
 #include "storage/formats/netcdf_writer.h"
 #include "tests/support/forecast_scene.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -115,16 +114,16 @@ TEST_CASE("ForecastFile: ncdump reads it and shows what CF asks for") {
   const std::string path = folder.file("f.nc");
   const ForecastScene scene(named_graph());
   REQUIRE(write_forecast(path, *scene.forecaster, scene.forecast, file_options(scene)).ok());
-  check_holds(header_of(path),
-              {"number = 5 ;", "init_time = 1 ;", "lead_time = 3 ;", "place = 3 ;",
-               "float a(number, init_time, lead_time, place) ;", "a:units = \"ug m-3\"",
-               "number:standard_name = \"realization\"",
-               "init_time:standard_name = \"forecast_reference_time\"",
-               "lead_time:standard_name = \"forecast_period\"", "lead_time:units = \"h\"",
-               "valid_time:standard_name = \"time\"",
-               "a:coordinates = \"valid_time place_name lat lon\"",
-               ":Conventions = \"CF-1.8\"", ":entry_sigma = 2.", ":nfe = 3", ":start = \"analog\"",
-               ":key = \"context\"", ":archive_mode = \"growing\""});
+  check_holds(
+      header_of(path),
+      {"number = 5 ;", "init_time = 1 ;", "lead_time = 3 ;", "place = 3 ;",
+       "float a(number, init_time, lead_time, place) ;", "a:units = \"ug m-3\"",
+       "number:standard_name = \"realization\"",
+       "init_time:standard_name = \"forecast_reference_time\"",
+       "lead_time:standard_name = \"forecast_period\"", "lead_time:units = \"h\"",
+       "valid_time:standard_name = \"time\"", "a:coordinates = \"valid_time place_name lat lon\"",
+       ":Conventions = \"CF-1.8\"", ":entry_sigma = 2.", ":nfe = 3", ":start = \"analog\"",
+       ":key = \"context\"", ":archive_mode = \"growing\""});
 }
 
 TEST_CASE("ForecastFile: statistics stand in for the members, with names and methods of CF") {
@@ -177,9 +176,9 @@ TEST_CASE("ForecastFile: a grid has lat and lon, a cold forecast no analogs") {
   REQUIRE(made.ok());
   REQUIRE(write_forecast(path, *scene.forecaster, *made, {.options = cold}).ok());
   const std::string header = header_of(path);
-  check_holds(header, {"float a(number, init_time, lead_time, lat, lon) ;",
-                       "lat:units = \"degrees_north\"", "lon:standard_name = \"longitude\"",
-                       ":start = \"cold\"", ":entry_sigma = 80."});
+  check_holds(header,
+              {"float a(number, init_time, lead_time, lat, lon) ;", "lat:units = \"degrees_north\"",
+               "lon:standard_name = \"longitude\"", ":start = \"cold\"", ":entry_sigma = 80."});
   CHECK(header.find("analog_time") == std::string::npos);
   CHECK(header.find("analog_distance") == std::string::npos);
   CHECK(header.find("place") == std::string::npos);

@@ -2,8 +2,6 @@
 #include "engine/forecast/forecaster.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -13,6 +11,7 @@
 
 #include "tests/support/gaussian_forecasts.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {

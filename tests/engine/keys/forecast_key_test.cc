@@ -2,13 +2,12 @@
 #include "engine/keys/forecast_key.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include "tests/support/file_bytes.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -110,8 +109,7 @@ TEST_CASE("MeanTable: new states of the archive are added to the old ones") {
   const std::vector<float> more = ar1_values(20, 2, 99);
   REQUIRE(scene.store.append({.first = 300, .states = 20, .values = more}).ok());
   scene.dataset =
-      std::move(Dataset::load(scene.store, scene.model->task(), scene.model->normalizer()))
-          .value();
+      std::move(Dataset::load(scene.store, scene.model->task(), scene.model->normalizer())).value();
   scene.model->mean_forecasts = 0;
   CHECK(scene.open(path)->rows() == 314);
   CHECK(scene.model->mean_forecasts == 20);
@@ -121,8 +119,8 @@ TEST_CASE("MeanTable: stopping says so and keeps what was done") {
   const TempDir folder;
   const std::string path = folder.file("ar.means.skm");
   Scene scene;
-  const auto stopped = MeanTable::open(scene.model, *scene.dataset, path,
-                                       [](const ProgressStep&) { return false; });
+  const auto stopped =
+      MeanTable::open(scene.model, *scene.dataset, path, [](const ProgressStep&) { return false; });
   CHECK(stopped.status().code() == Code::kInterrupted);
   const int64_t done = scene.model->mean_forecasts;
   CHECK(done > 0);

@@ -2,8 +2,6 @@
 #include "engine/keys/learned_key.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -11,14 +9,15 @@
 #include <filesystem>
 #include <limits>
 
+#include "engine/forecast/policy_forecast.h"
 #include "engine/keys/metric_fit.h"
 #include "engine/methods/metric_trainer.h"
-#include "engine/forecast/policy_forecast.h"
 #include "engine/settings/policy.h"
 #include "engine/tuning/plans.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -47,8 +46,8 @@ struct Scene {
   }
 
   engine::MetricReport train(int64_t steps = 40) {
-    auto report = engine::train_metric(store, model,
-                                       {.task = "ar", .steps_max = steps, .threads = 1});
+    auto report =
+        engine::train_metric(store, model, {.task = "ar", .steps_max = steps, .threads = 1});
     REQUIRE_MESSAGE(report.ok(), report.status().message());
     return std::move(report).value();
   }
@@ -71,13 +70,13 @@ TEST_CASE("train_metric: beats the context key where its other states mislead, e
 
 TEST_CASE("train_metric: stopping leaves the metric that there was") {
   Scene scene;
-  REQUIRE(engine::save_metric(scene.store, *scene.model, *scene.features,
-                              scene.some_metric(1)).ok());
-  const auto stopped = engine::train_metric(
-      scene.store, scene.model,
-      {.task = "ar", .steps_max = 5, .progress = [](const ProgressStep& step) {
-         return step.what != "metric" || step.fraction < 0.7;
-       }});
+  REQUIRE(
+      engine::save_metric(scene.store, *scene.model, *scene.features, scene.some_metric(1)).ok());
+  const auto stopped =
+      engine::train_metric(scene.store, scene.model,
+                           {.task = "ar", .steps_max = 5, .progress = [](const ProgressStep& step) {
+                              return step.what != "metric" || step.fraction < 0.7;
+                            }});
   CHECK(stopped.status().code() == Code::kInterrupted);
   const auto kept = scene.read();
   REQUIRE(kept.ok());
@@ -128,8 +127,8 @@ TEST_CASE("read_metric: none, another model's, another archive's are refused by 
   const auto none = scene.read();
   CHECK(none.status().code() == Code::kNotFound);
   CHECK(none.status().message().find("skipcast train-encoder") != std::string::npos);
-  REQUIRE(engine::save_metric(scene.store, *scene.model, *scene.features,
-                              scene.some_metric(1)).ok());
+  REQUIRE(
+      engine::save_metric(scene.store, *scene.model, *scene.features, scene.some_metric(1)).ok());
   CHECK(scene.read().ok());
   MemoryStore other(memory_schema(1, 2), ar1_values(1200, 2), "ffeeddccbbaa99887766554433221100");
   other.lies_at(scene.store.path());
@@ -141,8 +140,8 @@ TEST_CASE("read_metric: none, another model's, another archive's are refused by 
 
 TEST_CASE("read_metric: every damaged byte is found, and the file named") {
   Scene scene;
-  REQUIRE(engine::save_metric(scene.store, *scene.model, *scene.features,
-                              scene.some_metric(1)).ok());
+  REQUIRE(
+      engine::save_metric(scene.store, *scene.model, *scene.features, scene.some_metric(1)).ok());
   const std::string path = engine::metric_path(scene.store, "ar");
   const std::string good = bytes_of(path);
   for (size_t at = 0; at < good.size(); at += 7) {
@@ -189,14 +188,16 @@ TEST_CASE("--key learned: what comes after the query does not change a bit of it
 TEST_CASE("Policy: with the learned key it is bound to the metric it was tuned with") {
   Scene scene;
   const auto save_factor = [&](float factor) {
-    REQUIRE(engine::save_metric(scene.store, *scene.model, *scene.features,
-                                scene.some_metric(factor)).ok());
+    REQUIRE(
+        engine::save_metric(scene.store, *scene.model, *scene.features, scene.some_metric(factor))
+            .ok());
   };
   save_factor(1);
-  engine::Policy policy = {.name = "p", .task = "ar", .archive_id = scene.store.store_id(),
+  engine::Policy policy = {.name = "p",
+                           .task = "ar",
+                           .archive_id = scene.store.store_id(),
                            .model_fingerprint = scene.model->fingerprint(),
-                           .metric_fingerprint =
-                               engine::usable_metric(scene.store, *scene.model)};
+                           .metric_fingerprint = engine::usable_metric(scene.store, *scene.model)};
   policy.bins.resize(1);
   policy.bins[0].distance_max = std::numeric_limits<double>::infinity();
   CHECK_FALSE(engine::uses_metric(policy));

@@ -1,7 +1,5 @@
 // Fine-tuned copies: what they are trained on, that the model stays as it is, what they make, what
 // is refused, and that nothing after a query's origin reaches its forecast.
-#include "engine/methods/copy_trainer.h"
-
 #include <torch/nn.h>
 
 #include <cstdlib>
@@ -9,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/archive/archive_check.h"
 #include "engine/keys/analog_keys.h"
 #include "engine/keys/analog_table.h"
-#include "engine/archive/archive_check.h"
+#include "engine/methods/copy_trainer.h"
 #include "engine/models/network_copy.h"
 #include "engine/models/weights.h"
 #include "tests/support/skip.h"
@@ -49,8 +48,8 @@ std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
 }
 
 ForecastOptions finished(int64_t steps, double entry_sigma) {
-  return {.depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher",
-          .members = 6};
+  return {
+      .depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher", .members = 6};
 }
 
 Forecast made(Forecaster& forecaster, int64_t origin, const ForecastOptions& options) {
@@ -155,8 +154,11 @@ TEST_CASE("Fine-tuning: what happens after a query's origin does not change a bi
   std::vector<ForecastOptions> all = {finished(1, 3)};
   all[0].retrieval_weight = 1.0;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold}) {
-    all.push_back({.start = {.kind = kind}, .depth = {.entry_sigma = 4}, .steps = 2,
-                   .retrieval_weight = 1.0, .members = 4});
+    all.push_back({.start = {.kind = kind},
+                   .depth = {.entry_sigma = 4},
+                   .steps = 2,
+                   .retrieval_weight = 1.0,
+                   .members = 4});
   }
   std::vector<at::Tensor> expected;
   for (const ForecastOptions& options : all) {

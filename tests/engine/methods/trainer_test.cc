@@ -9,14 +9,14 @@
 #include <set>
 #include <string>
 
+#include "engine/methods/network_trainer.h"
 #include "engine/models/model.h"
 #include "engine/models/model_file.h"
-#include "engine/methods/network_trainer.h"
-#include "engine/training/batches.h"
 #include "engine/models/weights.h"
+#include "engine/training/batches.h"
 #include "tests/support/skip.h"
-#include "tests/support/trained.h"
 #include "tests/support/torch_doctest.h"
+#include "tests/support/trained.h"
 
 namespace {
 
@@ -141,9 +141,8 @@ TEST_CASE("Trainer: batches hold training windows only, each once an epoch") {
 
   const TrainingBatch one = source.batch(3);
   CHECK(std::abs(one.target.square().mean().item<double>() - 1) < 0.5);
-  const auto network = make_network(task->network,
-                                    shape_of(*task, store->schema().places, *normalizer,
-                                             target));
+  const auto network =
+      make_network(task->network, shape_of(*task, store->schema().places, *normalizer, target));
   network->initialise(1);
   const double first = edm_loss(*network, one, *task, 7).item<double>();
   CHECK(first == edm_loss(*network, one, *task, 7).item<double>());

@@ -1,16 +1,16 @@
 // Models: loading gives back what was trained, and refuses what does not belong together.
-#include <torch/nn.h>
+#include "engine/models/model.h"
 
 #include <ATen/Parallel.h>
+#include <torch/nn.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/models/model.h"
-#include "engine/models/model_file.h"
 #include "engine/methods/network_trainer.h"
+#include "engine/models/model_file.h"
 #include "storage/files/file_io.h"
 #include "tests/support/networks.h"
 #include "tests/support/skip.h"
@@ -114,7 +114,7 @@ TEST_CASE("Model: another archive, task or version is refused") {
   tasks[0]["training"]["batch"] = 99;  // how it was trained may change
   REQUIRE(t.store->set_tasks(tasks.dump()).ok());
   CHECK(t.code() == Code::kOk);
-  tasks[0]["future_states"] = 3;       // what is forecast may not
+  tasks[0]["future_states"] = 3;  // what is forecast may not
   REQUIRE(t.store->set_tasks(tasks.dump()).ok());
   CHECK(t.code() == Code::kRefused);
   CHECK(t.message().find("train it again") != std::string::npos);

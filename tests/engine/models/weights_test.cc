@@ -1,11 +1,12 @@
 // Weights files: what is written comes back, and no damaged byte is ever believed.
+#include "engine/models/weights.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "engine/models/weights.h"
 #include "storage/files/bytes.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -101,9 +102,9 @@ TEST_CASE("Weights: a header longer than the limit is refused before it is read"
 }
 
 TEST_CASE("Weights: headers without a checksum are refused, whatever they claim") {
-  for (const char* header : {
-           "{}", "[]", "null", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-           "{\"__metadata__\":{\"crc32c\":\"", "{\"__metadata__\":{\"crc32c\":\"00000000\"}}"}) {
+  for (const char* header :
+       {"{}", "[]", "null", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+        "{\"__metadata__\":{\"crc32c\":\"", "{\"__metadata__\":{\"crc32c\":\"00000000\"}}"}) {
     CAPTURE(header);
     CHECK(decode_weights(file_of(header, "abcd"), "file").status().code() == Code::kDataLoss);
   }

@@ -1,7 +1,6 @@
 // GridNet: odd grids keep their shape, bits do not depend on batch or threads.
-#include <torch/nn.h>
-
 #include <ATen/Parallel.h>
+#include <torch/nn.h>
 
 #include "engine/networks/network.h"
 #include "tests/support/networks.h"
@@ -45,14 +44,16 @@ TEST_CASE("GridNet: odd and even grids come back in their own shape, zero at the
     CHECK(f.sizes() == x.sizes());
     CHECK(f.abs().max().item<float>() == 0);
     const auto alive = awake(small_options(), shape);
-    const at::Tensor g = alive->denoise(x, at::full({1}, 0.3),
-                                        alive->encode(random_contexts(shape, 2, 5)));
+    const at::Tensor g =
+        alive->denoise(x, at::full({1}, 0.3), alive->encode(random_contexts(shape, 2, 5)));
     CHECK((g.abs().amax({0, 1, 2}) > 0).all().item<bool>());  // every cell gets an answer
   }
 }
 
 TEST_CASE("GridNet: the same bits for any batch size and one or two threads") {
-  struct Case { int64_t grid_rows, columns, width; };
+  struct Case {
+    int64_t grid_rows, columns, width;
+  };
   for (const auto& [grid_rows, columns, width] :
        {Case{5, 9, small_options().width}, {25, 53, small_options().width}, {25, 53, 64}}) {
     const NetworkShape shape = grid_shape(grid_rows, columns);

@@ -2,21 +2,20 @@
 // and what a model without them answers.
 #include "engine/networks/moment_heads.h"
 
-#include <torch/nn.h>
-
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/nn.h>
 
 #include <string>
 #include <vector>
 
 #include "engine/forecast/forecaster.h"
-#include "engine/models/model.h"
 #include "engine/methods/moment_trainer.h"
+#include "engine/models/model.h"
 #include "engine/models/weights.h"
-#include "storage/files/fingerprint.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
+#include "storage/files/fingerprint.h"
 #include "tests/support/networks.h"
 #include "tests/support/skip.h"
 #include "tests/support/trained_model.h"
@@ -95,9 +94,8 @@ TEST_CASE("Moment heads: bits depend neither on the batch nor on threads, and th
     for (auto& parameter : network->moment_heads()->parameters()) {
       parameter.add_(random_values({parameter.numel()}, parameter.numel()).view_as(parameter));
     }
-    const auto moments = make_moment_denoiser(
-        std::make_shared<Evaluator>(network, Compute()),
-        network->encode(random_contexts(shape, 1, 5)), 1);
+    const auto moments = make_moment_denoiser(std::make_shared<Evaluator>(network, Compute()),
+                                              network->encode(random_contexts(shape, 1, 5)), 1);
     const at::Tensor x = random_values({9, 4, 2, shape.places}, 4) * 3;
     const int before = at::get_num_threads();
     at::set_num_threads(1);
@@ -164,8 +162,8 @@ TEST_CASE("Moments: a model without heads refuses gms and says which command tra
   const TrainedModel t(folder.file("a"));
   auto forecaster = Forecaster::open(*t.store, "small");
   REQUIRE(forecaster.ok());
-  const ForecastOptions options = {.start = {.kind = StartKind::kCold}, .solver = "gms",
-                                   .members = 4};
+  const ForecastOptions options = {
+      .start = {.kind = StartKind::kCold}, .solver = "gms", .members = 4};
   const auto refused = (*forecaster)->forecast(380, options);
   CHECK(refused.status().code() == Code::kRefused);
   CHECK(refused.status().message().find("skipcast train " + t.store->path() +
@@ -184,7 +182,9 @@ TEST_CASE("Moments: stopped on the way, the model is as it was; a damaged head i
   const TrainedModel t(folder.file("a"));
   const std::string before = loaded(*t.store)->fingerprint();
   const auto stopped = train_moments(
-      *t.store, {.task = "small", .steps_max = 50, .threads = 1,
+      *t.store, {.task = "small",
+                 .steps_max = 50,
+                 .threads = 1,
                  .progress = [](const skipcast::ProgressStep& s) { return s.fraction < 0.2; }});
   CHECK(stopped.status().code() == Code::kInterrupted);
   CHECK(loaded(*t.store)->fingerprint() == before);

@@ -2,9 +2,8 @@
 // matter, and a query's bits depend on itself alone.
 #include "engine/networks/retrieval_attention.h"
 
-#include <torch/nn.h>
-
 #include <ATen/Parallel.h>
+#include <torch/nn.h>
 
 #include <vector>
 
@@ -101,8 +100,8 @@ TEST_CASE("Retrieval attention: a query's bits depend neither on its batch nor o
     at::set_num_threads(2);
     for (const int64_t row : {0, 3, 5}) {
       const at::Tensor alone = at::tensor({row}, at::kLong);
-      const at::Tensor one = network->inform({encoded[0].index_select(0, alone)},
-                                             picked(retrieved, 0, alone))[0];
+      const at::Tensor one =
+          network->inform({encoded[0].index_select(0, alone)}, picked(retrieved, 0, alone))[0];
       CHECK(at::equal(one[0], all[row]));
     }
     at::set_num_threads(before);

@@ -2,8 +2,6 @@
 #include "engine/report/report_data.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -11,10 +9,11 @@
 #include <fstream>
 #include <limits>
 
-#include "engine/tuning/front_file.h"
 #include "engine/models/traced_model.h"
+#include "engine/tuning/front_file.h"
 #include "tests/support/forecast_scene.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -43,7 +42,8 @@ engine::ForecastOptions chain_of(const char* solver) {
 
 std::string front_text(const std::string& row) {
   return "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
-         "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front\n" + row;
+         "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front\n" +
+         row;
 }
 
 }  // namespace

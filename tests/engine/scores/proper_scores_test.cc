@@ -76,7 +76,8 @@ TEST_CASE("Proper scores: of laws that differ in spread or texture, the true one
   constexpr int64_t kWindows = 4000;
   const auto common = [](int64_t members, int64_t stream) {
     return random_values({kWindows, members, 1, 1, 1}, stream)
-        .expand({kWindows, members, kLeads, 1, kPlaces}).contiguous();
+        .expand({kWindows, members, kLeads, 1, kPlaces})
+        .contiguous();
   };
   const at::Tensor y = common(1, 5).squeeze(1), mask = at::ones_like(y);
   const at::Tensor right = common(kMembers, 6), narrow = right * 0.6, wide = right * 1.6;

@@ -111,16 +111,14 @@ TEST_CASE("Energy score: equals CRPS for a single value") {
 }
 
 TEST_CASE("Energy score: hand-computed, divided by the root of the number of values") {
-  const Case two_places{{.members = 2, .lead_times = 1, .variables = 1, .places = 2},
-                        {0, 0, 3, 4},
-                        {0, 0}};
+  const Case two_places{
+      {.members = 2, .lead_times = 1, .variables = 1, .places = 2}, {0, 0, 3, 4}, {0, 0}};
   const Scores scores = two_places.overall();
   CHECK(scores.energy == doctest::Approx((2.5 - 1.25) / std::sqrt(2.0)));
   CHECK(scores.energy_fair == doctest::Approx(0.0));
   // The same numbers as lead times of one place: joint over both, and each lead time by itself.
-  const Case two_leads{{.members = 2, .lead_times = 2, .variables = 1, .places = 1},
-                       {0, 0, 3, 4},
-                       {0, 0}};
+  const Case two_leads{
+      {.members = 2, .lead_times = 2, .variables = 1, .places = 1}, {0, 0, 3, 4}, {0, 0}};
   ScoreTable table;
   table.add(two_leads.score());
   CHECK(table.overall().energy == doctest::Approx(scores.energy));
@@ -135,17 +133,16 @@ TEST_CASE("Energy score: calibrated white noise costs sqrt(2)/2 of its spread in
 
 TEST_CASE("Variogram score: hand-computed over places and over lead times") {
   const Case places{{.members = 2, .lead_times = 1, .variables = 1, .places = 2},
-                    {0, 1, 0, 9},   // roots of the differences 1 and 3: mean 2
-                    {10, 19}};      // root 3
+                    {0, 1, 0, 9},  // roots of the differences 1 and 3: mean 2
+                    {10, 19}};     // root 3
   CHECK(places.overall().variogram_places == doctest::Approx(1));
   CHECK(places.overall().variogram == doctest::Approx(1));
   CHECK(std::isnan(places.overall().variogram_lead_times));
   const Case leads{{.members = 1, .lead_times = 2, .variables = 1, .places = 1}, {0, 4}, {5, 6}};
   CHECK(leads.overall().variogram_lead_times == doctest::Approx(1));
   CHECK(leads.overall().variogram == doctest::Approx(1));
-  const Case both{{.members = 1, .lead_times = 2, .variables = 1, .places = 2},
-                  {0, 1, 0, 1},
-                  {0, 4, 0, 4}};
+  const Case both{
+      {.members = 1, .lead_times = 2, .variables = 1, .places = 2}, {0, 1, 0, 1}, {0, 4, 0, 4}};
   CHECK(both.overall().variogram_places == doctest::Approx(1));
   CHECK(both.overall().variogram_lead_times == doctest::Approx(0.0));
   CHECK(both.overall().variogram == doctest::Approx(0.5));
@@ -347,10 +344,12 @@ TEST_CASE("Contributions: their ratio of sums is the mean score") {
     table.add(some.score({}, query));
   }
   const Scores scores = table.overall();
-  const std::pair<Metric, double> expected[] = {
-      {Metric::kCrpsFair, scores.crps_fair},     {Metric::kCrps, scores.crps},
-      {Metric::kEnergyFair, scores.energy_fair}, {Metric::kEnergy, scores.energy},
-      {Metric::kSquaredError, scores.rmse * scores.rmse}, {Metric::kAbsoluteError, scores.mae}};
+  const std::pair<Metric, double> expected[] = {{Metric::kCrpsFair, scores.crps_fair},
+                                                {Metric::kCrps, scores.crps},
+                                                {Metric::kEnergyFair, scores.energy_fair},
+                                                {Metric::kEnergy, scores.energy},
+                                                {Metric::kSquaredError, scores.rmse * scores.rmse},
+                                                {Metric::kAbsoluteError, scores.mae}};
   std::set<std::string_view> names;
   for (const auto& [metric, value] : expected) {
     names.insert(metric_name(metric));

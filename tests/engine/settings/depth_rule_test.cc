@@ -5,8 +5,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "engine/tuning/depth_fit.h"
 #include "engine/settings/policy.h"
+#include "engine/tuning/depth_fit.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/torch_doctest.h"
 
@@ -20,8 +20,12 @@ using engine::StartKind;
 using engine::Trial;
 
 const samplers::ScheduleOptions kRange = {.sigma_min = 0.02, .sigma_max = 80};
-const DepthRule kRule = {.center = 2, .width = std::log(2.0), .shift = 0, .slope = std::log(2.0),
-                         .sigma_min = 0.02, .sigma_max = 80};
+const DepthRule kRule = {.center = 2,
+                         .width = std::log(2.0),
+                         .shift = 0,
+                         .slope = std::log(2.0),
+                         .sigma_min = 0.02,
+                         .sigma_max = 80};
 
 ForecastOptions at(double sigma) {
   ForecastOptions options = {.start = {.kind = StartKind::kAnalog}, .steps = 3};

@@ -1,10 +1,9 @@
 // labels: unit
-#include "engine/forecast/policy_forecast.h"
 #include "engine/settings/policy.h"
 
-// Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
+#include "engine/forecast/policy_forecast.h"
 
+// Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
 
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "engine/tuning/policy_fit.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -30,8 +30,8 @@ const samplers::ScheduleOptions kRange = {.sigma_min = 0.02, .sigma_max = 80};
 
 ForecastOptions analog(double sigma, int64_t steps) {
   ForecastOptions options = {.steps = steps};
-  options.start = {.kind = StartKind::kAnalog, .key = KeyKind::kForecast,
-                   .alignment = Alignment::kResidual};
+  options.start = {
+      .kind = StartKind::kAnalog, .key = KeyKind::kForecast, .alignment = Alignment::kResidual};
   options.depth.entry_sigma = sigma;
   return options;
 }
@@ -41,7 +41,9 @@ ForecastOptions cold(int64_t steps) {
 }
 
 Policy two_bins() {
-  Policy policy = {.name = "p", .task = "ar", .archive_id = "00112233445566778899aabbccddeeff",
+  Policy policy = {.name = "p",
+                   .task = "ar",
+                   .archive_id = "00112233445566778899aabbccddeeff",
                    .model_fingerprint = "00000000000000a1"};
   policy.validation_crps = 0.1 + 0.2;
   policy.bins = {{1.5, analog(1.0 / 3, 3)}, {kInfinity, cold(4)}};
@@ -303,8 +305,7 @@ TEST_CASE("PolicyFit: a setting that is lucky on one half does not hide one good
 
 TEST_CASE("PolicyFit: bins appear where the held-back half confirms them, cold beyond all seen") {
   const std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(cold(8), 0.96, 0.96),
-                                     trial(analog(1, 3), 0.5, 0.95),
-                                     trial(analog(9, 3), 0.9, 0.7)};
+                                     trial(analog(1, 3), 0.5, 0.95), trial(analog(9, 3), 0.9, 0.7)};
   const auto bins = engine::fit_policy(trials, cycling_distances(), {16, kRange}).bins;
   REQUIRE(bins.size() >= 3);
   CHECK(*bins.front().options.depth.entry_sigma == 1);

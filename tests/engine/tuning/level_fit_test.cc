@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "engine/forecast/reverse_chain.h"
 #include "engine/evaluation/evaluate.h"
+#include "engine/forecast/reverse_chain.h"
 #include "engine/tuning/tuner.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/torch_doctest.h"
@@ -44,8 +44,7 @@ std::vector<ForecastOptions> lists_of(City& city, const ForecastOptions& base) {
 
 TEST_CASE("Error curve: the posterior deviation of a law that is known") {
   City city;
-  const auto origins =
-      engine::scored_origins(*city.forecaster, engine::Part::kValidation, 400);
+  const auto origins = engine::scored_origins(*city.forecaster, engine::Part::kValidation, 400);
   auto curve = engine::error_curve(*city.forecaster, origins, 1);
   REQUIRE(curve.ok());
   const at::Tensor& variance = city.model->variance();

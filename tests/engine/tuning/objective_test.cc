@@ -14,8 +14,8 @@ using engine::Objective;
 using engine::ScoreTable;
 
 ScoreTable six_queries() {
-  constexpr engine::ScoreShape kShape = {.members = 4, .lead_times = 3, .variables = 2,
-                                         .places = 5};
+  constexpr engine::ScoreShape kShape = {
+      .members = 4, .lead_times = 3, .variables = 2, .places = 5};
   std::mt19937_64 random(1);
   std::normal_distribution<float> normal;
   ScoreTable table;

@@ -2,8 +2,6 @@
 #include "engine/tuning/tuner.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,10 +11,11 @@
 #include <set>
 #include <sstream>
 
+#include "engine/forecast/policy_forecast.h"
 #include "engine/tuning/plans.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
-#include "engine/forecast/policy_forecast.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
@@ -98,8 +97,8 @@ TEST_CASE("TunerPlan: NFE 0 to the most, each once, and no setting twice") {
 
 TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation") {
   const engine::TuneSpace space = {{.sigma_min = 0.02, .sigma_max = 80}, 6};
-  engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
-                                .key_mix = 0.1, .separation = 6};
+  engine::StartOptions start = {
+      .kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed, .key_mix = 0.1, .separation = 6};
   Trial good = {.options = {.start = start, .steps = 3}, .score = 0.3};
   good.options.depth.entry_sigma = 2;
   start.key = engine::KeyKind::kContext;
@@ -122,22 +121,16 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
                        sigma);
   };
   CHECK((plan == std::set<std::string>{
-                     "cold steps=3 dpmpp_2m",
-                     at("context apart=6", 5),
-                     unaligned(2),
-                     unaligned(2 * half),
-                     unaligned(2 / half),
-                     at("mixed mix=0.1 apart=6", 2),
-                     at("mixed mix=0.1 apart=6", 2 * half),
-                     at("mixed mix=0.1 apart=6", 2 / half),
-                     at("mixed mix=0.05 apart=6", 2),
-                     at("mixed mix=0.2 apart=6", 2),
+                     "cold steps=3 dpmpp_2m", at("context apart=6", 5), unaligned(2),
+                     unaligned(2 * half), unaligned(2 / half), at("mixed mix=0.1 apart=6", 2),
+                     at("mixed mix=0.1 apart=6", 2 * half), at("mixed mix=0.1 apart=6", 2 / half),
+                     at("mixed mix=0.05 apart=6", 2), at("mixed mix=0.2 apart=6", 2),
                      at("mixed mix=0.1", 2)}));
 }
 
 TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neighbours") {
-  engine::StartOptions start = {.kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed,
-                                .key_mix = 0.1, .separation = 6};
+  engine::StartOptions start = {
+      .kind = StartKind::kAnalog, .key = engine::KeyKind::kMixed, .key_mix = 0.1, .separation = 6};
   const Trial best = {.options = {.start = start, .steps = 0}, .score = 0.2};
   start.key_mix = 0.05;
   const Trial other = {.options = {.start = start, .steps = 0}, .score = 0.3};
@@ -145,10 +138,10 @@ TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neig
   for (const ForecastOptions& options : engine::near_free_plan({{other, best}})) {
     plan.insert(engine::describe(options));
   }
-  CHECK((plan == std::set<std::string>{
-                     "analog key=mixed mix=0.05 apart=6 align=offset steps=0 dpmpp_2m",
-                     "analog key=mixed mix=0.2 apart=6 align=offset steps=0 dpmpp_2m",
-                     "analog key=mixed mix=0.1 align=offset steps=0 dpmpp_2m"}));
+  CHECK((plan ==
+         std::set<std::string>{"analog key=mixed mix=0.05 apart=6 align=offset steps=0 dpmpp_2m",
+                               "analog key=mixed mix=0.2 apart=6 align=offset steps=0 dpmpp_2m",
+                               "analog key=mixed mix=0.1 align=offset steps=0 dpmpp_2m"}));
 }
 
 TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy that loads") {
@@ -253,8 +246,7 @@ TEST_CASE("Tuner: nothing of the test part reaches a trial") {
   REQUIRE(a.policy.bins.size() == b.policy.bins.size());
   for (size_t i = 0; i < a.policy.bins.size(); ++i) {
     CHECK(a.policy.bins[i].distance_max == b.policy.bins[i].distance_max);
-    CHECK(engine::describe(a.policy.bins[i].options) ==
-          engine::describe(b.policy.bins[i].options));
+    CHECK(engine::describe(a.policy.bins[i].options) == engine::describe(b.policy.bins[i].options));
   }
   const int64_t last = original.store->schema().axis.time_at(399);
   for (const Trial& trial : a.trials) {

@@ -2,8 +2,6 @@
 #include "engine/tuning/variations.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
-#include "tests/support/torch_doctest.h"
-
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -11,6 +9,7 @@
 
 #include "engine/forecast/reverse_chain.h"
 #include "tests/support/gaussian_city.h"
+#include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {

@@ -24,8 +24,7 @@ struct Fixture {
   Normalizer normalizer;
 
   explicit Fixture(int64_t states = 600, double missing = 0, int places = 3)
-      : store(memory_schema(2, places),
-              tests::synthetic_values({states, 2, places, 21, missing})),
+      : store(memory_schema(2, places), tests::synthetic_values({states, 2, places, 21, missing})),
         normalizer(Normalizer::fit(store, {{0, 1}, Base::kMean, states}).value()) {}
 
   std::unique_ptr<Encoder> context(ContextKeyOptions options = {{6, 4}, {0, 1}}) const {
@@ -106,8 +105,9 @@ TEST_CASE("Context key: a row's bits do not depend on its companions") {
     std::unique_ptr<Encoder> encoder = f.context();
     if (kind == 1) encoder = make_pca_encoder(std::move(encoder), range(10, 500), 9).value();
     if (kind == 2) {
-      encoder = make_mixed_encoder(std::move(encoder), f.context({{3, 4}, {0}}), 0.4,
-                                   range(10, 500)).value();
+      encoder =
+          make_mixed_encoder(std::move(encoder), f.context({{3, 4}, {0}}), 0.4, range(10, 500))
+              .value();
     }
     const std::vector<float> together = encode(*encoder, origins);
     for (size_t i = 0; i < origins.size(); ++i) {

@@ -5,8 +5,8 @@
 
 #include <random>
 
-#include "retrieval/search/analog_index.h"
 #include "retrieval/indexes/device_scan.h"
+#include "retrieval/search/analog_index.h"
 #include "tests/support/analog_archive.h"
 #include "tests/support/fake_scan.h"
 

@@ -1,20 +1,19 @@
 // An index searched on a device, with scans that round, look at a part only, or fail: the results
 // are those of the flat index, whatever the guard allows.
-#include "retrieval/indexes/device_scan.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <random>
 
+#include "retrieval/indexes/device_scan.h"
 #include "tests/support/fake_scan.h"
 
 namespace {
 
 using namespace skipcast::retrieval;
+using skipcast::Code;
 using skipcast::tests::Behaviour;
 using skipcast::tests::scan_maker;
-using skipcast::Code;
 
 constexpr int64_t kWidth = 6;
 
@@ -40,9 +39,7 @@ Rows random_rows(int64_t first, int64_t count) {
 
 std::vector<float> random_queries(int64_t count) { return random_rows(5000, count).vectors; }
 
-void add(VectorIndex& index, const Rows& rows) {
-  REQUIRE(index.add(rows.ids, rows.vectors).ok());
-}
+void add(VectorIndex& index, const Rows& rows) { REQUIRE(index.add(rows.ids, rows.vectors).ok()); }
 
 const std::vector<std::vector<Interval>> kGuards = {
     {{0, 1 << 30}}, {{0, 600}}, {{30, 33}}, {{0, 90}, {300, 306}, {900, 1500}}, {{7, 8}}, {}};

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <string>
 
-#include "retrieval/search/search_planner.h"
 #include "retrieval/indexes/vector_index.h"
+#include "retrieval/search/search_planner.h"
 #include "tests/support/vectors.h"
 
 namespace skipcast::retrieval {
@@ -23,9 +23,11 @@ const std::vector<Interval> kAll = {{0, kRows}};
 std::unique_ptr<VectorIndex> built(const Vectors& vectors) {
   auto index = make_ivfpq_index(kDimension);
   for (int64_t at = 0; at < kRows; at += 3000) {  // trained at 21,000, the rest added
-    REQUIRE(index->add(std::span(vectors.ids).subspan(static_cast<size_t>(at), 3000),
-                       std::span(vectors.values).subspan(static_cast<size_t>(at * kDimension),
-                                                         3000 * kDimension)).ok());
+    REQUIRE(index
+                ->add(std::span(vectors.ids).subspan(static_cast<size_t>(at), 3000),
+                      std::span(vectors.values)
+                          .subspan(static_cast<size_t>(at * kDimension), 3000 * kDimension))
+                .ok());
   }
   return index;
 }

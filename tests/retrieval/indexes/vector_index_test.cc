@@ -187,8 +187,9 @@ TEST_CASE("Index: serialisation brings back every answer, and more rows can be a
   for (const std::string kind : {"flat", "hnsw", "ivfpq"}) {
     CAPTURE(kind);
     auto index = make(kind, 16, {16, 60, 40});
-    REQUIRE(index->add(std::span(vectors.ids).first(1500),
-                       std::span(vectors.values).first(1500 * 16)).ok());
+    REQUIRE(
+        index->add(std::span(vectors.ids).first(1500), std::span(vectors.values).first(1500 * 16))
+            .ok());
     const std::string bytes = index->serialize().value();
     auto back = load_index(kind, bytes, 16, 1500);
     REQUIRE(back.ok());
@@ -198,8 +199,9 @@ TEST_CASE("Index: serialisation brings back every answer, and more rows can be a
       CHECK(index->search(vectors.row(i), 20, kAll, 0).value() ==
             (*back)->search(vectors.row(i), 20, kAll, 0).value());
     }
-    REQUIRE((*back)->add(std::span(vectors.ids).last(500),
-                         std::span(vectors.values).last(500 * 16)).ok());
+    REQUIRE((*back)
+                ->add(std::span(vectors.ids).last(500), std::span(vectors.values).last(500 * 16))
+                .ok());
     CHECK((*back)->ids().size() == 2000);
     CHECK((*back)->search(vectors.row(1999), 1, kAll, 0).value()[0].origin == 1999);
   }

@@ -174,8 +174,7 @@ TEST_CASE("Normalizer: wrong requests are usage errors, and progress can stop th
 
 TEST_CASE("Normalizer: JSON brings back the same bits and the same fingerprint") {
   const MemoryStore store = synthetic_store(800, 0.05);
-  for (const Base base :
-       {Base::kMean, Base::kSlotOfWeek, Base::kSlotOfDay, Base::kSeasonal}) {
+  for (const Base base : {Base::kMean, Base::kSlotOfWeek, Base::kSlotOfDay, Base::kSeasonal}) {
     const auto normalizer = Normalizer::fit(store, {{1}, base, 500});
     REQUIRE(normalizer.ok());
     const auto back = Normalizer::from_json(normalizer->to_json());

@@ -45,8 +45,7 @@ std::unique_ptr<storage::SeriesStore> ingest(const Setting& setting, const tests
 
 std::vector<float> future(const storage::SeriesStore& store, const storage::WindowSpec& spec,
                           int64_t origin, int32_t variable) {
-  std::vector<float> out(
-      static_cast<size_t>(spec.future_states * store.schema().places.count()));
+  std::vector<float> out(static_cast<size_t>(spec.future_states * store.schema().places.count()));
   REQUIRE(tests::read_future(store, spec, origin, {&variable, 1}, out).ok());
   return out;
 }
@@ -85,8 +84,7 @@ std::vector<int64_t> test_origins(const storage::SeriesStore& store, const Encod
 Errors analog_errors(const Setting& setting) {
   const tests::TempDir folder;
   const auto store = ingest(setting, folder);
-  const int32_t variable =
-      static_cast<int32_t>(store->schema().variable_index(setting.variable));
+  const int32_t variable = static_cast<int32_t>(store->schema().variable_index(setting.variable));
   const int64_t train = static_cast<int64_t>(setting.train_share * store->size());
   const int64_t test = store->size() - static_cast<int64_t>(setting.test_share * store->size());
   const Normalizer normalizer = Normalizer::fit(*store, {{variable}, Base::kMean, train}).value();
@@ -114,8 +112,8 @@ Errors analog_errors(const Setting& setting) {
 
 TEST_CASE("Analogs: on freeway speed as good as the README's plain k-NN") {
   if (data_dir().empty()) return tests::skip("no data folder");
-  const Errors errors = analog_errors(
-      {"metr", "metr_la_10/metr_la_10.npz", "speed", {12, 12}, 0.7, 0.2});
+  const Errors errors =
+      analog_errors({"metr", "metr_la_10/metr_la_10.npz", "speed", {12, 12}, 0.7, 0.2});
   MESSAGE("MAE " << errors.mae << " (README 3.64), RMSE " << errors.rmse << " (README 6.48)");
   CHECK(errors.mae < 3.64 * 1.05);
   CHECK(errors.rmse < 6.48 * 1.05);
@@ -123,8 +121,8 @@ TEST_CASE("Analogs: on freeway speed as good as the README's plain k-NN") {
 
 TEST_CASE("Analogs: on air temperature as good as the README's plain k-NN") {
   if (data_dir().empty()) return tests::skip("no data folder");
-  const Errors errors = analog_errors(
-      {"ncep", "ncep_air_temperature/air_temperature.nc", "air", {4, 8}, 0.6, 0.2});
+  const Errors errors =
+      analog_errors({"ncep", "ncep_air_temperature/air_temperature.nc", "air", {4, 8}, 0.6, 0.2});
   MESSAGE("MAE " << errors.mae << " (README 2.60), RMSE " << errors.rmse << " (README 3.75)");
   CHECK(errors.mae < 2.60);
   CHECK(errors.rmse < 3.75);

@@ -25,8 +25,8 @@ struct OnDisk {
 
   explicit OnDisk(const std::string& path) : folder(path) {
     store = storage::SeriesStore::open(folder, storage::OpenMode::kReadWrite).value();
-    normalizer = std::make_unique<Normalizer>(
-        Normalizer::fit(*store, {{0}, Base::kMean, 100}).value());
+    normalizer =
+        std::make_unique<Normalizer>(Normalizer::fit(*store, {{0}, Base::kMean, 100}).value());
     encoder = make_context_encoder(*store, *normalizer, {kSpec, {0}}).value();
   }
 

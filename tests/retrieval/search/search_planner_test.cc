@@ -44,8 +44,7 @@ Outcome run(int64_t k, int64_t crowd, Allow allow) {
   int queries = 0;
   for (int64_t q = 150; q < kRows; q += 401) {
     const std::vector<Interval> allowed = allow(q);
-    const auto found =
-        plan_search({*p.index, {}}, {p.vectors.row(q), allowed, crowd}, {k});
+    const auto found = plan_search({*p.index, {}}, {p.vectors.row(q), allowed, crowd}, {k});
     REQUIRE(found.ok());
     REQUIRE(static_cast<int64_t>(found->analogs.size()) == k);
     outcome.recall += recall(found->analogs, brute_force(p.vectors, p.vectors.row(q), k, allowed));
@@ -121,8 +120,7 @@ TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest f
     for (int64_t q = 7; q < kRows; q += 3001) {
       CAPTURE(separation);
       const std::vector<Interval> allowed = {{0, 6000}, {8000, 12000}};
-      const auto found =
-          plan_search({*flat, {}}, {p.vectors.row(q), allowed, 0}, {12, separation});
+      const auto found = plan_search({*flat, {}}, {p.vectors.row(q), allowed, 0}, {12, separation});
       REQUIRE(found.ok());
       std::vector<int64_t> expected;
       for (const int64_t id : brute_force(p.vectors, p.vectors.row(q), kRows, allowed)) {
@@ -141,8 +139,7 @@ TEST_CASE("Planner: separation is the greedy choice among all allowed, nearest f
 TEST_CASE("Planner: separation that cannot be had returns all that can") {
   const Planned& p = planned();
   const std::vector<Interval> allowed = {{1000, 1100}};
-  const auto found =
-      plan_search({*p.index, {}}, {p.vectors.row(0), allowed, 0}, {12, 30});
+  const auto found = plan_search({*p.index, {}}, {p.vectors.row(0), allowed, 0}, {12, 30});
   REQUIRE(found.ok());
   CHECK(found->analogs.size() >= 2);  // 100 states hold 2 to 4 windows 30 apart
   CHECK(found->analogs.size() <= 4);

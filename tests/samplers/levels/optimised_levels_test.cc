@@ -47,8 +47,8 @@ std::vector<double> without_zero(std::vector<double> levels) {
 // What 256 cold members of the mixture end as from kEntry, and the exact flow's end.
 TeacherPair mixture_pair() {
   const at::Tensor x = at::linspace(-2, 2, 256, at::kDouble).view({256, 1}) * kEntry;
-  return {[](const at::Tensor& at_x, const at::Tensor& sigma) { return Mixture()(at_x, sigma); },
-          x, mixture_flow(x, kEntry, 1e-3)};
+  return {[](const at::Tensor& at_x, const at::Tensor& sigma) { return Mixture()(at_x, sigma); }, x,
+          mixture_flow(x, kEntry, 1e-3)};
 }
 
 double distance(const std::vector<double>& levels, const TeacherPair& pair) {
@@ -77,8 +77,8 @@ TEST_CASE("Analytic levels: descend from the entry, and no other list has a lowe
       for (const double by : {0.9, 1.1}) {
         auto moved = levels;
         moved[i] *= by;
-        const bool descends = moved[i] < moved[i - 1] &&
-                              (i + 1 == moved.size() || moved[i] > moved[i + 1]);
+        const bool descends =
+            moved[i] < moved[i - 1] && (i + 1 == moved.size() || moved[i] > moved[i + 1]);
         if (!descends || moved[i] <= kSigmaMin) continue;
         CHECK(bound <= bound_of(moved, kSigmaMin, posterior_error) + 1e-9);
       }

@@ -1,10 +1,10 @@
 // Bits of an ensemble must not depend on how its members are batched nor on the number of threads.
 // The denoiser here is a small convolution, attention and a linear layer.
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <numeric>
 #include <vector>
-
-#include <ATen/Parallel.h>
 
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
@@ -56,9 +56,7 @@ at::Tensor forecast(Solver solve, int64_t batch) {
   for (int64_t first = 0; first < kMembers; first += batch) {
     const auto some = std::span(members).subspan(first, std::min(batch, kMembers - first));
     const at::Tensor eps = gaussian(1, 2, some, 0, {kLeads, 1, kPlaces});
-    const auto draw = [&some](int64_t n) {
-      return gaussian(1, 2, some, n, {kLeads, 1, kPlaces});
-    };
+    const auto draw = [&some](int64_t n) { return gaussian(1, 2, some, n, {kLeads, 1, kPlaces}); };
     const at::Tensor entry = enter_at(at::zeros({kLeads, 1, kPlaces}), eps, 5);
     const auto moments = [&denoise](const at::Tensor& x, double sigma) -> Moments {
       const at::Tensor mean = denoise(x, sigma);

@@ -15,9 +15,8 @@ TEST_CASE("Finish: one evaluation is the answer itself; a second one is noised i
     asked.push_back(sigma);
     return x * 0.5;
   };
-  const Noising noising = {.draw = [](int64_t draw) {
-    return at::full({3}, static_cast<double>(draw), at::kDouble);
-  }};
+  const Noising noising = {
+      .draw = [](int64_t draw) { return at::full({3}, static_cast<double>(draw), at::kDouble); }};
   const at::Tensor x = at::tensor({1.0, -2.0, 4.0}, at::kDouble);
   const std::vector<double> one = {5, 0}, two = {5, 0.5, 0}, up = {5, 0.5};
   CHECK(at::equal(finish(half, x, one, noising), x * 0.5));

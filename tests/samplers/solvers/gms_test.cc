@@ -1,9 +1,9 @@
 // The Gaussian mixture solver: its fit, and its steps against laws known in closed form.
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <string>
 #include <vector>
-
-#include <ATen/Parallel.h>
 
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
@@ -150,11 +150,11 @@ TEST_CASE("GMS: single precision, any piece of the state and any number of threa
   const at::Tensor third = normal(3).to(at::kFloat);
   const std::vector<double> step = {3, 1};
   const auto piece = [&](int64_t from, int64_t count) {
-    const Noising noising = {.draw = [=](int64_t n) {
-      return normal(n).to(at::kFloat).narrow(0, from, count);
-    }, .moments = [=](const at::Tensor& at_x, double) -> Moments {
-      return {at_x * 0.5, second.narrow(0, from, count), third.narrow(0, from, count)};
-    }};
+    const Noising noising = {
+        .draw = [=](int64_t n) { return normal(n).to(at::kFloat).narrow(0, from, count); },
+        .moments = [=](const at::Tensor& at_x, double) -> Moments {
+          return {at_x * 0.5, second.narrow(0, from, count), third.narrow(0, from, count)};
+        }};
     return gms(law, x.narrow(0, from, count), step, noising);
   };
   const int before = at::get_num_threads();

@@ -254,7 +254,8 @@ at::Tensor run_sa(Predicts predicts) {
   const SaOptions options = {.low = levels[200], .high = levels[800], .leading_term = true};
   const double first = chain.sigmas.front(), last = chain.sigmas.back();
   return sa_solver(std::cref(chain.model), sample() / alpha(first), chain.sigmas, {.draw = draw},
-                   options) * alpha(last);
+                   options) *
+         alpha(last);
 }
 
 TEST_CASE("Parity, VP: SA-Solver with noise and velocity prediction") {

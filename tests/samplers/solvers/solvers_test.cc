@@ -1,9 +1,10 @@
 // Solvers against laws whose denoiser and probability-flow ODE are known in closed form.
+#include "samplers/solvers/solvers.h"
+
 #include <cmath>
 #include <vector>
 
 #include "samplers/schedule.h"
-#include "samplers/solvers/solvers.h"
 #include "tests/support/known_laws.h"
 #include "tests/support/torch_doctest.h"
 
@@ -115,10 +116,11 @@ TEST_CASE("The step to 0 returns the last denoised state") {
 TEST_CASE("Evaluations: the count is what the denoiser really sees") {
   int64_t calls = 0;
   const Noising noising = {.draw = [](int64_t) { return at::ones({3}); },
-                           .moments = [&calls](const at::Tensor& x, double sigma) {
-                             ++calls;
-                             return Mixture().moments(x, sigma);
-                           }};
+                           .moments =
+                               [&calls](const at::Tensor& x, double sigma) {
+                                 ++calls;
+                                 return Mixture().moments(x, sigma);
+                               }};
   for (const NamedSolver& solver : solvers()) {
     CAPTURE(solver.name);
     for (const int64_t steps : {0, 1, 2, 5, 18}) {

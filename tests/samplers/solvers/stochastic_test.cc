@@ -16,7 +16,7 @@ using namespace skipcast::tests;
 namespace {
 
 constexpr double kMean = 0.7, kS = 0.5;  // of the Gaussian law
-constexpr int64_t kSamples = 20000;  // LibTorch splits larger tensors between threads
+constexpr int64_t kSamples = 20000;      // LibTorch splits larger tensors between threads
 
 at::Tensor gaussian_mean(const at::Tensor& x, double sigma) {
   return (x * (kS * kS) + kMean * sigma * sigma) / (kS * kS + sigma * sigma);
@@ -40,7 +40,8 @@ Moments gaussian_moments(const at::Tensor& x, double sigma) {
 }
 
 Noising noisy(std::optional<double> amount = {}, int64_t columns = 1) {
-  return {.draw = [columns](int64_t n) { return normal(100 + n, columns); }, .amount = amount,
+  return {.draw = [columns](int64_t n) { return normal(100 + n, columns); },
+          .amount = amount,
           .moments = gaussian_moments};
 }
 
@@ -128,9 +129,8 @@ TEST_CASE("A Gaussian mixture: as near to exact draws as other exact draws, with
   const at::Tensor x = draw(law, 12) + normal(4) * 20;
   for (const NamedSolver& solver : stochastic()) {
     CAPTURE(solver.name);
-    const Noising noising = noisy_about([&](const at::Tensor& state, double sigma) {
-      return law.moments(state, sigma);
-    });
+    const Noising noising = noisy_about(
+        [&](const at::Tensor& state, double sigma) { return law.moments(state, sigma); });
     CHECK(energy_distance(exact, solver.solve(law, x, sigmas, noising)) < 5e-4);
   }
 }
@@ -209,12 +209,14 @@ TEST_CASE("Draws: each is asked for once, ascending, and scaled by S_noise") {
   for (const NamedSolver& solver : stochastic()) {
     CAPTURE(solver.name);
     std::vector<int64_t> asked;
-    const Noising record = {.draw = [&asked](int64_t n) {
-      asked.push_back(n);
-      return at::ones({3}, at::kDouble);
-    }, .moments = gaussian_moments};
-    const at::Tensor x = at::ones({3}, at::kDouble), once = solver.solve(gaussian_mean, x, sigmas,
-                                                                        record);
+    const Noising record = {.draw =
+                                [&asked](int64_t n) {
+                                  asked.push_back(n);
+                                  return at::ones({3}, at::kDouble);
+                                },
+                            .moments = gaussian_moments};
+    const at::Tensor x = at::ones({3}, at::kDouble),
+                     once = solver.solve(gaussian_mean, x, sigmas, record);
     CHECK_FALSE(asked.empty());
     CHECK(asked.front() >= 1);
     for (size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] > asked[i - 1]);

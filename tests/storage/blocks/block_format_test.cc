@@ -5,10 +5,10 @@
 
 #include <random>
 
+#include "storage/blocks/row_codec.h"
+#include "storage/files/checksum.h"
 #include "storage/series/block_encoder.h"
 #include "storage/series/block_table.h"
-#include "storage/files/checksum.h"
-#include "storage/blocks/row_codec.h"
 #include "tests/support/series.h"
 
 using namespace skipcast;
@@ -25,10 +25,10 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-const BlockHeader kHeader{.block = 3, .first = 70, .states = 5, .variables = 2, .places = 3,
-                          .row_states = 64};
-const BlockFooter kFooter{.block = 3, .rows = 4, .rows_crc = 0x01020304, .header_seal = 5,
-                          .previous_seal = 6};
+const BlockHeader kHeader{
+    .block = 3, .first = 70, .states = 5, .variables = 2, .places = 3, .row_states = 64};
+const BlockFooter kFooter{
+    .block = 3, .rows = 4, .rows_crc = 0x01020304, .header_seal = 5, .previous_seal = 6};
 
 }  // namespace
 

@@ -103,8 +103,7 @@ TEST_CASE("NetCDF: fill and missing values are NaN, classic files and ascending 
 
 TEST_CASE("NetCDF: a fill value of its own puts the type's default one among the values") {
   TempDir dir;
-  const ReadStates read =
-      read_states({write_grid(dir.file("a.nc"), {.first = NC_FILL_SHORT})});
+  const ReadStates read = read_states({write_grid(dir.file("a.nc"), {.first = NC_FILL_SHORT})});
   REQUIRE(read.status.ok());
   for (int64_t place = 0; place < 6; ++place) CHECK_FALSE(std::isnan(read.at(0, 0, place)));
 }

@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "storage/ingest/ingest.h"
-#include "storage/series/series_store.h"
 #include "storage/schema/window.h"
+#include "storage/series/series_store.h"
 #include "tests/storage/readers/foreign_files.h"
 
 using namespace skipcast;

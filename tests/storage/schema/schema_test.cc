@@ -20,7 +20,9 @@ Schema full_schema() {
   Schema schema = small_schema(2, 3);
   schema.title = "Zürich \"north\"";
   schema.variables[0] = {"PM2.5", "ug m-3", "fine dust", true, Codec::kZstd};
-  schema.axis = {.start_s = from_civil(2019, 1, 2, 19'800), .step_s = 600, .session_states = 108,
+  schema.axis = {.start_s = from_civil(2019, 1, 2, 19'800),
+                 .step_s = 600,
+                 .session_states = 108,
                  .weekdays_only = true};
   schema.places.lat = {47.123456789012345, -0.0, 1e-300};
   schema.places.lon = {8.5, 8.6, -179.9};
@@ -102,15 +104,19 @@ TEST_CASE("Schema: validate names the field and the position") {
   wrong([](Schema& s) { s.tasks_json = "{}"; }, "array");
   wrong([](Schema& s) { s.tasks_json = "[1"; }, "array");
   wrong([](Schema& s) { s.places.kind = PlacesKind::kGrid; }, "names");
-  wrong([](Schema& s) {
-    s.places = {.kind = PlacesKind::kGrid, .lat = {10, 5}, .lon = {1}};
-  }, "ascend");
-  wrong([](Schema& s) {
-    s.places = {.kind = PlacesKind::kGrid};
-    s.places.lat.resize(5000);
-    for (int i = 0; i < 5000; ++i) s.places.lat[i] = i;
-    s.places.lon.resize(5000);
-  }, "25000000 places");
+  wrong(
+      [](Schema& s) {
+        s.places = {.kind = PlacesKind::kGrid, .lat = {10, 5}, .lon = {1}};
+      },
+      "ascend");
+  wrong(
+      [](Schema& s) {
+        s.places = {.kind = PlacesKind::kGrid};
+        s.places.lat.resize(5000);
+        for (int i = 0; i < 5000; ++i) s.places.lat[i] = i;
+        s.places.lon.resize(5000);
+      },
+      "25000000 places");
 }
 
 TEST_CASE("Schema: damaged or foreign JSON is refused with the file's name") {

@@ -50,11 +50,27 @@ TEST_CASE("parse_time: accepts the documented spellings") {
 }
 
 TEST_CASE("parse_time: refuses other texts and names them") {
-  for (const char* text :
-       {"", "yesterday", "2016", "2016-13-01", "2016-02-30", "2015-02-29", "1900-02-29",
-        "2016-12-18T24", "2016-12-18T00:60", "2016-12-18T00:00:60", "2016-12-18T", "2016-12-1",
-        "2016-12-18 00:30 PM", "2016-12-18T00:30:15.5", "2016-1218", "0000-01-01", "2016-12-18Q",
-        "2016-12-18T00:30+99", "-2016-12-18", "2016-12-18T00:30ZZ", "2016-12-18T0:30"}) {
+  for (const char* text : {"",
+                           "yesterday",
+                           "2016",
+                           "2016-13-01",
+                           "2016-02-30",
+                           "2015-02-29",
+                           "1900-02-29",
+                           "2016-12-18T24",
+                           "2016-12-18T00:60",
+                           "2016-12-18T00:00:60",
+                           "2016-12-18T",
+                           "2016-12-1",
+                           "2016-12-18 00:30 PM",
+                           "2016-12-18T00:30:15.5",
+                           "2016-1218",
+                           "0000-01-01",
+                           "2016-12-18Q",
+                           "2016-12-18T00:30+99",
+                           "-2016-12-18",
+                           "2016-12-18T00:30ZZ",
+                           "2016-12-18T0:30"}) {
     const auto time = parse_time(text);
     CHECK_MESSAGE(!time.ok(), text);
     CHECK(time.status().code() == Code::kBadInput);
@@ -120,7 +136,9 @@ TEST_CASE("TimeAxis: daily sessions skip the night") {
 }
 
 TEST_CASE("TimeAxis: sessions on weekdays only skip the weekend") {
-  const TimeAxis axis{.start_s = at("2019-01-02T06"), .step_s = 1800, .session_states = 10,
+  const TimeAxis axis{.start_s = at("2019-01-02T06"),
+                      .step_s = 1800,
+                      .session_states = 10,
                       .weekdays_only = true};  // a Wednesday
   check_round_trip(axis, -120, 300);
   CHECK(axis.time_at(20) == at("2019-01-04T06"));   // Friday
@@ -138,7 +156,9 @@ TEST_CASE("TimeAxis: a time between two states names the two nearest") {
   for (const char* time : {"05:20:00", "05:00:00", "06:00:00"}) {
     CHECK(between.status().message().find(time) != std::string::npos);
   }
-  const TimeAxis metro{.start_s = at("2019-01-03T05:30"), .step_s = 600, .session_states = 108,
+  const TimeAxis metro{.start_s = at("2019-01-03T05:30"),
+                       .step_s = 600,
+                       .session_states = 108,
                        .weekdays_only = true};
   const auto weekend = metro.index_of(at("2019-01-05T12"));  // a Saturday
   CHECK(weekend.status().message().find("2019-01-04T23:20:00Z") != std::string::npos);

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "storage/series/archive_config.h"
-#include "storage/files/file_io.h"
 #include "storage/blocks/head_receipt.h"
+#include "storage/files/file_io.h"
+#include "storage/series/archive_config.h"
 #include "storage/series/series_store.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
@@ -56,8 +56,8 @@ TEST_CASE("CONFIG.json: a format version that is missing or no number is said to
   const std::string archive = folder.file("a");
   REQUIRE(SeriesStore::create(archive, small_schema(1, 2)).ok());
   nlohmann::json config = nlohmann::json::parse(config_of(archive));
-  for (const nlohmann::json& version : {nlohmann::json("1"), nlohmann::json(-1),
-                                        nlohmann::json(1.5), nlohmann::json()}) {
+  for (const nlohmann::json& version :
+       {nlohmann::json("1"), nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json()}) {
     config["format_version"] = version;
     if (version.is_null()) config.erase("format_version");
     set_config(archive, config.dump());

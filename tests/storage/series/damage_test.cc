@@ -77,7 +77,8 @@ std::string outcome(const std::string& path) {
   const auto store = SeriesStore::open(path, OpenMode::kReadWrite);
   if (!store.ok()) {
     return store.status().message().find(path) != std::string::npos
-               ? "found" : "a message without the file: " + store.status().message();
+               ? "found"
+               : "a message without the file: " + store.status().message();
   }
   if ((*store)->size() != kStates) return fmt::format("{} states", (*store)->size());
   const StateBlock expected = block_of((*store)->schema(), 0, kStates);

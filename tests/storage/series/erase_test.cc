@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <limits>
 
-#include "storage/series/archive_config.h"
 #include "storage/files/file_io.h"
+#include "storage/series/archive_config.h"
 #include "storage/series/series_store.h"
 #include "storage/upkeep/series_verify.h"
 #include "tests/support/open_store.h"

@@ -1,6 +1,8 @@
 // labels: golden
 // Archives of every released format version, kept as they were written (tests/golden, made by
 // tests/golden/make): they open and answer the same, for ever.
+#include "tests/support/golden.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -8,10 +10,9 @@
 #include <filesystem>
 
 #include "storage/series/archive_config.h"
-#include "storage/upkeep/archive_copy.h"
 #include "storage/series/series_store.h"
+#include "storage/upkeep/archive_copy.h"
 #include "storage/upkeep/series_verify.h"
-#include "tests/support/golden.h"
 #include "tests/support/series.h"
 #include "tests/support/skip.h"
 

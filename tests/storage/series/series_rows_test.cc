@@ -33,8 +33,8 @@ TEST_CASE("Series rows: a damaged row is named by its variable, first and last t
   const std::vector<RowId> plan = {{.first = 64, .states = 10}};
   const std::vector<int32_t> variables = {1};
   std::vector<float> out(10 * 3);
-  check_failure(rows.read(plan, {64, 10, variables, out}, schema), Code::kDataLoss,
-                {"variable '" + schema.variables[1].name + "'",
-                 format_time(schema.axis.time_at(64)) + " .. " +
-                     format_time(schema.axis.time_at(73)) + ":"});
+  check_failure(
+      rows.read(plan, {64, 10, variables, out}, schema), Code::kDataLoss,
+      {"variable '" + schema.variables[1].name + "'",
+       format_time(schema.axis.time_at(64)) + " .. " + format_time(schema.axis.time_at(73)) + ":"});
 }

@@ -61,11 +61,11 @@ TEST_CASE("SeriesStore: what was appended reads back, both codecs, before and af
 TEST_CASE("SeriesStore: every bit of a value survives, also NaN payloads and denormals") {
   const TempDir folder;
   for (const Codec codec : {Codec::kFloat32, Codec::kZstd}) {
-    const auto store = make(folder.file(codec == Codec::kZstd ? "z" : "f"),
-                            small_schema(1, 4, codec));
+    const auto store =
+        make(folder.file(codec == Codec::kZstd ? "z" : "f"), small_schema(1, 4, codec));
     StateBlock block{.first = 0, .states = 2};
-    for (const uint32_t bits : {0u, 0x80000000u, 1u, 0x7fc12345u, 0xff800000u, 0x7f7fffffu,
-                                0x3f800001u, 0xffffffffu}) {
+    for (const uint32_t bits :
+         {0u, 0x80000000u, 1u, 0x7fc12345u, 0xff800000u, 0x7f7fffffu, 0x3f800001u, 0xffffffffu}) {
       block.values.push_back(std::bit_cast<float>(bits));
     }
     REQUIRE(store->append(block).ok());

@@ -1,4 +1,6 @@
 // Backup, restore and compaction: the same states, verified, and never half of them.
+#include "storage/upkeep/archive_copy.h"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -8,9 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "storage/series/archive_config.h"
-#include "storage/upkeep/archive_copy.h"
 #include "storage/files/file_io.h"
+#include "storage/series/archive_config.h"
 #include "storage/series/series_store.h"
 #include "storage/upkeep/series_verify.h"
 #include "tests/support/open_store.h"
@@ -125,10 +126,10 @@ TEST_CASE("copy_archive: refuses a folder in use, a damaged source, and stops wh
   fs::create_directories(to);
   std::ofstream(to + "/mine") << "x";
   CHECK(copy_archive(from, to, {}).status().code() == Code::kRefused);
-  CHECK(copy_archive(folder.file("none"), folder.file("c"), {}).status().code() ==
-        Code::kNotFound);
+  CHECK(copy_archive(folder.file("none"), folder.file("c"), {}).status().code() == Code::kNotFound);
   CHECK(copy_archive(from, folder.file("c"), [](const ProgressStep&) { return false; })
-            .status().code() == Code::kInterrupted);
+            .status()
+            .code() == Code::kInterrupted);
   for (const auto& entry : fs::directory_iterator(from + "/db")) {
     if (entry.path().extension() != ".log" || entry.file_size() < 100) continue;
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);

@@ -1,4 +1,6 @@
 // Salvage: whatever is damaged, what comes out was in the archive, and the rest is listed.
+#include "storage/upkeep/salvage.h"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -8,7 +10,6 @@
 #include <random>
 
 #include "storage/files/file_io.h"
-#include "storage/upkeep/salvage.h"
 #include "storage/series/series_store.h"
 #include "storage/upkeep/series_verify.h"
 #include "tests/support/series.h"

@@ -34,8 +34,8 @@ double missing_share(const TrainedCity& city, const std::string& archive) {
 
 TEST_CASE("Archive commands: backup, restore, erase, compact; forecasts stay possible") {
   const TrainedCity city;
-  const std::vector<std::string> forecast = {"--members", "4", "--entry-sigma", "3",
-                                             "--at", "2020-02-20T00"};
+  const std::vector<std::string> forecast = {"--members", "4",    "--entry-sigma",
+                                             "3",         "--at", "2020-02-20T00"};
   REQUIRE(city.forecast(forecast).exit_code == 0);
   const json backup = answer(run(city, {"backup", "city.skc", "copy", "--json"}));
   CHECK(backup.at("states") == 1440);
@@ -72,8 +72,7 @@ TEST_CASE("Archive commands: what cannot be erased is said in one sentence") {
   const TempDir folder;
   const TinyCity tiny(folder.path());
   REQUIRE(tiny.ingest().exit_code == 0);
-  const auto erase = [&](const std::string& from, const std::string& to,
-                         const std::string& place) {
+  const auto erase = [&](const std::string& from, const std::string& to, const std::string& place) {
     return tiny.skipcast({"erase", "city.skc", "--from", from, "--to", to, "--place", place});
   };
   CHECK(not_refused(erase("2020-01-03", "2020-01-02", "North"), 2, {"--to", "--from"}) == "");

@@ -144,8 +144,8 @@ TEST_CASE("Bad input: appending other places or units") {
   const City city;
   const int64_t before = city.states();
   std::string rows = city_rows(kCityStates, 5);
-  CHECK(not_refused(city.append(city_csv(replaced(rows, "Harbour", "Airport"))), 1,
-                    {"Airport"}) == "");
+  CHECK(not_refused(city.append(city_csv(replaced(rows, "Harbour", "Airport"))), 1, {"Airport"}) ==
+        "");
   write_file(city.folder.file("recipe.json"), replaced(city_recipe(), "ug m-3", "mg m-3"));
   CHECK(not_refused(city.append(city_csv(rows)), 1, {"soot", "ug m-3", "mg m-3"}) == "");
   CHECK(city.states() == before);

@@ -34,8 +34,7 @@ std::string text_of(const std::string& path) {
 // The trained city with its models folder changed; gone when the object dies.
 struct CityCopy {
   CityCopy() : tiny(folder.path()) {
-    fs::copy(city().folder.file("city.skc"), folder.file("city.skc"),
-             fs::copy_options::recursive);
+    fs::copy(city().folder.file("city.skc"), folder.file("city.skc"), fs::copy_options::recursive);
   }
   ProgramRun forecast() const {
     return tiny.skipcast({"forecast", "city.skc", "--task", "tiny-6", "--members", "2"});
@@ -133,8 +132,9 @@ TEST_CASE("Request: a model of another archive, task or version is refused") {
   std::string recipe = city_recipe();
   recipe.replace(recipe.find("tiny-6"), 6, "else-6");
   write_file(renamed.folder.file("recipe.json"), recipe);
-  REQUIRE(renamed.tiny.skipcast({"ingest", "city.skc", "--append", "--recipe", "recipe.json",
-                                 "city.csv"}).exit_code == 0);
+  REQUIRE(renamed.tiny
+              .skipcast({"ingest", "city.skc", "--append", "--recipe", "recipe.json", "city.csv"})
+              .exit_code == 0);
   for (const char* ending : {".json", ".safetensors"}) {
     fs::copy(renamed.model(ending), renamed.folder.file("city.skc/models/else-6") + ending);
   }
@@ -159,8 +159,8 @@ TEST_CASE("Request: outputs that cannot be written are named") {
   CHECK(not_refused(city().forecast({"--plot", "f.jpg"}), 2, {"f.jpg", ".png"}) == "");
   CHECK(not_refused(city().forecast({"--out", "no/where/f.nc"}), 2, {"no/where"}) == "");
   fs::create_directory(city().folder.file("taken.nc"));
-  CHECK(not_refused(city().forecast({"--out", "taken.nc", "--members", "2"}), 1,
-                    {"taken.nc"}) == "");
+  CHECK(not_refused(city().forecast({"--out", "taken.nc", "--members", "2"}), 1, {"taken.nc"}) ==
+        "");
   CHECK(not_refused(city().forecast({"--plot", "f.png", "--plot-places", "Nroth"}), 2,
                     {"Nroth", "North"}) == "");
 }

@@ -16,10 +16,10 @@ namespace {
 TEST_CASE("evaluate --by-query: the lines' mean is the row's score, for growing and frozen") {
   const TrainedCity city;
   for (const std::string archive : {"growing", "frozen"}) {
-    const ProgramRun run = city.tiny.skipcast(
-        {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "12", "--members", "4",
-         "--starts", "analog", "--nfe", "2", "--archive", archive, "--by-query", "q.csv",
-         "--json"});
+    const ProgramRun run =
+        city.tiny.skipcast({"evaluate", "city.skc", "--task", "tiny-6", "--windows", "12",
+                            "--members", "4", "--starts", "analog", "--nfe", "2", "--archive",
+                            archive, "--by-query", "q.csv", "--json"});
     REQUIRE_MESSAGE(run.exit_code == 0, run.err);
     const auto csv = storage::read_file(city.folder.path() + "/q.csv", 1 << 20);
     REQUIRE(csv.ok());

@@ -21,8 +21,8 @@ const TrainedCity& city() {
 }
 
 ProgramRun compare(std::vector<std::string> words) {
-  const std::vector<std::string> front = {"compare", "city.skc", "--task", "tiny-6", "--windows",
-                                          "12", "--members", "4"};
+  const std::vector<std::string> front = {"compare",   "city.skc", "--task",    "tiny-6",
+                                          "--windows", "12",       "--members", "4"};
   words.insert(words.begin(), front.begin(), front.end());
   return city().tiny.skipcast(words);
 }

@@ -69,8 +69,7 @@ TEST_CASE("Conventions: ncdump reads a forecast file without a word of complaint
 
 TEST_CASE("Conventions: xarray opens a forecast file with warnings turned into errors") {
   if (!has_module("xarray, netCDF4")) return skip("no Python with xarray here (tools/setup)");
-  const ProgramRun run =
-      run_program({python(), "-c", kReadWithXarray, city().folder.file("f.nc")});
+  const ProgramRun run = run_program({python(), "-c", kReadWithXarray, city().folder.file("f.nc")});
   CHECK_MESSAGE(run.exit_code == 0, run.err);
 }
 
@@ -78,8 +77,8 @@ TEST_CASE("Conventions: the compliance checker finds no error") {
   if (!has_module("compliance_checker")) return skip("no compliance-checker here (tools/setup)");
   const std::string checker =
       (std::filesystem::path(python()).parent_path() / "compliance-checker").string();
-  const ProgramRun run = run_program({checker, "--test=cf:1.8", "--criteria=lenient",
-                                      city().folder.file("f.nc")});
+  const ProgramRun run =
+      run_program({checker, "--test=cf:1.8", "--criteria=lenient", city().folder.file("f.nc")});
   CHECK_MESSAGE(run.exit_code == 0, run.out);
 }
 
@@ -91,9 +90,9 @@ TEST_CASE("Scores: independent packages compute the same from the saved forecast
       {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "12", "--members", "6",
        "--no-reference", "--starts", "analog", "--save", "s.nc"});
   REQUIRE_MESSAGE(run.exit_code == 0, run.err);
-  const ProgramRun check = run_program({python(), "-W", "ignore",
-                                        std::string(root) + "/tools/check_scores.py",
-                                        city().folder.file("s.nc")});
+  const ProgramRun check =
+      run_program({python(), "-W", "ignore", std::string(root) + "/tools/check_scores.py",
+                   city().folder.file("s.nc")});
   CHECK_MESSAGE(check.exit_code == 0, (check.out + check.err));
   CHECK(check.out.find("crps_fair") != std::string::npos);
 }

@@ -49,8 +49,8 @@ TEST_CASE("Break: no forecast whose window a calendar break cuts, nor between se
   const ProgramRun trained = tiny.skipcast({"train", "metro.skc", "--task", "ride-4"});
   REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
   const auto forecast = [&tiny](const std::string& at) {
-    return tiny.skipcast({"forecast", "metro.skc", "--task", "ride-4", "--members", "2",
-                          "--plot", "f.png", "--at", at});
+    return tiny.skipcast({"forecast", "metro.skc", "--task", "ride-4", "--members", "2", "--plot",
+                          "f.png", "--at", at});
   };
   const ProgramRun inside = forecast("2020-02-26T12");
   CHECK_MESSAGE(inside.exit_code == 0, inside.err);
@@ -66,12 +66,12 @@ TEST_CASE("Policy: one made for another model is refused with the remedy") {
                           "2", "--max-nfe", "2", "--budget-minutes", "0.05", "--name", "old"});
   REQUIRE_MESSAGE(tuned.exit_code == 0, tuned.err);
   CHECK(city.forecast({"--policy", "old", "--members", "2"}).exit_code == 0);
-  REQUIRE(city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "60"})
-              .exit_code == 0);
+  REQUIRE(
+      city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "60"}).exit_code ==
+      0);
   CHECK(not_refused(city.forecast({"--policy", "old", "--members", "2"}), 1,
                     {"old", "model", "skipcast tune"}) == "");
-  CHECK(not_refused(city.forecast({"--policy", "odl", "--members", "2"}), 1, {"odl", "old"}) ==
-        "");
+  CHECK(not_refused(city.forecast({"--policy", "odl", "--members", "2"}), 1, {"odl", "old"}) == "");
 }
 
 TEST_CASE("Model: a description from a newer version, or edited, is not believed") {

@@ -12,15 +12,16 @@
 namespace skipcast::tests {
 namespace {
 
-const std::vector<std::string> kTrain = {"train-encoder", "city.skc", "--task", "tiny-6",
-                                         "--steps", "20"};
+const std::vector<std::string> kTrain = {"train-encoder", "city.skc", "--task",
+                                         "tiny-6",        "--steps",  "20"};
 
 TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and is verified") {
   const TrainedCity city;
   CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
                     {"no learned metric yet", "skipcast train-encoder", "--task tiny-6"}) == "");
-  CHECK(not_refused(city.tiny.skipcast({"train-encoder", "city.skc", "--task", "tiny-6",
-                                        "--steps", "-1"}), 2, {"--steps"}) == "");
+  CHECK(not_refused(
+            city.tiny.skipcast({"train-encoder", "city.skc", "--task", "tiny-6", "--steps", "-1"}),
+            2, {"--steps"}) == "");
   std::vector<std::string> words = kTrain;
   words.push_back("--json");
   const ProgramRun trained = city.tiny.skipcast(words);
@@ -35,8 +36,8 @@ TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and 
   const ProgramRun made = city.forecast({"--key", "learned"});
   CHECK_MESSAGE(made.exit_code == 0, made.err);
   const ProgramRun scored = city.tiny.skipcast(
-      {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "4", "--starts", "analog",
-       "--keys", "context,forecast,learned", "--baselines", "--no-reference"});
+      {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "4", "--starts", "analog", "--keys",
+       "context,forecast,learned", "--baselines", "--no-reference"});
   CHECK_MESSAGE(scored.exit_code == 0, scored.err);
   CHECK(scored.out.find("analogs raw, learned") != std::string::npos);
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc", "--deep"});
@@ -62,8 +63,8 @@ TEST_CASE("train-encoder: a damaged metric is named, not believed; a new model h
   CHECK(verified.exit_code == 1);
   CHECK(verified.out.find("train-encoder") != std::string::npos);
   REQUIRE(city.tiny.skipcast(kTrain).exit_code == 0);
-  REQUIRE(city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "7"})
-              .exit_code == 0);
+  REQUIRE(city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "7"}).exit_code ==
+          0);
   CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
                     {"another model", "skipcast train-encoder"}) == "");
   CHECK(city.tiny.skipcast({"verify", "city.skc"}).exit_code == 0);

@@ -35,7 +35,8 @@ TEST_CASE("transfer: refused for learned embeddings; forecasts places never seen
   CHECK(not_refused(transfer({"--task", "tiny-6"}), 1, {"--described-places"}) == "");
   CHECK(not_refused(transfer({"--task", "tiny-5"}), 1, {"tiny-6"}) == "");
   CHECK(not_refused(tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--finisher",
-                                   "--described-places"}), 2, {"--described-places"}) == "");
+                                   "--described-places"}),
+                    2, {"--described-places"}) == "");
   const ProgramRun trained = tiny.skipcast(
       {"train", "city.skc", "--task", "tiny-6", "--threads", "1", "--described-places"});
   REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);

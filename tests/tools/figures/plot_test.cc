@@ -52,8 +52,11 @@ FanChart fan_chart(const std::string& path) {
     panel.q95.push_back(20);
   }
   panel.analogs = {panel.observed, panel.observed};
-  return {.title = "Test", .value_label = "speed (m s-1)", .path = path,
-          .origin_s = panel.past.time_s.back(), .panels = {panel, panel}};
+  return {.title = "Test",
+          .value_label = "speed (m s-1)",
+          .path = path,
+          .origin_s = panel.past.time_s.back(),
+          .panels = {panel, panel}};
 }
 
 bool no_gnuplot() { return !gnuplot_version().ok(); }
@@ -76,9 +79,14 @@ TEST_CASE("Plot: maps take missing cells and constant fields") {
   const tests::TempDir folder;
   const MapPanel field{.title = "now", .values = {1, 2, 3, kNan, 5, 6}};
   const MapPanel flat{.title = "flat", .values = {4, 4, 4, 4, 4, 4}};
-  const MapFigure figure{.title = "Maps", .value_label = "air (K)", .spread_label = "spread (K)",
-                         .path = folder.file("map.png"), .lat = {10, 20}, .lon = {0, 1, 2},
-                         .means = {field, field}, .spreads = {flat, flat}};
+  const MapFigure figure{.title = "Maps",
+                         .value_label = "air (K)",
+                         .spread_label = "spread (K)",
+                         .path = folder.file("map.png"),
+                         .lat = {10, 20},
+                         .lon = {0, 1, 2},
+                         .means = {field, field},
+                         .spreads = {flat, flat}};
   const Status status = draw_maps(figure);
   REQUIRE_MESSAGE(status.ok(), status.message());
   CHECK(png_size(figure.path).width == 920);
@@ -87,8 +95,11 @@ TEST_CASE("Plot: maps take missing cells and constant fields") {
 TEST_CASE("Plot: a front of a single trial is drawn too") {
   if (no_gnuplot()) return tests::skip("gnuplot is not installed");
   const tests::TempDir folder;
-  const FrontFigure figure{.title = "Front", .score_label = "CRPS", .path = folder.file("f.png"),
-                           .trials = {{4, 0.1, 0.5}}, .curves = {{"best", {{4, 0.1, 0.5}}}}};
+  const FrontFigure figure{.title = "Front",
+                           .score_label = "CRPS",
+                           .path = folder.file("f.png"),
+                           .trials = {{4, 0.1, 0.5}},
+                           .curves = {{"best", {{4, 0.1, 0.5}}}}};
   const Status status = draw_front(figure);
   REQUIRE_MESSAGE(status.ok(), status.message());
   CHECK(png_size(figure.path).height == 560);

@@ -64,10 +64,10 @@ TEST_CASE("Html: elements escape names and close their tags") {
 
 TEST_CASE("Ticks: round numbers, whole hours and months, powers of ten") {
   CHECK(texts(linear_ticks(0, 10, 5)) == std::vector<std::string>{"0", "2", "4", "6", "8", "10"});
-  CHECK(texts(linear_ticks(-0.1, 0.31, 5)) == std::vector<std::string>{"-0.1", "0", "0.1", "0.2",
-                                                                       "0.3"});
-  CHECK(texts(log_ticks(0.5, 60)) == std::vector<std::string>{"0.5", "1", "2", "5", "10", "20",
-                                                              "50"});
+  CHECK(texts(linear_ticks(-0.1, 0.31, 5)) ==
+        std::vector<std::string>{"-0.1", "0", "0.1", "0.2", "0.3"});
+  CHECK(texts(log_ticks(0.5, 60)) ==
+        std::vector<std::string>{"0.5", "1", "2", "5", "10", "20", "50"});
   const int64_t start = 1577836800;  // 2020-01-01
   CHECK(texts(time_ticks(start, start + 86400, 4)) ==
         std::vector<std::string>{"1 Jan", "06:00", "12:00", "18:00", "2 Jan"});
@@ -80,7 +80,8 @@ TEST_CASE("Ticks: round numbers, whole hours and months, powers of ten") {
 }
 
 TEST_CASE("Chart: gaps break lines, hover texts are escaped, numbers stay in bounds") {
-  Chart chart({.name = "a \"chart\"", .x = {.low = 0, .high = 3, .label = "x"},
+  Chart chart({.name = "a \"chart\"",
+               .x = {.low = 0, .high = 3, .label = "x"},
                .y = {.low = 0, .high = 1, .label = "y <unit>"}});
   const Point line[] = {{0, 0.5}, {1, kNan}, {2, 1e30}, {3, 0.25}};
   chart.line(line, "policy");

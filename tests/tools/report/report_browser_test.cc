@@ -79,9 +79,15 @@ const ReportCity& city() {
 
 ProgramRun browse(const std::vector<std::string>& more) {
   const std::string profile = "--user-data-dir=" + city().folder.file("profile");
-  std::vector<std::string> words = {"chromium", "--headless", "--no-sandbox", "--disable-gpu",
-                                    "--enable-logging=stderr", "--v=0", "--hide-scrollbars",
-                                    "--allow-file-access-from-files", profile};
+  std::vector<std::string> words = {"chromium",
+                                    "--headless",
+                                    "--no-sandbox",
+                                    "--disable-gpu",
+                                    "--enable-logging=stderr",
+                                    "--v=0",
+                                    "--hide-scrollbars",
+                                    "--allow-file-access-from-files",
+                                    profile};
   words.insert(words.end(), more.begin(), more.end());
   return run_program(words, {.folder = city().folder.path(), .seconds_max = 120});
 }

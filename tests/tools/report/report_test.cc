@@ -97,10 +97,10 @@ TEST_CASE("Report: every section is there, with cold starts at equal NFE beside 
     CHECK_MESSAGE(holds(page, "<section id=\"" + std::string(id) + "\">"), id);
     CHECK_MESSAGE(holds(page, "href=\"#" + std::string(id) + "\""), id);
   }
-  for (const char* word : {"policy tiny-6", "cold start, 35 NFE", "cold start, 1 NFE",
-                           "baseline: persistence", "Fan chart by place", "Map by lead time",
-                           "Rank histograms", "Spread against error", "Entered mid-chain",
-                           "test part", "ug m-3", "fingerprint"}) {
+  for (const char* word :
+       {"policy tiny-6", "cold start, 35 NFE", "cold start, 1 NFE", "baseline: persistence",
+        "Fan chart by place", "Map by lead time", "Rank histograms", "Spread against error",
+        "Entered mid-chain", "test part", "ug m-3", "fingerprint"}) {
     CHECK_MESSAGE(holds(page, word), word);
   }
   CHECK_FALSE(holds(page, ">nan<"));
@@ -132,9 +132,10 @@ TEST_CASE("Report: --json tells what was written") {
 }
 
 TEST_CASE("Report: the query can be named, policies chosen, and numbers repeat") {
-  const std::vector<std::string> words = {"report", "city.skc", "--out", "", "--at",
-                                          "2020-02-25T12", "--policies", "tiny-6-nfe1", "--windows",
-                                          "4", "--members", "3", "--threads", "1", "--json"};
+  const std::vector<std::string> words = {
+      "report",        "city.skc",   "--out",       "",          "--at",
+      "2020-02-25T12", "--policies", "tiny-6-nfe1", "--windows", "4",
+      "--members",     "3",          "--threads",   "1",         "--json"};
   const auto systems = [&](const std::string& out) {
     std::vector<std::string> these = words;
     these[3] = out;
@@ -164,8 +165,9 @@ TEST_CASE("Report: without a model the data are shown, and which command trains"
     CHECK(holds(page, "<section id=\"coverage\">"));
     CHECK_FALSE(holds(page, "<section id=\"scores\">"));
   }
-  CHECK(not_refused(bare.tiny.skipcast({"report", "city.skc", "--out", "b.html", "--at",
-                                        "2020-02-25"}), 2, {"--at", "trained"}) == "");
+  CHECK(not_refused(
+            bare.tiny.skipcast({"report", "city.skc", "--out", "b.html", "--at", "2020-02-25"}), 2,
+            {"--at", "trained"}) == "");
 }
 
 TEST_CASE("Report: without a policy an untuned start is shown, and which command tunes") {
@@ -238,8 +240,8 @@ TEST_CASE("Report: what cannot be met is refused in one sentence, and nothing is
   }
   CHECK(not_refused(city().tiny.skipcast({"report", "gone.skc", "--out", "x.html"}), 1,
                     {"gone.skc"}) == "");
-  CHECK(not_refused(city().tiny.skipcast({"raport", "city.skc"}), 2,
-                    {"Did you mean 'report'?"}) == "");
+  CHECK(not_refused(city().tiny.skipcast({"raport", "city.skc"}), 2, {"Did you mean 'report'?"}) ==
+        "");
 }
 
 TEST_CASE("Report: a damaged front is named with its line") {

@@ -37,7 +37,7 @@ TEST_CASE("Interrupt: an ingest stopped by Ctrl-C goes on with --resume and ends
   const TempDir folder;
   const TinyCity tiny(folder.path());
   write_file(folder.file("city.csv"), city_csv(city_rows(0, kManyStates)));
-  const std::vector<std::string> words = {"ingest", "city.skc", "--block-states", "40",
+  const std::vector<std::string> words = {"ingest",   "city.skc",    "--block-states", "40",
                                           "--recipe", "recipe.json", "city.csv"};
   const ProgramRun stopped = tiny.skipcast(words, interrupt_during("ingest"));
   REQUIRE(not_refused(stopped, 130, {"--resume"}) == "");
@@ -65,11 +65,11 @@ TEST_CASE("Interrupt: an ingest stopped by Ctrl-C goes on with --resume and ends
 TEST_CASE("Interrupt: a training stopped by Ctrl-C goes on to the same bits") {
   const TempDir folder, whole_folder;
   const TinyCity tiny(folder.path()), whole(whole_folder.path());
-  const std::vector<std::string> words = {"train", "city.skc", "--task", "tiny-6",
-                                          "--threads", "1", "--steps", "600"};
+  const std::vector<std::string> words = {"train",     "city.skc", "--task",  "tiny-6",
+                                          "--threads", "1",        "--steps", "600"};
   REQUIRE(tiny.ingest().exit_code == 0);
-  const ProgramRun copied = run_program({"cp", "-r", folder.file("city.skc"),
-                                         whole_folder.file("city.skc")});
+  const ProgramRun copied =
+      run_program({"cp", "-r", folder.file("city.skc"), whole_folder.file("city.skc")});
   REQUIRE(copied.exit_code == 0);  // the same archive: models carry its id
   const ProgramRun stopped = tiny.skipcast(words, interrupt_during("train"));
   REQUIRE(not_refused(stopped, 130, {"--resume", "checkpoint"}) == "");
