@@ -69,7 +69,7 @@ void add_config_copy(const std::string& archive, std::vector<Verdict>& verdicts)
 
 // A model's fine-tuned copies, where there are any.
 void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     const Status status = model.has_role(role);
     if (status.code() == Code::kNotFound) continue;
     verdicts.push_back({.part = fmt::format("{} network of {}", word(role), model.task().name),

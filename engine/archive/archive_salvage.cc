@@ -34,7 +34,7 @@ Status copy_files(const std::string& from, const std::string& to, const std::str
 }
 
 void keep_copies(const storage::SeriesStore& store, const Model& model, ArchiveSalvage& report) {
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     const Status status = model.has_role(role);
     if (status.code() == Code::kNotFound) continue;
     const std::string path = fine_tuned_path(store, model.task().name, role);

@@ -123,7 +123,7 @@ Status move_copies(const SeriesStore& from, const SeriesStore& to, const StoredM
   const auto shape = [](const SeriesStore& store, const ModelParts& parts) {
     return shape_of(parts.task, store.schema().places, parts.normalizer, parts.target);
   };
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     Result<FineTuned> copy = read_fine_tuned(from, source.parts.task, shape(from, source.parts),
                                              source.fingerprint, role);
     if (copy.status().code() == Code::kNotFound || copy.status().code() == Code::kRefused) continue;
@@ -161,7 +161,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
   parts.target = fit_target_space(*dataset, training);
   const NetworkShape shape = shape_of(task, schema.places, parts.normalizer, parts.target);
   SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape, /*retrieval=*/false));
-  const auto origins = spread(held_out, task.training.validation_windows);
+  const auto origins = evenly_spaced(held_out, task.training.validation_windows);
   const ValidationScores scores = validate(parts, *dataset, origins);
   SKIPCAST_TRY_OK(save_model(to, parts,
                              {{"transferred_from", source.fingerprint},

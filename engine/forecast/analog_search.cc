@@ -16,7 +16,7 @@ namespace skipcast::engine {
 namespace {
 
 // Noise steps below 0 are never used by starts or solvers.
-constexpr int64_t kBlindChoice = -1, kOtherSituation = -2, kDealing = -3;
+constexpr int64_t kBlindChoice = -1, kOtherSituation = -2, kAssignment = -3;
 
 bool uses_means(Alignment alignment) {
   return alignment == Alignment::kResidual || alignment == Alignment::kHalf;
@@ -79,15 +79,15 @@ Result<MemberAnalogs> draw_blindly(const Dataset& dataset, const Model& model, c
 }
 
 // Which of `distinct` analogs, nearest first, each member takes.
-std::vector<size_t> deal(const std::vector<retrieval::Neighbour>& analogs, const Query& query,
-                         const ForecastOptions& options) {
-  std::vector<size_t> dealt;
+std::vector<size_t> assign(const std::vector<retrieval::Neighbour>& analogs, const Query& query,
+                           const ForecastOptions& options) {
+  std::vector<size_t> assigned;
   const size_t distinct = analogs.size();
   if (!options.start.temperature) {
     for (int64_t m = 0; m < options.members; ++m) {
-      dealt.push_back(static_cast<size_t>(m) % distinct);
+      assigned.push_back(static_cast<size_t>(m) % distinct);
     }
-    return dealt;
+    return assigned;
   }
   double mean = 0, total = 0;
   for (const retrieval::Neighbour& each : analogs) mean += each.distance;
@@ -100,16 +100,16 @@ std::vector<size_t> deal(const std::vector<retrieval::Neighbour>& analogs, const
   }
   // Systematic resampling (Kitagawa 1996): one uniform draw, members at even steps from it.
   constexpr auto kSteps = uint64_t{1} << 53;
-  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kDealing};
+  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kAssignment};
   const double offset = static_cast<double>(samplers::uniform_index(key, kSteps)) / kSteps;
   double passed = weights[0] / total;
   size_t at = 0;
   for (int64_t m = 0; m < options.members; ++m) {
     const double point = (static_cast<double>(m) + offset) / static_cast<double>(options.members);
     while (passed < point && at + 1 < distinct) passed += weights[++at] / total;
-    dealt.push_back(at);
+    assigned.push_back(at);
   }
-  return dealt;
+  return assigned;
 }
 
 Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const Model& model,
@@ -126,7 +126,7 @@ Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const M
   for (retrieval::Neighbour& analog : found.analogs) {
     analog.distance = std::sqrt(std::max(analog.distance, 0.0f));
   }
-  for (const size_t number : deal(found.analogs, query, options)) {
+  for (const size_t number : assign(found.analogs, query, options)) {
     result.analogs.push_back(found.analogs[number]);
   }
   const auto distinct = static_cast<int64_t>(found.analogs.size());
@@ -182,7 +182,7 @@ Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, con
       return retrieve(keys, dataset, model, query, options);
     case StartKind::kRandom:
       return draw_blindly(dataset, model, query, options);
-    case StartKind::kShuffled:
+    case StartKind::kMismatched:
       return retrieve_elsewhere(keys, dataset, model, query, options);
     default:
       return MemberAnalogs();
@@ -215,7 +215,8 @@ std::optional<samplers::AlignedStart> aligned_start(const Dataset& dataset, cons
                                                     std::span<const int64_t> origins,
                                                     const StartOptions& start) {
   const TargetSpace* target = model.target_space();
-  if (target == nullptr || start.alignment != Alignment::kOffset || start.spread > 0) return {};
+  if (target == nullptr || start.alignment != Alignment::kOffset || start.added_noise > 0)
+    return {};
   const auto [low, high] = dataset.range(query.last);
   return samplers::AlignedStart{
       .future = dataset.filled_futures(origins),

@@ -67,7 +67,7 @@ class ArchiveForecaster : public Forecaster {
   Result<Chain> chain_of(const ForecastOptions& options) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
-  Result<MemberAnalogs> lookup(const Query& query, const Told& told,
+  Result<MemberAnalogs> lookup(const Query& query, const NetworkChoice& told,
                                const ForecastOptions& options);
   Status guide(Query& query, const ForecastOptions& options);
   Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
@@ -103,7 +103,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   // Encode: the network sees the context once; its mean forecast is shared by all members.
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
   SKIPCAST_TRY(const Chain chain, chain_of(options));
-  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
+  SKIPCAST_TRY(const NetworkChoice told, choose_network(*model_, chain, options));
   if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
   if (needs_mean(*model_, told, options)) evaluate_mean(*model_, query);
   forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
@@ -179,7 +179,7 @@ Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOp
 // The chain, if the model can run it.
 Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
   SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
-  SKIPCAST_TRY_OK(told_for(*model_, chain, options).status());
+  SKIPCAST_TRY_OK(choose_network(*model_, chain, options).status());
   if (!chain.solver.needs_moments || model_->has_moments()) return chain;
   return refused(
       fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
@@ -199,7 +199,7 @@ Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
 }
 
 // What the network is told of; nothing where it is not.
-Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const Told& told,
+Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const NetworkChoice& told,
                                                 const ForecastOptions& options) {
   if (told.weight == 0) return MemberAnalogs();
   return search(query, lookup_options(model_->role_info(*told.role), options));
@@ -229,9 +229,9 @@ Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const Memb
                                                   const ForecastOptions& options) {
   const StartOptions& start = options.start;
   EntryState entry;
-  if (start.spread > 0) {
-    SKIPCAST_TRY(entry.spread, keys_.residual_spread());
-    entry.spread = entry.spread * start.spread;
+  if (start.added_noise > 0) {
+    SKIPCAST_TRY(entry.added_noise, keys_.mean_error());
+    entry.added_noise = entry.added_noise * start.added_noise;
   }
   if (start.kind == StartKind::kCold || start.kind == StartKind::kRedi) return entry;
   if (start.kind == StartKind::kPrevious) {
@@ -329,8 +329,8 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (options.guidance > 0) {
     SKIPCAST_TRY_OK(keys_.index(guide_options(options).start).status());
   }
-  if (options.start.spread > 0) SKIPCAST_TRY_OK(keys_.residual_spread().status());
-  SKIPCAST_TRY(const Told told, told_for(*model_, chain, options));
+  if (options.start.added_noise > 0) SKIPCAST_TRY_OK(keys_.mean_error().status());
+  SKIPCAST_TRY(const NetworkChoice told, choose_network(*model_, chain, options));
   if (told.weight > 0) {
     const RoleInfo& info = model_->role_info(*told.role);
     SKIPCAST_TRY_OK(keys_.index(lookup_options(info, options).start).status());

@@ -62,9 +62,9 @@ class Forecaster {
 
   // kUsage: zero members, unknown solver, noise for a solver of the ODE, sigma outside
   // [sigma_min, sigma_max], two depths.
-  // kRefused: a solver that needs moment heads, or a finisher, on a model without them; retrieved
-  // futures for one whose copy was not trained on them.
-  // kBadInput / kNotFound: no context at that origin, inside a calendar break, in the future.
+  // kRefused: a solver that needs moment heads, or a one-step model, on a model without them;
+  // retrieved futures for one whose copy was not trained on them. kBadInput / kNotFound: no context
+  // at that origin, inside a calendar break, in the future.
   virtual Result<Forecast> forecast(int64_t origin, const ForecastOptions& options) = 0;
   // The same with options that depend on the query's nearest analogs: `choose` gets what
   // measure(origin, nearest, by) says. Context and mean forecast are evaluated once for both.

@@ -10,13 +10,14 @@ namespace skipcast::engine {
 
 std::optional<Role> role_of(const ForecastOptions& options) {
   const auto solver = samplers::find_solver(options.solver);
-  if (solver && solver->needs_finisher) return Role::kFinisher;
-  if (options.retrieval_weight.value_or(0) > 0) return Role::kInformed;
+  if (solver && solver->needs_one_step) return Role::kOneStep;
+  if (options.retrieval_weight.value_or(0) > 0) return Role::kConditioned;
   return std::nullopt;
 }
 
-Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOptions& options) {
-  Told told = {.role = role_of(options), .weight = options.retrieval_weight.value_or(0)};
+Result<NetworkChoice> choose_network(const Model& model, const Chain& chain,
+                                     const ForecastOptions& options) {
+  NetworkChoice told = {.role = role_of(options), .weight = options.retrieval_weight.value_or(0)};
   if (!told.role) return told;
   if (options.steps == 0 && told.weight > 0) {
     return usage(
@@ -25,7 +26,7 @@ Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOpti
   }
   SKIPCAST_TRY_OK(model.has_role(*told.role));
   const RoleInfo& info = model.role_info(*told.role);
-  if (told.role == Role::kFinisher) {
+  if (told.role == Role::kOneStep) {
     if (evaluations(chain) > info.evaluations) {
       return refused(
           fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
@@ -45,8 +46,9 @@ Result<Told> told_for(const Model& model, const Chain& chain, const ForecastOpti
 
 ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options) {
   ForecastOptions lookup = options;
-  lookup.start = {.kind = options.shuffled_retrieval ? StartKind::kShuffled : StartKind::kAnalog,
-                  .key_mix = info.key_mix};
+  lookup.start = {
+      .kind = options.mismatched_retrieval ? StartKind::kMismatched : StartKind::kAnalog,
+      .key_mix = info.key_mix};
   const Result<KeyKind> key = key_from(info.key);
   SKIPCAST_CHECK(key.ok());  // told by whoever trained the copy
   lookup.start.key = *key;
@@ -56,14 +58,14 @@ ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& opti
 
 ForecastOptions guide_options(const ForecastOptions& options) {
   ForecastOptions guides = options;
-  guides.start.kind = options.shuffled_retrieval ? StartKind::kShuffled : StartKind::kAnalog;
+  guides.start.kind = options.mismatched_retrieval ? StartKind::kMismatched : StartKind::kAnalog;
   guides.start.pool = 0;
   guides.start.temperature.reset();
   guides.members = kGuides;
   return guides;
 }
 
-bool needs_mean(const Model& model, const Told& told, const ForecastOptions& options) {
+bool needs_mean(const Model& model, const NetworkChoice& told, const ForecastOptions& options) {
   const bool for_copy =
       told.weight > 0 && model.role_info(*told.role).key != word(KeyKind::kContext);
   const bool for_guides = options.guidance > 0 && needs_mean(guide_options(options).start);
@@ -71,7 +73,7 @@ bool needs_mean(const Model& model, const Told& told, const ForecastOptions& opt
 }
 
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
-                                const Told& told,
+                                const NetworkChoice& told,
                                 const std::vector<retrieval::Neighbour>& analogs) {
   if (!told.role) return model.condition(query.context);
   if (told.weight == 0) return model.condition_as(*told.role, query.context, nullptr);
@@ -84,13 +86,14 @@ samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, cons
   return model.condition_as(*told.role, query.context, &retrieved);
 }
 
-std::string describe(const Model& model, const Told& told, const ForecastOptions& options) {
+std::string describe(const Model& model, const NetworkChoice& told,
+                     const ForecastOptions& options) {
   if (told.weight == 0) return fmt::format("{} network, told of no futures", word(*told.role));
   const RoleInfo& info = model.role_info(*told.role);
   return fmt::format("{} network, told of {} {} futures ({} key) with weight {:g}",
                      word(*told.role), info.neighbours,
-                     options.shuffled_retrieval ? "of another situation's" : "retrieved", info.key,
-                     told.weight);
+                     options.mismatched_retrieval ? "of another situation's" : "retrieved",
+                     info.key, told.weight);
 }
 
 std::vector<std::string> remarks(const Model& model, const Chain& chain,
@@ -110,7 +113,7 @@ std::vector<std::string> remarks(const Model& model, const Chain& chain,
     made.push_back(fmt::format(
         "guided towards the futures of {} {} with weight {:g}, bandwidth "
         "{:g}",
-        kGuides, options.shuffled_retrieval ? "analogs of another situation" : "analogs",
+        kGuides, options.mismatched_retrieval ? "analogs of another situation" : "analogs",
         options.guidance, options.guidance_bandwidth));
   }
   if (!options.inflation.empty()) {

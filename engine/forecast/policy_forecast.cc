@@ -33,7 +33,7 @@ std::string path_of(const Forecaster& forecaster, const std::string& name_or_pat
 
 // Does the model have the copies that the policy was tuned with?
 Status check_copies(const Model& model, const Policy& policy, const std::string& path) {
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     const auto wanted = policy.copies.find(word(role));
     if (wanted == policy.copies.end()) continue;
     SKIPCAST_TRY_OK(model.has_role(role));

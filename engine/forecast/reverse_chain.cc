@@ -16,7 +16,7 @@ namespace skipcast::engine {
 namespace {
 
 constexpr int64_t kMembersMax = 65536, kRediNeighboursMax = 64, kRollsMax = 1000;
-constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kSpreadMax = 10;
+constexpr double kNoiseScaleMax = 10, kRhoMax = 100, kAddedNoiseMax = 10;
 constexpr double kRetrievalWeightMax = 4;
 constexpr double kInflationMax = 10;
 
@@ -42,8 +42,8 @@ Status check_start(const StartOptions& start) {
     return usage(fmt::format("ReDi combines 1..{} neighbours, not {}", kRediNeighboursMax,
                              start.redi_neighbours));
   }
-  if (!(start.spread >= 0 && start.spread <= kSpreadMax)) {
-    return usage(fmt::format("the start's spread must lie in 0..{:g}", kSpreadMax));
+  if (!(start.added_noise >= 0 && start.added_noise <= kAddedNoiseMax)) {
+    return usage(fmt::format("the start's spread must lie in 0..{:g}", kAddedNoiseMax));
   }
   return {};
 }
@@ -75,7 +75,7 @@ Result<samplers::Noising> noising_for(const samplers::NamedSolver& solver, doubl
 
 // What solvers that need more than a denoiser do not go with.
 Status check_needs(const samplers::NamedSolver& solver, const ForecastOptions& options) {
-  if (!solver.needs_moments && !solver.needs_finisher) return {};
+  if (!solver.needs_moments && !solver.needs_one_step) return {};
   if (options.exit_tolerance > 0) {
     return usage(fmt::format("{} cannot exit early: leave --exit-tolerance out", solver.name));
   }
@@ -95,7 +95,7 @@ samplers::ScheduleOptions schedule_for(const Task& task, const ForecastOptions& 
   return schedule;
 }
 
-// Members dealt evenly over the ensemble: this share of them.
+// Members assigned evenly over the ensemble: this share of them.
 bool is_cold(int64_t member, double share) {
   const auto before = [share](int64_t count) {
     return std::floor(static_cast<double>(count) * share + 1e-9);
@@ -231,7 +231,7 @@ at::Tensor Run::ensemble(const EntryState& entry) {
   for (int64_t member = 0; member < options_.members; ++member) {
     (is_cold(member, options_.start.cold_share) ? cold : order).push_back(member);
   }
-  const at::Tensor size = noise_size(entry.spread);
+  const at::Tensor size = noise_size(entry.added_noise);
   const at::Tensor target = entry.aligned ? at::Tensor() : target_of(entry.clean);
   std::vector<at::Tensor> parts;
   if (!order.empty()) {
@@ -288,7 +288,7 @@ Status check_guidance(const samplers::NamedSolver& solver, const ForecastOptions
   if (options.steps == 0) {
     return usage("without a chain there is nothing to guide: leave --guidance out");
   }
-  if (solver.needs_moments || solver.needs_finisher || options.start.kind == StartKind::kRedi) {
+  if (solver.needs_moments || solver.needs_one_step || options.start.kind == StartKind::kRedi) {
     return usage(
         fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
                     "could move",

@@ -37,9 +37,10 @@ int64_t shared_evaluations(const Chain& chain);
 
 // What members are entered from, in normalised units.
 struct EntryState {
-  at::Tensor clean;   // [M, T_out, V, P], or [T_out, V, P] for all members; undefined: cold
-  at::Tensor spread;  // [T_out, V, P], standard deviation added to the entry's noise; undefined: 0
-  at::Tensor state;   // [M, T_out, V, P] in target space, noise and all, in place of both
+  at::Tensor clean;  // [M, T_out, V, P], or [T_out, V, P] for all members; undefined: cold
+  at::Tensor
+      added_noise;   // [T_out, V, P], standard deviation added to the entry's noise; undefined: 0
+  at::Tensor state;  // [M, T_out, V, P] in target space, noise and all, in place of both
   std::optional<samplers::AlignedStart> aligned;  // in place of `clean`: noised in the same pass
 };
 

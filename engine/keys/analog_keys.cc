@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kDeviceStates = 200000;  // fewer are searched sooner than a GPU is asked
 constexpr int64_t kComponents = 64;        // of the PCA before an index
 constexpr int64_t kFitOriginsMax = 4096;   // windows that anything is fitted on
-constexpr size_t kSpreadBatch = 256;       // windows at once
+constexpr size_t kErrorBatch = 256;        // windows at once
 
 std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
   const auto count = static_cast<int64_t>(origins.size());
@@ -104,15 +104,15 @@ Result<std::shared_ptr<MeanTable>> AnalogKeys::means() {
   return open_means();
 }
 
-Result<at::Tensor> AnalogKeys::residual_spread() {
+Result<at::Tensor> AnalogKeys::mean_error() {
   const std::lock_guard lock(mutex_);
-  if (residual_spread_.defined()) return residual_spread_;
+  if (mean_error_.defined()) return mean_error_;
   SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
   const at::NoGradGuard no_grad;
   at::Tensor squares, count;
   const std::span<const int64_t> origins(fit_origins_);
-  for (size_t first = 0; first < origins.size(); first += kSpreadBatch) {
-    const auto batch = origins.subspan(first, std::min(kSpreadBatch, origins.size() - first));
+  for (size_t first = 0; first < origins.size(); first += kErrorBatch) {
+    const auto batch = origins.subspan(first, std::min(kErrorBatch, origins.size() - first));
     const FutureBatch futures = dataset_.futures(batch);
     const at::Tensor mask = futures.mask.to(at::kDouble);
     const at::Tensor error = (futures.values - table->means(batch)).to(at::kDouble) * mask;
@@ -122,8 +122,8 @@ Result<at::Tensor> AnalogKeys::residual_spread() {
   }
   if (!squares.defined()) return usage("the training part has no window to measure errors on");
   const at::Tensor spread = (squares / count.clamp_min(1)).sqrt();
-  residual_spread_ = at::where(count > 0, spread, 1.0).to(at::kFloat);
-  return residual_spread_;
+  mean_error_ = at::where(count > 0, spread, 1.0).to(at::kFloat);
+  return mean_error_;
 }
 
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {
@@ -144,7 +144,7 @@ Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::learned_encoder() {
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::encoder_for(const StartOptions& start) {
   if (start.key == KeyKind::kContext) return context_encoder();
   if (start.key == KeyKind::kForecast) return forecast_encoder();
-  if (start.key == KeyKind::kLearned) return learned_encoder();
+  if (start.key == KeyKind::kMetric) return learned_encoder();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> context, context_encoder());
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> forecast, forecast_encoder());
   return retrieval::make_mixed_encoder(std::move(context), std::move(forecast), start.key_mix,

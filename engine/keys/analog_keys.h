@@ -34,13 +34,13 @@ class AnalogKeys {
              int64_t memory_bytes, Files files = Files::kUse);
 
   // The index of start.key (and key_mix), up to date with the dataset. The first call for a key
-  // loads or builds it; while it does, other first calls wait. For kLearned also read_metric()'s
+  // loads or builds it; while it does, other first calls wait. For kMetric also read_metric()'s
   // errors.
   Result<const retrieval::AnalogIndex*> index(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> means();
   // Standard deviation of the mean forecasts' errors over the training windows (thinned to 4096),
   // [T_out, V, P] in normalised units; 1 where nothing was observed.
-  Result<at::Tensor> residual_spread();
+  Result<at::Tensor> mean_error();
 
   // The same files as index() and means() use, against what the archive and the model give now: the
   // number of windows that are right. Errors as retrieval::AnalogIndex::check_file. kInMemory only.
@@ -66,7 +66,7 @@ class AnalogKeys {
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<retrieval::AnalogIndex>> indexes_;
   std::shared_ptr<MeanTable> means_;
-  at::Tensor residual_spread_;
+  at::Tensor mean_error_;
 };
 
 }  // namespace skipcast::engine

@@ -77,12 +77,12 @@ at::Tensor FineTuningSource::starts(const RetrievedBatch& analogs, const at::Ten
   // (future - damping * theirs) / scale + (1 - damping) (ours - theirs) / scale.
   const at::Tensor theirs = analogs.mismatch.select(2, analogs.mismatch.size(2) - 1).unsqueeze(2);
   const at::Tensor moved = analogs.futures - theirs * ((1 - target_.damping) / target_.scale);
-  std::vector<int64_t> dealt;
-  for (int64_t m = 0; m < kFinisherMembers; ++m) {
-    dealt.push_back((m * kAnalogPool / kFinisherMembers + step) % kAnalogPool);
+  std::vector<int64_t> assigned;
+  for (int64_t m = 0; m < kOneStepMembers; ++m) {
+    assigned.push_back((m * kAnalogPool / kOneStepMembers + step) % kAnalogPool);
   }
-  const at::Tensor some = moved.index_select(1, at::tensor(dealt).to(moved.device()));
-  const at::Tensor rows = some.flatten(0, 1), of_rows = last.repeat_interleave(kFinisherMembers, 0);
+  const at::Tensor some = moved.index_select(1, at::tensor(assigned).to(moved.device()));
+  const at::Tensor rows = some.flatten(0, 1), of_rows = last.repeat_interleave(kOneStepMembers, 0);
   const auto [low, high] = dataset_.range(of_rows);
   const at::Tensor kept =
       at::clamp(target_.from_target(rows, of_rows), low.unsqueeze(1), high.unsqueeze(1));
@@ -114,11 +114,11 @@ FineTuningBatch FineTuningSource::batch(int64_t step, bool drop) {
 
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch) {
   std::vector<at::Tensor> encoded = network.encode(batch.training.contexts);
-  return batch.retrieved ? network.inform(encoded, *batch.retrieved) : encoded;
+  return batch.retrieved ? network.add_retrieved(encoded, *batch.retrieved) : encoded;
 }
 
-at::Tensor informed_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                         int64_t step) {
+at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, const Task& task,
+                            int64_t step) {
   std::vector<at::Tensor> conditioning = conditioning_of(network, batch);
   for (at::Tensor& part : conditioning) {
     part = part.repeat_interleave(task.training.sigma_draws, 0);
@@ -128,10 +128,10 @@ at::Tensor informed_loss(Network& network, const FineTuningBatch& batch, const T
   return masked_mean((f - noisy.wanted).square(), noisy.mask);
 }
 
-FinisherLoss finisher_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                           const TargetSpace& target, const FinisherPass& pass) {
+OneStepLoss one_step_loss(Network& network, const FineTuningBatch& batch, const Task& task,
+                          const TargetSpace& target, const OneStepPass& pass) {
   const at::Tensor& y = batch.training.target;
-  const int64_t windows = y.size(0), members = kFinisherMembers, rows = windows * members;
+  const int64_t windows = y.size(0), members = kOneStepMembers, rows = windows * members;
   std::vector<at::Tensor> conditioning = conditioning_of(network, batch);
   for (at::Tensor& part : conditioning) part = part.repeat_interleave(members, 0);
 

@@ -13,8 +13,8 @@
 
 namespace skipcast::engine {
 
-inline constexpr int64_t kFinisherMembers = 8;  // of an ensemble in training
-inline constexpr int64_t kAnalogPool = 16;      // from which its analogs are dealt
+inline constexpr int64_t kOneStepMembers = 8;  // of an ensemble in training
+inline constexpr int64_t kAnalogPool = 16;     // from which its analogs are assigned
 
 struct FineTuningBatch {
   TrainingBatch training;
@@ -47,20 +47,20 @@ class FineTuningSource {
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch);
 
 // The denoising loss of `batch` (engine/training/batches.h) with what was retrieved.
-at::Tensor informed_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                         int64_t step);
+at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, const Task& task,
+                            int64_t step);
 
-// How a finisher makes the ensembles that are scored.
-struct FinisherPass {
+// How a one-step model makes the ensembles that are scored.
+struct OneStepPass {
   int64_t step = 0;
   int64_t evaluations = 1;            // 1 or 2
   bool cold = true;                   // from noise at sigma_max, else from noised analogs
   std::optional<double> entry_sigma;  // none: a draw between 0.5 and 20 for each window
 };
-struct FinisherLoss {
+struct OneStepLoss {
   at::Tensor total, crps;  // the latter a part of it: fair, in normalised units
 };
-FinisherLoss finisher_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                           const TargetSpace& target, const FinisherPass& pass);
+OneStepLoss one_step_loss(Network& network, const FineTuningBatch& batch, const Task& task,
+                          const TargetSpace& target, const OneStepPass& pass);
 
 }  // namespace skipcast::engine

@@ -42,7 +42,7 @@ class Run {
  private:
   double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   double fraction() const;
-  bool finishes() const { return request_.role == Role::kFinisher; }
+  bool finishes() const { return request_.role == Role::kOneStep; }
   Status find_analogs(const std::vector<int64_t>& training, const std::vector<int64_t>& held_out);
   at::Tensor loss_at(int64_t step);
   Status train_one_step();
@@ -98,7 +98,7 @@ Status Run::build() {
                                        request_.compute));
   const storage::Schema& schema = store_.schema();
   std::vector<int64_t> origins = part_origins(schema.axis, task_, base_.parts.split, Part::kTrain);
-  std::vector<int64_t> held_out = spread(
+  std::vector<int64_t> held_out = evenly_spaced(
       part_origins(schema.axis, task_, base_.parts.split, Part::kValidation), kValidationWindows);
   if (origins.empty() || held_out.empty()) {
     return bad_input(
@@ -137,11 +137,11 @@ double Run::fraction() const {
 at::Tensor Run::loss_at(int64_t step) {
   const FineTuningBatch batch = batches_->batch(step, /*drop=*/true);
   const DropoutGuard dropping(*network_, task_, step);
-  if (!finishes()) return informed_loss(*network_, batch, task_, step);
-  const FinisherPass pass = {.step = step,
-                             .evaluations = 1 + step / 2 % request_.evaluations,
-                             .cold = step % 2 == 0 || !batch.starts.defined()};
-  return finisher_loss(*network_, batch, task_, base_.parts.target, pass).total;
+  if (!finishes()) return conditioned_loss(*network_, batch, task_, step);
+  const OneStepPass pass = {.step = step,
+                            .evaluations = 1 + step / 2 % request_.evaluations,
+                            .cold = step % 2 == 0 || !batch.starts.defined()};
+  return one_step_loss(*network_, batch, task_, base_.parts.target, pass).total;
 }
 
 Status Run::train_one_step() {
@@ -175,15 +175,15 @@ double Run::validation_loss(bool cold, bool with, int64_t passes, double* crps) 
     FineTuningBatch batch = held_out_->batch(step, /*drop=*/false);
     if (!with && batch.retrieved) batch.retrieved->weight.zero_();
     if (!finishes()) {
-      sum += informed_loss(*average_network_, batch, task_, step).item<double>();
+      sum += conditioned_loss(*average_network_, batch, task_, step).item<double>();
       continue;
     }
-    const FinisherPass pass = {.step = step,
-                               .evaluations = request_.evaluations,
-                               .cold = cold,
-                               .entry_sigma = kEntrySigma};
-    const FinisherLoss loss =
-        finisher_loss(*average_network_, batch, task_, base_.parts.target, pass);
+    const OneStepPass pass = {.step = step,
+                              .evaluations = request_.evaluations,
+                              .cold = cold,
+                              .entry_sigma = kEntrySigma};
+    const OneStepLoss loss =
+        one_step_loss(*average_network_, batch, task_, base_.parts.target, pass);
     sum += loss.total.item<double>();
     crps_sum += loss.crps.item<double>();
   }
@@ -204,8 +204,8 @@ std::vector<FineTuneScore> Run::scores() {
   return all;
 }
 
-// By all that it will be asked for: a finisher with retrieval is told, from analogs, and from noise
-// is not told. Analogs alone are best so early that nothing has been learned of noise.
+// By all that it will be asked for: a one-step model with retrieval is told, from analogs, and from
+// noise is not told. Analogs alone are best so early that nothing has been learned of noise.
 void Run::validate_now() {
   ++validations_;
   const double untold = validation_loss(true, !finishes(), 1, nullptr);

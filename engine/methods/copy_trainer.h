@@ -1,9 +1,9 @@
 // Fine-tuning a copy of a task's trained network for a role (engine/models/network_copy.h).
 //
-// informed: the denoising loss, with retrieved futures as input. finisher: proper scores of small
-// ensembles that the copy makes in one evaluation (or two, the second after new noise) from pure
-// noise and from noised analogs in turn. For a quarter of the windows retrieval is dropped, so that
-// one network serves with and without it. The model itself is not touched.
+// conditioned: the denoising loss, with retrieved futures as input. one-step model: proper scores
+// of small ensembles that the copy makes in one evaluation (or two, the second after new noise)
+// from pure noise and from noised analogs in turn. For a quarter of the windows retrieval is
+// dropped, so that one network serves with and without it. The model itself is not touched.
 //
 // models/<task>.<role>.safetensors is written durably at the end, with the weights (an exponential
 // mean over steps) that scored best on validation windows; a run that stops before changes nothing.
@@ -24,11 +24,11 @@ namespace skipcast::engine {
 
 struct FineTuneRequest {
   std::string task;
-  Role role = Role::kFinisher;
+  Role role = Role::kOneStep;
   bool retrieval = true;             // false: a copy that sees no retrieved futures
   KeyKind key = KeyKind::kForecast;  // by which they are found
   double key_mix = 0.5;
-  int64_t evaluations = 1;  // of a finisher: 1 or 2
+  int64_t evaluations = 1;  // of a one-step model: 1 or 2
   double minutes = 0;       // > 0 overrides the default of 10
   int64_t steps_max = 0;    // > 0 alone rules alone
   int64_t threads = 0;      // intra-op threads; 0 = all cores
@@ -41,7 +41,7 @@ struct FineTuneScore {
   std::string start;                       // "cold", "analog"; of an informed copy "chain"
   double without = 0;                      // retrieval
   double with = 0;                         // the same value where it has none
-  double crps_without = 0, crps_with = 0;  // of a finisher: fair, normalised units
+  double crps_without = 0, crps_with = 0;  // of a one-step model: fair, normalised units
 };
 
 struct FineTuneReport {

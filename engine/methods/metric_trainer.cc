@@ -75,7 +75,8 @@ Progress MetricRun::part(double from, double to) const {
 Status MetricRun::make_half(std::span<const int64_t> origins, double from, double to, Half& half) {
   half.origins.assign(origins.begin(), origins.end());
   const AnchorSource source = {*dataset_, *features_, scales_, {context_, forecast_}, guard_};
-  SKIPCAST_TRY(half.anchors, make_anchors(source, spread(origins, kAnchorsHalf), part(from, to)));
+  SKIPCAST_TRY(half.anchors,
+               make_anchors(source, evenly_spaced(origins, kAnchorsHalf), part(from, to)));
   return {};
 }
 
@@ -86,7 +87,7 @@ Status MetricRun::build() {
   SKIPCAST_TRY(context_, keys_->index({.key = KeyKind::kContext}));
   SKIPCAST_TRY(forecast_, keys_->index({.key = KeyKind::kForecast}));
   features_ = std::make_shared<MetricFeatures>(*dataset_, means);
-  scales_ = group_scales(*features_, spread(fit_origins(*model_, *dataset_), kScaleWindows));
+  scales_ = group_scales(*features_, evenly_spaced(fit_origins(*model_, *dataset_), kScaleWindows));
   guard_ = guard_for(*model_, {.tuning_band = true});
   std::vector<int64_t> all =
       part_origins(store_.schema().axis, model_->task(), model_->split(), Part::kValidation);
@@ -145,7 +146,7 @@ Status MetricRun::judge(const std::vector<double>& first_fit, MetricReport& repo
   const double began = seconds();
   SKIPCAST_TRY(const auto learned, index_of(metric_of(first_fit)));
   report.windows_per_second = double(learned->rows()) / std::max(1e-9, seconds() - began);
-  const std::vector<int64_t> origins = spread(second_.origins, kHeldOut);
+  const std::vector<int64_t> origins = evenly_spaced(second_.origins, kHeldOut);
   report.held_out = static_cast<int64_t>(origins.size());
   const auto worth = [&](const retrieval::AnalogIndex& index, double from) {
     return key_worth(*dataset_, index, guard_, origins, part(from, from + 0.05));

@@ -180,7 +180,7 @@ Status Run::build() {
         "task {}: {} states are too few for its split; {} training and {} validation windows",
         task.name, parts_.split.states, origins.size(), held_out.size()));
   }
-  validation_origins_ = spread(held_out, task.training.validation_windows);
+  validation_origins_ = evenly_spaced(held_out, task.training.validation_windows);
   if (fold_) {
     origins = fold_origins(task, parts_.split, origins, *fold_);
   } else {

@@ -27,17 +27,17 @@ struct TargetSpace;     // engine/data/target_space.h
 struct RetrievedBatch;  // engine/data/retrieved_futures.h
 
 // Fine-tuned copies of a network, beside it (engine/models/network_copy.h).
-enum class Role { kInformed, kFinisher };
+enum class Role { kConditioned, kOneStep };
 const char* word(Role role);
 
 struct RoleInfo {
-  Role role = Role::kInformed;
+  Role role = Role::kConditioned;
   bool retrieval = false;       // it can be told what happened after similar situations, namely
   std::string key = "context";  // after the nearest windows by this key
   double key_mix = 0.5;         // of a mixed key
   int64_t neighbours = 8;       // so many of them
   double distance_scale = 1;    // a usual distance, not squared
-  int64_t evaluations = 1;      // of a finisher, the most that it was trained for
+  int64_t evaluations = 1;      // of a one-step model, the most that it was trained for
   std::string fingerprint;      // of its weights
 };
 

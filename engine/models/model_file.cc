@@ -103,15 +103,15 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
   return taken == 0 ? Status() : data_loss("there are parameters the network does not have");
 }
 
-samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
+samplers::Denoiser make_denoiser(std::shared_ptr<const NetworkRunner> runner,
                                  std::vector<at::Tensor> conditioning, double sigma_data) {
-  return [evaluator = std::move(evaluator), conditioning = std::move(conditioning), sigma_data](
+  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
              const at::Tensor& x, double sigma) {
     const at::NoGradGuard no_grad;
     const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
     const at::Tensor in = (x * s.c_in).to(at::kFloat);
     const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const at::Tensor raw = evaluator->denoise(in, c_noise, conditioning);
+    const at::Tensor raw = runner->denoise(in, c_noise, conditioning);
     return x * s.c_skip + raw.to(x.scalar_type()) * s.c_out;
   };
 }

@@ -62,7 +62,7 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
 
 // D(x; sigma) with EDM preconditioning; conditioning rows as denoise() wants them. Shares
 // ownership of the network, which must not change meanwhile.
-samplers::Denoiser make_denoiser(std::shared_ptr<const Evaluator> evaluator,
+samplers::Denoiser make_denoiser(std::shared_ptr<const NetworkRunner> runner,
                                  std::vector<at::Tensor> conditioning, double sigma_data);
 
 // The networks and the target space to where `compute` says.

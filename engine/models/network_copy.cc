@@ -20,7 +20,8 @@ constexpr int64_t kVersion = 1;
 constexpr const char* kKind = "skipcast fine-tuned network";
 const std::string kPrefix = "network.", kRetrieval = kPrefix + "retrieval.";
 
-constexpr Words<Role, 2> kRoles = {{{"informed", Role::kInformed}, {"finisher", Role::kFinisher}}};
+constexpr Words<Role, 2> kRoles = {
+    {{"informed", Role::kConditioned}, {"finisher", Role::kOneStep}}};
 
 Status train_again(const storage::SeriesStore& store, const Task& task, Role role, Code code,
                    const std::string& problem) {

@@ -1,6 +1,7 @@
 // Fine-tuned copies of a task's network, beside it: one a role.
-//   informed   the chain's denoiser, which also sees what happened after similar situations
-//   finisher   makes a member in one evaluation (or two): trained on proper scores of ensembles, in
+//   conditioned   the chain's denoiser, which also sees what happened after similar situations
+//   one-step model   makes a member in one evaluation (or two): trained on proper scores of
+//   ensembles, in
 //              the manner of FGN (Alet et al. 2025), from noise or from noised analogs
 // models/<task>.<role>.safetensors: all weights, and in the metadata what they were made of. A copy
 // belongs to one model (its fingerprint) and is refused beside another: train it again. The model's

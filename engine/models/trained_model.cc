@@ -51,26 +51,26 @@ class TrainedModel : public Model {
                const Compute& compute)
       : parts_(std::move(parts)),
         fingerprint_(std::move(fingerprint)),
-        evaluator_(std::make_shared<Evaluator>(parts_.network, compute)) {
+        runner_(std::make_shared<NetworkRunner>(parts_.network, compute)) {
     for (Network* network : networks_of(parts_)) network->eval();
     move_to(compute, parts_);
     if (compute.device.is_cuda()) {
       for (Network* network : networks_of(parts_)) lay_out_for_gpu(*network);
     }
     for (const auto& fold : parts_.folds) {
-      folds_.push_back(std::make_shared<Evaluator>(fold, compute));
+      folds_.push_back(std::make_shared<NetworkRunner>(fold, compute));
     }
     const NetworkShape shape =
         shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
-    for (const Role role : {Role::kInformed, Role::kFinisher}) add_copy(store, shape, role);
+    for (const Role role : {Role::kConditioned, Role::kOneStep}) add_copy(store, shape, role);
   }
 
-  const Compute& compute() const override { return evaluator_->compute(); }
+  const Compute& compute() const override { return runner_->compute(); }
 
   samplers::Denoiser condition(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
+    return make_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
 
   bool has_gradients() const override { return true; }
@@ -88,7 +88,7 @@ class TrainedModel : public Model {
     const at::NoGradGuard no_grad;
     if (!has_moments()) return {};
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_moment_denoiser(evaluator_, evaluator_->encode(context), parts_.task.sigma_data);
+    return make_moment_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
   bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
 
@@ -99,13 +99,13 @@ class TrainedModel : public Model {
     const at::NoGradGuard no_grad;
     const Copy& copy = copies_.at(role);
     SKIPCAST_CHECK(copy.status.ok() && context.values.size(0) == 1);
-    std::vector<at::Tensor> encoded = copy.evaluator->encode(context);
-    if (retrieved != nullptr) encoded = copy.evaluator->inform(encoded, *retrieved);
-    return make_denoiser(copy.evaluator, std::move(encoded), parts_.task.sigma_data);
+    std::vector<at::Tensor> encoded = copy.runner->encode(context);
+    if (retrieved != nullptr) encoded = copy.runner->add_retrieved(encoded, *retrieved);
+    return make_denoiser(copy.runner, std::move(encoded), parts_.task.sigma_data);
   }
 
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
-    return mean_by(evaluator_, contexts);
+    return mean_by(runner_, contexts);
   }
 
   at::Tensor past_means(const ContextBatch& contexts,
@@ -124,7 +124,7 @@ class TrainedModel : public Model {
       // Of the whole batch, though few rows are kept where folds meet: encodings of a few windows
       // have last digits that depend on how many there are, and on the threads.
       const at::Tensor means =
-          mean_by(fold < 0 ? evaluator_ : folds_[static_cast<size_t>(fold)], contexts);
+          mean_by(fold < 0 ? runner_ : folds_[static_cast<size_t>(fold)], contexts);
       if (!all.defined()) {
         all = means;
       } else {
@@ -152,12 +152,12 @@ class TrainedModel : public Model {
   int64_t parameters() const override { return parts_.network->parameter_count(); }
 
  private:
-  at::Tensor mean_by(const std::shared_ptr<const Evaluator>& evaluator,
+  at::Tensor mean_by(const std::shared_ptr<const NetworkRunner>& runner,
                      const ContextBatch& contexts) const {
     const at::NoGradGuard no_grad;
     const Task& task = parts_.task;
     const samplers::Denoiser denoise =
-        make_denoiser(evaluator, evaluator->encode(contexts), task.sigma_data);
+        make_denoiser(runner, runner->encode(contexts), task.sigma_data);
     const at::Tensor zero = at::zeros({contexts.values.size(0), task.spec.future_states,
                                        contexts.last.size(1), contexts.last.size(2)},
                                       contexts.last.options());
@@ -167,7 +167,7 @@ class TrainedModel : public Model {
   struct Copy {
     Status status;
     RoleInfo info;
-    std::shared_ptr<const Evaluator> evaluator;
+    std::shared_ptr<const NetworkRunner> runner;
   };
 
   void add_copy(const storage::SeriesStore& store, const NetworkShape& shape, Role role) {
@@ -178,13 +178,13 @@ class TrainedModel : public Model {
     copy.info = tuned->info;
     tuned->network->to(compute().device);
     if (compute().device.is_cuda()) lay_out_for_gpu(*tuned->network);
-    copy.evaluator = std::make_shared<Evaluator>(std::move(tuned->network), compute());
+    copy.runner = std::make_shared<NetworkRunner>(std::move(tuned->network), compute());
   }
 
   ModelParts parts_;
   std::string fingerprint_;
-  std::shared_ptr<const Evaluator> evaluator_;
-  std::vector<std::shared_ptr<const Evaluator>> folds_;
+  std::shared_ptr<const NetworkRunner> runner_;
+  std::vector<std::shared_ptr<const NetworkRunner>> folds_;
   std::map<Role, Copy> copies_;
 };
 

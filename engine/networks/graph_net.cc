@@ -160,7 +160,8 @@ class GraphNet : public Network {
                                                 states * shape_.variables);
   }
 
-  at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) override {
+  at::Tensor add_retrieved_rows(const at::Tensor& encoded,
+                                const RetrievedBatch& retrieved) override {
     const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2);
     const at::Tensor tokens = states.flatten(2, 3).transpose(2, 3);  // [B, K, P, values]
     return retrieval_->forward(encoded, tokens, retrieved.facts, retrieved.weight);

@@ -205,7 +205,8 @@ class GridNet : public Network {
   }
 
   // Tokens are the folded fields' cells.
-  at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) override {
+  at::Tensor add_retrieved_rows(const at::Tensor& encoded,
+                                const RetrievedBatch& retrieved) override {
     const int64_t batch = encoded.size(0), count = retrieved.futures.size(1);
     const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2).flatten(0, 1);
     const at::Tensor cells = folded(states).flatten(2).transpose(1, 2);

@@ -34,16 +34,16 @@ ResidualMoments residual_moments(const at::Tensor& raw) {
   return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
 }
 
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const Evaluator> evaluator,
+samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
                                               std::vector<at::Tensor> conditioning,
                                               double sigma_data) {
-  return [evaluator = std::move(evaluator), conditioning = std::move(conditioning), sigma_data](
+  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
              const at::Tensor& x, double sigma) -> samplers::Moments {
     const at::NoGradGuard no_grad;
     const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
     const at::Tensor in = (x * s.c_in).to(at::kFloat);
     const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const Network::Outputs raw = evaluator->denoise_with_moments(in, c_noise, conditioning);
+    const Network::Outputs raw = runner->denoise_with_moments(in, c_noise, conditioning);
     const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
     const at::Tensor second = r.variance * (s.c_out * s.c_out);
     return {x * s.c_skip + raw.f.to(x.scalar_type()) * s.c_out, second,

@@ -44,7 +44,7 @@ struct ResidualMoments {
 ResidualMoments residual_moments(const at::Tensor& raw);
 
 // As make_denoiser() (engine/models/model_file.h), of a network with moment heads.
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const Evaluator> evaluator,
+samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
                                               std::vector<at::Tensor> conditioning,
                                               double sigma_data);
 

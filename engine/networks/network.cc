@@ -164,17 +164,17 @@ void Network::add_moment_heads(uint64_t seed) {
   moment_heads_->initialise(seed);
 }
 
-std::vector<at::Tensor> Network::inform(const std::vector<at::Tensor>& encoded,
-                                        const RetrievedBatch& retrieved) {
+std::vector<at::Tensor> Network::add_retrieved(const std::vector<at::Tensor>& encoded,
+                                               const RetrievedBatch& retrieved) {
   SKIPCAST_CHECK(retrieval_ != nullptr && encoded.size() == 1);
   const at::Tensor& h = encoded[0];
   const int64_t rows = h.size(0), times = repeats_of(rows, retrieved.futures.size(-1));
-  if (times == 1) return {inform_rows(h, retrieved)};
+  if (times == 1) return {add_retrieved_rows(h, retrieved)};
   RetrievedBatch many = retrieved;
   for (at::Tensor* part : {&many.futures, &many.mismatch, &many.facts, &many.weight}) {
     *part = repeated(*part, times);
   }
-  return {inform_rows(repeated(h, times), many).narrow(0, 0, rows)};
+  return {add_retrieved_rows(repeated(h, times), many).narrow(0, 0, rows)};
 }
 
 void Network::add_retrieval(uint64_t seed) {

@@ -80,8 +80,8 @@ class Network : public torch::nn::Module {
 
   // What encode() made, moved by what happened after similar situations; rows of the batch as its.
   // Where retrieved.weight is 0 nothing changes. REQUIRES retrieval attention.
-  std::vector<at::Tensor> inform(const std::vector<at::Tensor>& encoded,
-                                 const RetrievedBatch& retrieved);
+  std::vector<at::Tensor> add_retrieved(const std::vector<at::Tensor>& encoded,
+                                        const RetrievedBatch& retrieved);
   // Its parameters begin "retrieval.".
   void add_retrieval(uint64_t seed);
   RetrievalAttention* retrieval() { return retrieval_.get(); }  // null when there is none
@@ -102,7 +102,8 @@ class Network : public torch::nn::Module {
                                  at::IntArrayRef sizes) = 0;
   virtual std::shared_ptr<MomentHeads> make_moment_heads() const = 0;
   virtual std::shared_ptr<RetrievalAttention> make_retrieval() const = 0;
-  virtual at::Tensor inform_rows(const at::Tensor& encoded, const RetrievedBatch& retrieved) = 0;
+  virtual at::Tensor add_retrieved_rows(const at::Tensor& encoded,
+                                        const RetrievedBatch& retrieved) = 0;
   // Zero-initialised outputs, open gates, small embeddings.
   virtual void initialise_special(uint64_t seed) = 0;
   std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();

@@ -88,22 +88,23 @@ std::vector<at::Tensor> RecordedRun::replay(const std::vector<at::Tensor>& input
   return copies;
 }
 
-Evaluator::Evaluator(std::shared_ptr<Network> network, const Compute& compute)
+NetworkRunner::NetworkRunner(std::shared_ptr<Network> network, const Compute& compute)
     : network_(std::move(network)), compute_(compute) {}
 
-std::vector<at::Tensor> Evaluator::encode(const ContextBatch& contexts) const {
+std::vector<at::Tensor> NetworkRunner::encode(const ContextBatch& contexts) const {
   const ArithmeticGuard guard(compute_);
   return in_float32(network_->encode(contexts));
 }
 
-std::vector<at::Tensor> Evaluator::inform(const std::vector<at::Tensor>& encoded,
-                                          const RetrievedBatch& retrieved) const {
+std::vector<at::Tensor> NetworkRunner::add_retrieved(const std::vector<at::Tensor>& encoded,
+                                                     const RetrievedBatch& retrieved) const {
   const ArithmeticGuard guard(compute_);
-  return in_float32(network_->inform(encoded, retrieved));
+  return in_float32(network_->add_retrieved(encoded, retrieved));
 }
 
 // Inputs: x, c_noise, conditioning. Outputs: F, and the raw moments where asked for.
-std::vector<at::Tensor> Evaluator::run(Heads heads, const std::vector<at::Tensor>& inputs) const {
+std::vector<at::Tensor> NetworkRunner::run(Heads heads,
+                                           const std::vector<at::Tensor>& inputs) const {
   const at::NoGradGuard no_grad;
   const ArithmeticGuard guard(compute_);
   const std::vector<at::Tensor> conditioning(inputs.begin() + 2, inputs.end());
@@ -115,8 +116,8 @@ std::vector<at::Tensor> Evaluator::run(Heads heads, const std::vector<at::Tensor
   return {outputs.f.to(at::kFloat), outputs.moments.to(at::kFloat)};
 }
 
-std::vector<at::Tensor> Evaluator::evaluate(Heads heads,
-                                            const std::vector<at::Tensor>& inputs) const {
+std::vector<at::Tensor> NetworkRunner::evaluate(Heads heads,
+                                                const std::vector<at::Tensor>& inputs) const {
   if (!compute_.graphs || !inputs[0].is_cuda()) return run(heads, inputs);
   const std::lock_guard lock(mutex_);
   const std::string key = (heads == Heads::kMean ? "" : "moments ") + shapes_of(inputs);
@@ -131,14 +132,14 @@ std::vector<at::Tensor> Evaluator::evaluate(Heads heads,
   return added->replay(inputs);
 }
 
-at::Tensor Evaluator::denoise(const at::Tensor& x, const at::Tensor& c_noise,
-                              const std::vector<at::Tensor>& conditioning) const {
+at::Tensor NetworkRunner::denoise(const at::Tensor& x, const at::Tensor& c_noise,
+                                  const std::vector<at::Tensor>& conditioning) const {
   std::vector<at::Tensor> inputs = {x, c_noise};
   inputs.insert(inputs.end(), conditioning.begin(), conditioning.end());
   return evaluate(Heads::kMean, inputs)[0];
 }
 
-Network::Outputs Evaluator::denoise_with_moments(
+Network::Outputs NetworkRunner::denoise_with_moments(
     const at::Tensor& x, const at::Tensor& c_noise,
     const std::vector<at::Tensor>& conditioning) const {
   std::vector<at::Tensor> inputs = {x, c_noise};

@@ -37,14 +37,14 @@ class RecordedRun {
 };
 
 // Thread-safe where the network is not changed meanwhile.
-class Evaluator {
+class NetworkRunner {
  public:
-  Evaluator(std::shared_ptr<Network> network, const Compute& compute);
+  NetworkRunner(std::shared_ptr<Network> network, const Compute& compute);
 
   // As Network's.
   std::vector<at::Tensor> encode(const ContextBatch& contexts) const;
-  std::vector<at::Tensor> inform(const std::vector<at::Tensor>& encoded,
-                                 const RetrievedBatch& retrieved) const;
+  std::vector<at::Tensor> add_retrieved(const std::vector<at::Tensor>& encoded,
+                                        const RetrievedBatch& retrieved) const;
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning) const;
   Network::Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,

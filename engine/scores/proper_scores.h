@@ -1,4 +1,5 @@
-// Proper scores of ensembles as losses that autograd can follow: what finishers are trained on.
+// Proper scores of ensembles as losses that autograd can follow: what one-step models are trained
+// on.
 //
 // Fair (unbiased for the number of members, Ferro 2014), so that an ensemble of few members teaches
 // the spread of many. Ensembles x [B, M, T, V, P], M >= 2; observations y and masks m [B, T, V, P],

@@ -14,13 +14,13 @@
 
 namespace skipcast::engine {
 
-// kShuffled is blind as kRandom is: the analogs of another, past situation.
+// kMismatched is blind as kRandom is: the analogs of another, past situation.
 // kRedi is the published method (engine/forecast/redi.h), for comparison. kPrevious: the same
 // members of the cycle before, shifted; they are made again here, from up to `rolls` cycles back,
 // where the first one starts from analogs.
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kShuffled, kRedi, kPrevious };
-// kLearned: a metric that `skipcast train-encoder` fitted (engine/methods/metric_trainer.h).
-enum class KeyKind { kContext, kForecast, kMixed, kLearned };
+enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kMismatched, kRedi, kPrevious };
+// kMetric: a metric that `skipcast train-encoder` fitted (engine/methods/metric_trainer.h).
+enum class KeyKind { kContext, kForecast, kMixed, kMetric };
 // How an analog's future is moved to the query: not at all, offset to the last observation with
 // decay, residual about the mean forecasts, or the mean of offset and residual.
 enum class Alignment { kNone, kOffset, kResidual, kHalf };
@@ -28,7 +28,7 @@ enum class ArchiveMode { kGrowing, kFrozen };
 // What nearest analogs say of a query: how far they are (mean distance in embedding units, not
 // squared), or how much their futures, moved to the query's last observation, disagree (root mean
 // square of their standard deviation, normalised units).
-enum class Measure { kDistance, kSpread };
+enum class Measure { kDistance, kDisagreement };
 
 struct StartOptions {
   StartKind kind = StartKind::kAnalog;
@@ -37,14 +37,14 @@ struct StartOptions {
   Alignment alignment = Alignment::kOffset;
   double decay_tau = std::numeric_limits<double>::infinity();  // lead times; kOffset and kHalf
   int64_t separation = 1;  // least distance between two analogs, in states
-  int64_t pool = 0;        // nearest analogs among which members are dealt; 0 = members
+  int64_t pool = 0;        // nearest analogs among which members are assigned; 0 = members
   // Of the softmax over -distance / (temperature * mean distance) by which members draw from the
   // pool; none: each analog in turn, nearest first.
   std::optional<double> temperature;
   double cold_share = 0;  // share of the members that start cold, at the same NFE
   // Standard deviation added to the entry's noise, in units of the mean forecast's own error on the
   // training part, per lead time, variable and place (METHODS section 2, row D).
-  double spread = 0;
+  double added_noise = 0;
   // kRedi: the key is the state after so many of all `steps`; the depth's skipped steps end at the
   // value. Each member combines so many stored trajectories.
   int64_t redi_key_step = 1, redi_neighbours = 1;
@@ -64,9 +64,9 @@ struct ForecastOptions {
   // square in target space (where the future has deviation sigma_data); 0 = never.
   double exit_tolerance = 0;
   // How much the network is told of what happened after similar situations: of train --informed's
-  // copy, or of a finisher. 1 as in training; beyond extrapolates; none: 0, nothing.
+  // copy, or of a one-step model. 1 as in training; beyond extrapolates; none: 0, nothing.
   std::optional<double> retrieval_weight;
-  bool shuffled_retrieval = false;  // blind control: what happened after another situation
+  bool mismatched_retrieval = false;  // blind control: what happened after another situation
   // How far the chain's denoiser is moved towards that of a kernel density over the futures of
   // kGuides analogs, found and aligned as `start` says (samplers/guidance.h): 0..1, 0 = not at all.
   double guidance = 0, guidance_bandwidth = 0.5;  // bandwidth in target space

@@ -12,13 +12,13 @@ constexpr Words<StartKind, 8> kStarts = {{{"cold", StartKind::kCold},
                                           {"mean", StartKind::kMean},
                                           {"random", StartKind::kRandom},
                                           {"persist", StartKind::kPersist},
-                                          {"shuffled", StartKind::kShuffled},
+                                          {"shuffled", StartKind::kMismatched},
                                           {"redi", StartKind::kRedi},
                                           {"previous", StartKind::kPrevious}}};
 constexpr Words<KeyKind, 4> kKeys = {{{"context", KeyKind::kContext},
                                       {"forecast", KeyKind::kForecast},
                                       {"mixed", KeyKind::kMixed},
-                                      {"learned", KeyKind::kLearned}}};
+                                      {"learned", KeyKind::kMetric}}};
 constexpr Words<Alignment, 4> kAlignments = {{{"none", Alignment::kNone},
                                               {"offset", Alignment::kOffset},
                                               {"residual", Alignment::kResidual},
@@ -30,14 +30,14 @@ constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing
                                                     {"vp", samplers::Spacing::kVp},
                                                     {"cosine", samplers::Spacing::kCosine}}};
 constexpr Words<Measure, 2> kMeasures = {
-    {{"distance", Measure::kDistance}, {"spread", Measure::kSpread}}};
+    {{"distance", Measure::kDistance}, {"spread", Measure::kDisagreement}}};
 
 }  // namespace
 
 bool has_analogs(StartKind kind) { return is_retrieved(kind) || kind == StartKind::kRandom; }
 
 bool is_retrieved(StartKind kind) {
-  return kind == StartKind::kAnalog || kind == StartKind::kShuffled;
+  return kind == StartKind::kAnalog || kind == StartKind::kMismatched;
 }
 
 Result<StartKind> start_from(std::string_view word) { return from_word(kStarts, "start", word); }

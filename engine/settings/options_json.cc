@@ -37,7 +37,7 @@ json options_json(const ForecastOptions& options) {
   if (start.pool > 0) object["pool"] = start.pool;
   if (start.temperature) object["temperature"] = *start.temperature;
   if (start.cold_share > 0) object["cold_share"] = start.cold_share;
-  if (start.spread > 0) object["spread"] = start.spread;
+  if (start.added_noise > 0) object["spread"] = start.added_noise;
   if (start.kind == StartKind::kRedi) {
     object["redi_key_step"] = start.redi_key_step;
     object["redi_neighbours"] = start.redi_neighbours;
@@ -50,7 +50,7 @@ json options_json(const ForecastOptions& options) {
   if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
   if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
   if (options.retrieval_weight) object["retrieval_weight"] = *options.retrieval_weight;
-  if (options.shuffled_retrieval) object["shuffled_retrieval"] = true;
+  if (options.mismatched_retrieval) object["mismatched_retrieval"] = true;
   if (options.guidance > 0) {
     object["guidance"] = options.guidance;
     object["guidance_bandwidth"] = options.guidance_bandwidth;
@@ -84,15 +84,15 @@ Result<ForecastOptions> options_from_json(const json& object) {
   if (object.contains("redi_neighbours")) object["redi_neighbours"].get_to(start.redi_neighbours);
   if (object.contains("cycle")) object["cycle"].get_to(start.cycle);
   if (object.contains("rolls")) object["rolls"].get_to(start.rolls);
-  if (object.contains("spread")) object["spread"].get_to(start.spread);
+  if (object.contains("spread")) object["spread"].get_to(start.added_noise);
   if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
   if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();
   if (object.contains("exit_tolerance")) object["exit_tolerance"].get_to(options.exit_tolerance);
   if (object.contains("retrieval_weight")) {
     options.retrieval_weight = object["retrieval_weight"].get<double>();
   }
-  if (object.contains("shuffled_retrieval")) {
-    object["shuffled_retrieval"].get_to(options.shuffled_retrieval);
+  if (object.contains("mismatched_retrieval")) {
+    object["mismatched_retrieval"].get_to(options.mismatched_retrieval);
   }
   if (object.contains("guidance")) {
     object["guidance"].get_to(options.guidance);

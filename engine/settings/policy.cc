@@ -114,9 +114,9 @@ ForecastOptions choose(const Policy& policy, double measured, const ForecastOpti
 
 bool uses_metric(const Policy& policy) {
   const auto learned = [](const PolicyBin& bin) {
-    return bin.options.start.key == KeyKind::kLearned;
+    return bin.options.start.key == KeyKind::kMetric;
   };
-  return policy.distance_key == KeyKind::kLearned ||
+  return policy.distance_key == KeyKind::kMetric ||
          std::any_of(policy.bins.begin(), policy.bins.end(), learned);
 }
 

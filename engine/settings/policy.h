@@ -23,7 +23,7 @@ struct PolicyBin {
 struct Policy {
   std::string name, task, archive_id, model_fingerprint;
   std::map<std::string, std::string> copies = {};  // fingerprints of the copies in use, by role
-  std::string metric_fingerprint = {};  // of the learned metric, when a key is kLearned; else empty
+  std::string metric_fingerprint = {};  // of the learned metric, when a key is kMetric; else empty
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
   Measure measure = Measure::kDistance;
   DepthRule depth;         // of the bins that enter mid-chain; off: as they are

@@ -64,8 +64,8 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
   const Compute compute = {.device = dataset.device(), .graphs = false};
   const Task& task = parts.task;
   const storage::TimeAxis& axis = dataset.store().schema().axis;
-  const auto evaluator = std::make_shared<Evaluator>(parts.network, compute);
-  std::vector<at::Tensor> conditioning = evaluator->encode(contexts);
+  const auto runner = std::make_shared<NetworkRunner>(parts.network, compute);
+  std::vector<at::Tensor> conditioning = runner->encode(contexts);
   for (at::Tensor& part : conditioning) part = part.repeat_interleave(kMembers, 0);
   std::vector<int64_t> members(kMembers);
   std::iota(members.begin(), members.end(), 0);
@@ -77,14 +77,14 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
   }
   const std::vector<double> sigmas = samplers::karras(kSteps, task.schedule);
   const samplers::Denoiser denoise =
-      make_denoiser(evaluator, std::move(conditioning), task.sigma_data);
+      make_denoiser(runner, std::move(conditioning), task.sigma_data);
   const at::Tensor target = samplers::dpmpp_2m(denoise, at::cat(noise) * sigmas[0], sigmas);
   return parts.target.from_target(target, contexts.last.repeat_interleave(kMembers, 0));
 }
 
 }  // namespace
 
-std::vector<int64_t> spread(std::span<const int64_t> origins, int64_t count) {
+std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t count) {
   const int64_t available = static_cast<int64_t>(origins.size());
   if (available <= count) return {origins.begin(), origins.end()};
   std::vector<int64_t> chosen;

@@ -54,7 +54,7 @@ Result<at::Tensor> clean_of(Forecaster& forecaster, int64_t origin, const Foreca
   ForecastOptions start = base;
   start.steps = 0;
   start.depth = {};
-  start.start.spread = 0;
+  start.start.added_noise = 0;
   start.start.cold_share = 0;
   start.keep_on_device = true;
   SKIPCAST_TRY(const Forecast forecast, forecaster.forecast(origin, start));

@@ -45,7 +45,7 @@ std::vector<double> likely_first(const samplers::ScheduleOptions& schedule) {
 
 std::vector<StartOptions> analog_starts(const TuneSpace& space) {
   std::vector<Key> keys = {{KeyKind::kContext}, {KeyKind::kForecast}, {KeyKind::kMixed, kMixTried}};
-  if (space.metric) keys.push_back({KeyKind::kLearned});
+  if (space.metric) keys.push_back({KeyKind::kMetric});
   std::vector<StartOptions> starts;
   for (const Move& move : kMoves) {
     for (const Key& key : keys) {
@@ -155,12 +155,12 @@ TuneSpace space_of(const Forecaster& forecaster, int64_t members) {
                      .separation = std::max<int64_t>(1, task.spec.future_states / 4),
                      .members = members,
                      .moments = model.has_moments(),
-                     .informed = model.has_role(Role::kInformed).ok(),
+                     .informed = model.has_role(Role::kConditioned).ok(),
                      .metric = !usable_metric(forecaster.store(), model).empty()};
-  if (!model.has_role(Role::kFinisher).ok()) return space;
-  const RoleInfo& finisher = model.role_info(Role::kFinisher);
-  space.finisher_evaluations = finisher.evaluations;
-  space.finisher_retrieval = finisher.retrieval;
+  if (!model.has_role(Role::kOneStep).ok()) return space;
+  const RoleInfo& finisher = model.role_info(Role::kOneStep);
+  space.one_step_evaluations = finisher.evaluations;
+  space.one_step_retrieval = finisher.retrieval;
   return space;
 }
 
@@ -201,13 +201,13 @@ std::vector<ForecastOptions> finisher_plan(const TuneSpace& space) {
   std::vector<ForecastOptions> plan;
   const auto add = [&](const StartOptions& start, double sigma, int64_t nfe) {
     for (const double weight : {0.0, 1.0}) {
-      if (weight > 0 && !space.finisher_retrieval) continue;
+      if (weight > 0 && !space.one_step_retrieval) continue;
       plan.push_back(chain(start, sigma, nfe));
       plan.back().solver = "finisher";
       plan.back().retrieval_weight = weight;
     }
   };
-  for (int64_t nfe = 1; nfe <= space.finisher_evaluations; ++nfe) {
+  for (int64_t nfe = 1; nfe <= space.one_step_evaluations; ++nfe) {
     add({.kind = StartKind::kCold}, space.schedule.sigma_max, nfe);
     for (const StartOptions& start : analog_starts(space)) {
       const bool usual = start.alignment == Alignment::kOffset && std::isinf(start.decay_tau);

@@ -17,18 +17,19 @@ struct TuneSpace {
   int64_t separation = 1;  // least distance of two analogs, in states
   int64_t members = 16;    // of every ensemble
   bool moments = false;    // the model has moment heads: gms is tried
-  // Of the model's copies: the most evaluations that its finisher was trained for (0: there is
-  // none), whether that can be told of retrieved futures, and whether there is an informed network.
-  int64_t finisher_evaluations = 0;
-  bool finisher_retrieval = false, informed = false;
+  // Of the model's copies: the most evaluations that its one-step model was trained for (0: there
+  // is none), whether that can be told of retrieved futures, and whether there is an conditioned
+  // network.
+  int64_t one_step_evaluations = 0;
+  bool one_step_retrieval = false, conditioned = false;
   bool metric = false;  // there is a learned metric: its key is tried
 };
 
 // What there is to try with its model and keys.
 TuneSpace space_of(const Forecaster& forecaster, int64_t members);
 
-// The model's finisher in as many evaluations as it was trained for: from noise, and from analogs
-// by every key, moved in two ways, at a few depths; told of retrieved futures and not.
+// The model's one-step model in as many evaluations as it was trained for: from noise, and from
+// analogs by every key, moved in two ways, at a few depths; told of retrieved futures and not.
 std::vector<ForecastOptions> finisher_plan(const TuneSpace& space);
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.

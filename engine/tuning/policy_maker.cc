@@ -31,7 +31,7 @@ std::vector<Policy> PolicyMaker::measures(const StartOptions& start) const {
   policy.distance_key = start.key;
   policy.distance_mix = start.key_mix;
   std::vector<Policy> kinds(2, policy);
-  kinds[1].measure = Measure::kSpread;
+  kinds[1].measure = Measure::kDisagreement;
   if (start.key == KeyKind::kContext) return kinds;
   kinds.push_back(policy);
   kinds.back().distance_key = KeyKind::kContext;

@@ -145,7 +145,7 @@ std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows
   const std::optional<Role> role = role_of(options);
   const auto copy = role ? context_.copies.find(*role) : context_.copies.end();
   if (copy != context_.copies.end()) setting["copy"] = copy->second;
-  if (options.start.key == KeyKind::kLearned) {
+  if (options.start.key == KeyKind::kMetric) {
     setting["metric_fingerprint"] = context_.metric_fingerprint;
   }
   return setting.dump();

@@ -48,7 +48,7 @@ std::string describe(const ForecastOptions& options) {
     text += fmt::format(" cycle={} rolls={}", start.cycle, start.rolls);
   }
   if (start.cold_share > 0) text += fmt::format(" cold={:g}", start.cold_share);
-  if (start.spread > 0) text += fmt::format(" spread={:g}", start.spread);
+  if (start.added_noise > 0) text += fmt::format(" spread={:g}", start.added_noise);
   if (has_analogs(start.kind)) {
     text += fmt::format(" align={}", word(start.alignment));
     const bool decays =
@@ -68,7 +68,7 @@ std::string describe(const ForecastOptions& options) {
   }
   if (options.exit_tolerance > 0) text += fmt::format(" exit={:g}", options.exit_tolerance);
   if (options.retrieval_weight) text += fmt::format(" told={:g}", *options.retrieval_weight);
-  if (options.shuffled_retrieval) text += " told=shuffled";
+  if (options.mismatched_retrieval) text += " told=shuffled";
   if (options.guidance > 0) {
     text +=
         fmt::format(" guided={:g} bandwidth={:g}", options.guidance, options.guidance_bandwidth);

@@ -23,10 +23,10 @@ namespace skipcast::engine {
 namespace {
 
 // Shares of the budget that may be spent by the end of each stage; depths have the rest.
-constexpr double kCoarseShare = 0.2, kVaryShare = 0.4, kBendShare = 0.5, kRefineShare = 0.95;
-constexpr int kRounds = 2;               // of variation about the best setting so far
-constexpr int64_t kBentNfeMax = 6;       // beyond, levels are many and each matters little
-constexpr double kBends[] = {1.5, 1.2};  // factors by which single levels are moved
+constexpr double kCoarseShare = 0.2, kVaryShare = 0.4, kLevelShare = 0.5, kRefineShare = 0.95;
+constexpr int kRounds = 2;                      // of variation about the best setting so far
+constexpr int64_t kLevelNfeMax = 6;             // beyond, levels are many and each matters little
+constexpr double kLevelFactors[] = {1.5, 1.2};  // factors by which single levels are moved
 constexpr int64_t kCoarseWindowsMin = 16, kFirstWindowsMin = 8;
 constexpr double kSurvive = 1.0 / 3;  // of a plan, from the first rung to the coarse one
 constexpr double kFirstShare = 0.45;  // of what is left of a stage's budget, for the first rung
@@ -48,7 +48,7 @@ TrialContext context_of(const Forecaster& forecaster, const TuneRequest& request
                           .seed = request.seed,
                           .archive = request.archive,
                           .objective = word(request.objective)};
-  for (const Role role : {Role::kInformed, Role::kFinisher}) {
+  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
   }
   return context;
@@ -76,7 +76,7 @@ class Tuner {
   Status halve(const std::vector<ForecastOptions>& plan);
   Status vary();
   Status vary_at(int64_t nfe, bool cold);
-  Status bend();
+  Status fit_levels();
   Status fit(const Trial& best);
   Status refine();
   Status deepen();
@@ -225,12 +225,12 @@ Status Tuner::vary_at(int64_t nfe, bool cold) {
 
 // Optimised schedules, cold too: by an error bound, learned through the solver, then coordinate
 // descent on the levels of the best so far.
-Status Tuner::bend() {
-  allowed_s_ = kBendShare * request_.budget_minutes * 60;
-  for (const int64_t nfe : nfe_order(std::min(request_.nfe_max, kBentNfeMax))) {
+Status Tuner::fit_levels() {
+  allowed_s_ = kLevelShare * request_.budget_minutes * 60;
+  for (const int64_t nfe : nfe_order(std::min(request_.nfe_max, kLevelNfeMax))) {
     for (const bool cold : {false, true}) {
       for (const Trial& best : best_coarse(nfe, cold, 1)) SKIPCAST_TRY_OK(fit(best));
-      for (const double factor : kBends) {
+      for (const double factor : kLevelFactors) {
         for (const Trial& best : best_coarse(nfe, cold, 1)) {
           SKIPCAST_TRY_OK(run(moved_levels(best.options, space_.schedule, factor), coarse_windows(),
                               Budget::kLimited));
@@ -317,7 +317,7 @@ Status Tuner::deepen() {
 Status Tuner::sweep() {
   SKIPCAST_TRY_OK(coarse());
   SKIPCAST_TRY_OK(vary());
-  SKIPCAST_TRY_OK(bend());
+  SKIPCAST_TRY_OK(fit_levels());
   SKIPCAST_TRY_OK(refine());
   return deepen();
 }

@@ -34,9 +34,9 @@ bool needs_moments(std::string_view solver) {
   return found && found->needs_moments;
 }
 
-bool is_finished(const ForecastOptions& options) {
+bool is_one_step(const ForecastOptions& options) {
   const auto found = samplers::find_solver(options.solver);
-  return found && found->needs_finisher;
+  return found && found->needs_one_step;
 }
 
 void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
@@ -48,7 +48,7 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
     turned.steps = steps;
     turned.noise_amount = amount;
     turned.noise_scale.reset();
-    if (is_finished(base) || needs_moments(solver)) turned.retrieval_weight.reset();
+    if (is_one_step(base) || needs_moments(solver)) turned.retrieval_weight.reset();
     if (needs_moments(solver)) turned.exit_tolerance = 0;  // it cannot exit early
     out.push_back(std::move(turned));
   };
@@ -65,15 +65,15 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
   }
 }
 
-// The finisher in place of the chain, from this start at a few depths, or from noise.
-void turn_finisher(const ForecastOptions& base, int64_t nfe, const TuneSpace& space,
+// The one-step model in place of the chain, from this start at a few depths, or from noise.
+void turn_one_step(const ForecastOptions& base, int64_t nfe, const TuneSpace& space,
                    std::vector<ForecastOptions>& out) {
-  if (nfe > space.finisher_evaluations) return;
+  if (nfe > space.one_step_evaluations) return;
   std::vector<double> depths = {space.schedule.sigma_max};
   if (base.start.kind != StartKind::kCold) depths = {1.5, 3, 6, 12};
   for (const double sigma : depths) {
     for (const double weight : {0.0, 1.0}) {
-      if (weight > 0 && !space.finisher_retrieval) continue;
+      if (weight > 0 && !space.one_step_retrieval) continue;
       out.push_back({.start = base.start,
                      .depth = {.entry_sigma = sigma},
                      .steps = nfe,
@@ -83,10 +83,10 @@ void turn_finisher(const ForecastOptions& base, int64_t nfe, const TuneSpace& sp
   }
 }
 
-// The chain of an informed network.
+// The chain of an conditioned network.
 void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
                     std::vector<ForecastOptions>& out) {
-  if (!space.informed || is_finished(base) || needs_moments(base.solver)) return;
+  if (!space.conditioned || is_one_step(base) || needs_moments(base.solver)) return;
   out.push_back(base);
   out.back().retrieval_weight.reset();
   for (const double weight : {0.5, 1.0}) {
@@ -121,11 +121,11 @@ void turn_pool(const ForecastOptions& base, int64_t members, std::vector<Forecas
   for (const double temperature : {0.1, 0.3, 1.0}) add(3 * members, temperature);
 }
 
-void turn_spread(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+void turn_added_noise(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
   if (base.start.kind == StartKind::kCold) return;
   for (const double spread : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     out.push_back(base);
-    out.back().start.spread = spread;
+    out.back().start.added_noise = spread;
   }
   if (base.steps == 0) return;
   for (const double share : {0.0, 0.25, 0.5}) {
@@ -168,10 +168,10 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
   std::vector<ForecastOptions> out;
   if (nfe > 0) {
     turn_solver(base, nfe, space.moments, out);
-    turn_finisher(base, nfe, space, out);
+    turn_one_step(base, nfe, space, out);
     turn_retrieval(base, space, out);
   }
-  turn_spread(base, out);
+  turn_added_noise(base, out);
   turn_pool(base, space.members, out);
   turn_spacing(base, out);
   turn_alignment(base, out);
@@ -182,7 +182,7 @@ std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
   std::vector<ForecastOptions> out;
   // Nothing to compare, a listed chain, or a solver that cannot.
   if (base.steps < 2 || !base.depth.sigmas.empty() || needs_moments(base.solver) ||
-      is_finished(base)) {
+      is_one_step(base)) {
     return out;
   }
   for (const int64_t more : {1, 2}) {

@@ -11,7 +11,7 @@ namespace skipcast::engine {
 
 // The setting with each knob turned in turn: solver and the amount of its noise, spacing of the
 // levels, and of starts with analogs the pool, its weights, cold members and added spread.
-// `nfe` is what the setting costs a member; the pool is dealt to space.members.
+// `nfe` is what the setting costs a member; the pool is assigned to space.members.
 std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
                                         const TuneSpace& space);
 

@@ -37,7 +37,7 @@ constexpr std::array<NamedSolver, 16> kSolvers = {{
     {"gms", gms, 1, "eta", 1, 1, 1, true},
 }};
 
-constexpr NamedSolver kFinisher = {"finisher", finish, 1, "", 0, 0, 1, false, true};
+constexpr NamedSolver kOneStep = {"finisher", finish, 1, "", 0, 0, 1, false, true};
 
 }  // namespace
 
@@ -54,7 +54,7 @@ std::optional<NamedSolver> find_solver(std::string_view name) {
   for (const NamedSolver& solver : kSolvers) {
     if (solver.name == name) return solver;
   }
-  return name == kFinisher.name ? std::optional(kFinisher) : std::nullopt;
+  return name == kOneStep.name ? std::optional(kOneStep) : std::nullopt;
 }
 
 std::span<const NamedSolver> solvers() { return kSolvers; }

@@ -65,7 +65,7 @@ struct NamedSolver {
   double amount_default = 0, amount_max = 0;
   double scale_default = 1;     // of Noising::scale
   bool needs_moments = false;   // of Noising::moments
-  bool needs_finisher = false;  // a network whose one evaluation is a sample
+  bool needs_one_step = false;  // a network whose one evaluation is a sample
 };
 // nullopt when there is no such solver. solvers() lists those of a diffusion's denoiser: all but
 // "finisher", which is finish().

@@ -30,13 +30,13 @@ class DiskJournal {
   DiskJournal(const DiskJournal&) = delete;
   DiskJournal& operator=(const DiskJournal&) = delete;
 
-  // Told before the change is made; `file` may be open for writing only.
+  // NetworkChoice before the change is made; `file` may be open for writing only.
   void will_write(int file, int64_t offset, int64_t bytes);
   void will_resize(int file, int64_t size);
   // A hard link that keeps the file of this name alive; "" when there is none.
   std::string keep(const std::string& path);
 
-  // Told after the change was made.
+  // NetworkChoice after the change was made.
   void synced(int file);
   void folder_synced(int folder);
   void appeared(const std::string& path);  // a file or a hard link

@@ -38,7 +38,7 @@ std::vector<std::string> seed_inputs() {
   far.options.start.decay_tau = INFINITY;
   policy.bins = {near, far};
   Policy smooth = policy;
-  smooth.measure = Measure::kSpread;
+  smooth.measure = Measure::kDisagreement;
   smooth.depth = {
       .center = 2, .width = 0.5, .shift = 0.1, .slope = -0.3, .sigma_min = 0.02, .sigma_max = 80};
   return {to_json(policy), to_json(smooth)};

@@ -64,7 +64,7 @@ std::string places_text(const storage::Places& places) {
 // Fine-tuned copies of a model, by role: their fingerprint, or why they cannot be used.
 json copies_of(const engine::Model& model) {
   json copies = json::object();
-  for (const engine::Role role : {engine::Role::kInformed, engine::Role::kFinisher}) {
+  for (const engine::Role role : {engine::Role::kConditioned, engine::Role::kOneStep}) {
     const Status status = model.has_role(role);
     if (status.code() == Code::kNotFound) continue;
     copies[engine::word(role)] =

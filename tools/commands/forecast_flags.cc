@@ -96,7 +96,7 @@ void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
       ->capture_default_str();
   command
       .add_option("--pool", flags.pool,
-                  "nearest analogs that members are dealt from; 0 = one a member")
+                  "nearest analogs that members are assigned from; 0 = one a member")
       ->capture_default_str();
   command.add_option("--temperature", flags.temperature,
                      "draw from the pool with weight exp(-distance / (temperature * mean "
@@ -137,7 +137,7 @@ void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
                      "how much the network is told of what happened after similar situations: 0 = "
                      "nothing (the default), 1 = as in training, of a network of train "
                      "--informed or of a finisher");
-  command.add_flag("--shuffled-retrieval", flags.shuffled_retrieval,
+  command.add_flag("--shuffled-retrieval", flags.mismatched_retrieval,
                    "blind control: it is told of, or guided by, what happened after another "
                    "situation");
   command
@@ -186,7 +186,7 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   options.start.pool = flags.pool;
   options.start.temperature = flags.temperature;
   options.start.cold_share = flags.cold_share;
-  options.start.spread = flags.spread;
+  options.start.added_noise = flags.spread;
   options.start.cycle = flags.cycle;
   options.start.rolls = flags.rolls;
   options.start.redi_key_step = flags.redi_key_step;
@@ -202,7 +202,7 @@ Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
   SKIPCAST_TRY(options.spacing, engine::spacing_from(flags.spacing));
   options.rho = flags.rho;
   options.retrieval_weight = flags.retrieval_weight;
-  options.shuffled_retrieval = flags.shuffled_retrieval;
+  options.mismatched_retrieval = flags.mismatched_retrieval;
   options.guidance = flags.guidance;
   options.guidance_bandwidth = flags.guidance_bandwidth;
   options.inflation = flags.inflation;

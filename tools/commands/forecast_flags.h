@@ -26,7 +26,7 @@ struct ForecastFlags {
   double cold_share = 0, spread = 0;
   double exit_tolerance = 0;
   std::optional<double> retrieval_weight;
-  bool shuffled_retrieval = false;
+  bool mismatched_retrieval = false;
   double guidance = 0, guidance_bandwidth = engine::ForecastOptions().guidance_bandwidth;
   std::vector<double> inflation;
   int64_t redi_key_step = 1, redi_neighbours = 1, cycle = 1, rolls = 3;

@@ -68,7 +68,7 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
   const auto to = make_archive(folder.file("b"), kStates);
   train(*from, true);
   const auto tuned = engine::fine_tune(*from, {.task = "small",
-                                               .role = engine::Role::kFinisher,
+                                               .role = engine::Role::kOneStep,
                                                .key = engine::KeyKind::kContext,
                                                .steps_max = 5});
   REQUIRE_MESSAGE(tuned.ok(), tuned.status().message());
@@ -113,7 +113,7 @@ TEST_CASE("Transfer: places never seen are forecast, better than by a network th
   CHECK(forecast.members.isfinite().all().item<bool>());
   // It is a model like any other: it can be fine-tuned there.
   const auto tuned = engine::fine_tune(*to, {.task = "small",
-                                             .role = engine::Role::kFinisher,
+                                             .role = engine::Role::kOneStep,
                                              .key = engine::KeyKind::kContext,
                                              .steps_max = 3});
   CHECK_MESSAGE(tuned.ok(), tuned.status().message());

@@ -104,14 +104,14 @@ TEST_CASE("Recorded run: a network evaluated on fixed tensors has the bits of th
   CHECK(at::equal(recorded.replay({y, higher, other[0]})[0], network->denoise(y, higher, other)));
 }
 
-TEST_CASE("Evaluator: float32 is the network itself; bfloat16 is near it") {
+TEST_CASE("NetworkRunner: float32 is the network itself; bfloat16 is near it") {
   const NetworkShape shape = graph_shape(9);
   const auto network = awake(small_options(), shape);
   network->add_moment_heads(7);
   const at::NoGradGuard no_grad;
   const ContextBatch context = random_contexts(shape, 1, 5);
   const at::Tensor x = random_values({6, 4, 2, 9}, 3), level = at::full({1}, 0.3f);
-  const Evaluator plain(network, {}), rounded(network, {.precision = Precision::kBfloat16});
+  const NetworkRunner plain(network, {}), rounded(network, {.precision = Precision::kBfloat16});
   const auto conditioning = plain.encode(context);
   CHECK(at::equal(conditioning[0], network->encode(context)[0]));
   const at::Tensor f = plain.denoise(x, level, conditioning);

@@ -55,7 +55,7 @@ TEST_CASE("Chain: the mean widened by its own error is the exact forecast, at no
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
   const ForecastOptions options = {
-      .start = {.kind = StartKind::kMean, .spread = 1}, .steps = 0, .members = 4000};
+      .start = {.kind = StartKind::kMean, .added_noise = 1}, .steps = 0, .members = 4000};
   const Forecast made = forecast(**forecaster, options);
   CHECK(made.nfe == 0);
   CHECK(made.nfe_shared == 1);
@@ -235,7 +235,7 @@ TEST_CASE("Chain: guidance draws a cold start towards what followed similar situ
   CHECK(half.notes[0] == "guided towards the futures of 32 analogs with weight 0.5, bandwidth 0.5");
   CHECK(plain.nfe_shared == 0);
   // Another situation's futures draw elsewhere; the start itself finds the guides of its own.
-  options.shuffled_retrieval = true;
+  options.mismatched_retrieval = true;
   CHECK_FALSE(at::equal(forecast(*forecaster, options).members, whole.members));
 }
 

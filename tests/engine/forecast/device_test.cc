@@ -148,7 +148,7 @@ TEST_CASE("Device: every solver comes to the CPU's values from cold and from ana
     scene.check_same(options);
     options.start.kind = StartKind::kAnalog;
     options.start.cold_share = 0.4;
-    options.start.spread = 0.5;
+    options.start.added_noise = 0.5;
     options.depth.entry_sigma = 3;
     options.member_batch = 2;
     scene.check_same(options);
@@ -159,7 +159,7 @@ TEST_CASE("Device: every start, key and alignment comes to the CPU's values") {
   const Scene scene;
   ForecastOptions options = {.steps = 3, .members = 4};
   options.depth.entry_sigma = 3;
-  for (const StartKind kind : {StartKind::kAnalog, StartKind::kRandom, StartKind::kShuffled,
+  for (const StartKind kind : {StartKind::kAnalog, StartKind::kRandom, StartKind::kMismatched,
                                StartKind::kMean, StartKind::kPersist, StartKind::kPrevious}) {
     CAPTURE(word(kind));
     options.start = {.kind = kind};
@@ -217,7 +217,7 @@ TEST_CASE("Device: a start that one pass can make is described there") {
     return !aligned_start(dataset, scene.there->model(), query, origins, options);
   };
   CHECK(none({.alignment = Alignment::kNone}));
-  CHECK(none({.spread = 1}));
+  CHECK(none({.added_noise = 1}));
 }
 
 TEST_CASE("Device: loss and optimiser of a training step stay there") {

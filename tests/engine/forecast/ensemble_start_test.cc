@@ -164,7 +164,7 @@ TEST_CASE("Starts: distances are not squared and grow, the nearest is the neares
   }
 }
 
-TEST_CASE("Starts: members are dealt from the pool, near analogs more often when it is cold") {
+TEST_CASE("Starts: members are assigned from the pool, near analogs more often when it is cold") {
   Scene scene;
   const auto times_used = [&scene](std::optional<double> temperature) {
     ForecastOptions options = {.start = {.pool = 5, .temperature = temperature}, .members = 100};
@@ -198,7 +198,7 @@ TEST_CASE("Starts: members are dealt from the pool, near analogs more often when
 
 TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
   Scene scene;
-  const ForecastOptions options = {.start = {.kind = StartKind::kShuffled}, .members = 9};
+  const ForecastOptions options = {.start = {.kind = StartKind::kMismatched}, .members = 9};
   const auto found =
       engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());

@@ -60,16 +60,16 @@ std::vector<ForecastOptions> all_kinds() {
     all.push_back(analog(KeyKind::kContext, alignment));
   }
   for (const StartKind kind :
-       {StartKind::kMean, StartKind::kPersist, StartKind::kRandom, StartKind::kShuffled}) {
+       {StartKind::kMean, StartKind::kPersist, StartKind::kRandom, StartKind::kMismatched}) {
     all.push_back(analog(KeyKind::kContext, Alignment::kOffset));
     all.back().start.kind = kind;
   }
-  ForecastOptions dealt = analog(KeyKind::kContext, Alignment::kOffset);
-  dealt.start.pool = 6;
-  dealt.start.temperature = 0.5;
-  dealt.start.cold_share = 0.4;
-  dealt.start.spread = 0.7;
-  all.push_back(dealt);
+  ForecastOptions assigned = analog(KeyKind::kContext, Alignment::kOffset);
+  assigned.start.pool = 6;
+  assigned.start.temperature = 0.5;
+  assigned.start.cold_share = 0.4;
+  assigned.start.added_noise = 0.7;
+  all.push_back(assigned);
   for (const char* solver : {"dpmpp_2m_sde", "sa_2", "heun_churn", "restart_2m"}) {
     all.push_back(analog(KeyKind::kContext, Alignment::kOffset));
     all.back().solver = solver;
@@ -310,7 +310,7 @@ TEST_CASE("Forecaster: wrong wishes are refused in a sentence") {
   bad.depth = {};
   check_usage(bad, "start cold");
   bad = good;
-  bad.start.spread = -1;
+  bad.start.added_noise = -1;
   check_usage(bad, "spread");
   bad = good;
   bad.start.separation = 0;

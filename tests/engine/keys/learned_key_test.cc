@@ -163,7 +163,7 @@ TEST_CASE("--key learned: what comes after the query does not change a bit of it
     auto forecaster = engine::Forecaster::with_model(store, scene.model);
     REQUIRE(forecaster.ok());
     engine::ForecastOptions options = {.steps = 2, .members = 6};
-    options.start.key = KeyKind::kLearned;
+    options.start.key = KeyKind::kMetric;
     options.depth.entry_sigma = 2;
     auto made = (*forecaster)->forecast(kQuery, options);
     REQUIRE_MESSAGE(made.ok(), made.status().message());
@@ -201,7 +201,7 @@ TEST_CASE("Policy: with the learned key it is bound to the metric it was tuned w
   policy.bins.resize(1);
   policy.bins[0].distance_max = std::numeric_limits<double>::infinity();
   CHECK_FALSE(engine::uses_metric(policy));
-  policy.bins[0].options.start.key = KeyKind::kLearned;
+  policy.bins[0].options.start.key = KeyKind::kMetric;
   const std::string path = scene.folder.file("p.json");
   REQUIRE(engine::save(policy, path).ok());
   auto forecaster = engine::Forecaster::with_model(scene.store, scene.model);
@@ -220,7 +220,7 @@ TEST_CASE("TunerPlan: the learned key is tried where there is a metric") {
   const auto learned = [&space] {
     const auto plan = engine::no_chain_plan(space);
     return std::count_if(plan.begin(), plan.end(), [](const engine::ForecastOptions& options) {
-      return options.start.key == KeyKind::kLearned;
+      return options.start.key == KeyKind::kMetric;
     });
   };
   CHECK(learned() == 0);

@@ -34,11 +34,11 @@ FineTuneReport tuned(const SeriesStore& store, FineTuneRequest request) {
 }
 
 FineTuneRequest finisher(int64_t steps) {
-  return {.role = Role::kFinisher, .key = KeyKind::kContext, .steps_max = steps};
+  return {.role = Role::kOneStep, .key = KeyKind::kContext, .steps_max = steps};
 }
 
 FineTuneRequest informed(int64_t steps) {
-  return {.role = Role::kInformed, .key = KeyKind::kForecast, .steps_max = steps};
+  return {.role = Role::kConditioned, .key = KeyKind::kForecast, .steps_max = steps};
 }
 
 std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
@@ -103,7 +103,7 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
 TEST_CASE("Fine-tuning: the same steps give the same bits, a member has them in any batch") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kFinisher);
+  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
   tuned(*t.store, finisher(7));
   const auto first = read_weights(path);
   tuned(*t.store, finisher(9));
@@ -141,7 +141,7 @@ TEST_CASE("Fine-tuning: retrieved futures count by their weight, another situati
   options.retrieval_weight = 0.5;
   CHECK_FALSE(at::equal(made(*forecaster, 380, options).members, told.members));
   options.retrieval_weight = 1.0;
-  options.shuffled_retrieval = true;
+  options.mismatched_retrieval = true;
   CHECK_FALSE(at::equal(made(*forecaster, 380, options).members, told.members));
 }
 
@@ -261,12 +261,12 @@ TEST_CASE("Fine-tuning: what a model's copies cannot do is refused in a sentence
 TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is nothing") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kFinisher);
+  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
   FineTuneRequest stopped = finisher(50);
   stopped.task = "small";
   stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "finisher"; };
   CHECK(fine_tune(*t.store, stopped).status().code() == Code::kInterrupted);
-  CHECK(opened(*t.store)->model().has_role(Role::kFinisher).code() == Code::kNotFound);
+  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kNotFound);
 
   tuned(*t.store, finisher(2));
   const auto verdicts = [&] {
@@ -282,12 +282,12 @@ TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is
     file.seekp(5000);
     file.put('?');
   }
-  CHECK(opened(*t.store)->model().has_role(Role::kFinisher).code() == Code::kDataLoss);
+  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kDataLoss);
   CHECK(verdicts().find("small.finisher.safetensors") != std::string::npos);
 
   tuned(*t.store, finisher(2));
   REQUIRE(train(*t.store, {.task = "small", .steps_max = 6}).ok());
-  const Status other = opened(*t.store)->model().has_role(Role::kFinisher);
+  const Status other = opened(*t.store)->model().has_role(Role::kOneStep);
   CHECK(other.code() == Code::kRefused);
   CHECK(mentions(other, "another model"));
   CHECK(opened(*t.store)->forecast(380, {.steps = 2, .members = 3}).ok());

@@ -94,7 +94,7 @@ TEST_CASE("Moment heads: bits depend neither on the batch nor on threads, and th
     for (auto& parameter : network->moment_heads()->parameters()) {
       parameter.add_(random_values({parameter.numel()}, parameter.numel()).view_as(parameter));
     }
-    const auto moments = make_moment_denoiser(std::make_shared<Evaluator>(network, Compute()),
+    const auto moments = make_moment_denoiser(std::make_shared<NetworkRunner>(network, Compute()),
                                               network->encode(random_contexts(shape, 1, 5)), 1);
     const at::Tensor x = random_values({9, 4, 2, shape.places}, 4) * 3;
     const int before = at::get_num_threads();

@@ -56,13 +56,13 @@ TEST_CASE("Retrieval attention: untrained, or with no weight, the features keep 
     const auto fresh = awake(small_options(kind), shape);
     fresh->add_retrieval(7);
     const auto encoded = fresh->encode(random_contexts(shape, 4, 5));
-    CHECK(at::equal(fresh->inform(encoded, random_retrieved(shape, 4))[0], encoded[0]));
+    CHECK(at::equal(fresh->add_retrieved(encoded, random_retrieved(shape, 4))[0], encoded[0]));
 
     const auto told = told_network(kind);
     RetrievedBatch retrieved = random_retrieved(shape, 4);
-    CHECK_FALSE(at::allclose(told->inform(encoded, retrieved)[0], encoded[0], 1e-3, 1e-3));
+    CHECK_FALSE(at::allclose(told->add_retrieved(encoded, retrieved)[0], encoded[0], 1e-3, 1e-3));
     retrieved.weight = at::tensor({0.0f, 1.0f, 0.0f, 1.0f});
-    const at::Tensor some = told->inform(encoded, retrieved)[0];
+    const at::Tensor some = told->add_retrieved(encoded, retrieved)[0];
     CHECK(at::equal(some[0], encoded[0][0]));
     CHECK_FALSE(at::allclose(some[1], encoded[0][1], 1e-3, 1e-3));
   }
@@ -75,13 +75,14 @@ TEST_CASE("Retrieval attention: the order of the analogs does not matter, what t
     const auto network = told_network(kind);
     const auto encoded = network->encode(random_contexts(shape, 4, 5));
     RetrievedBatch retrieved = random_retrieved(shape, 4);
-    const at::Tensor first = network->inform(encoded, retrieved)[0];
+    const at::Tensor first = network->add_retrieved(encoded, retrieved)[0];
     const at::Tensor turned = at::tensor({2, 0, 1}, at::kLong);
-    CHECK(at::allclose(network->inform(encoded, picked(retrieved, 1, turned))[0], first, 0, 1e-5));
+    CHECK(at::allclose(network->add_retrieved(encoded, picked(retrieved, 1, turned))[0], first, 0,
+                       1e-5));
     for (at::Tensor* part : {&retrieved.futures, &retrieved.mismatch, &retrieved.facts}) {
       const at::Tensor before = part->clone();
       part->add_(1);
-      CHECK_FALSE(at::allclose(network->inform(encoded, retrieved)[0], first, 1e-3, 1e-3));
+      CHECK_FALSE(at::allclose(network->add_retrieved(encoded, retrieved)[0], first, 1e-3, 1e-3));
       part->copy_(before);
     }
   }
@@ -96,12 +97,12 @@ TEST_CASE("Retrieval attention: a query's bits depend neither on its batch nor o
     const auto encoded = network->encode(random_contexts(shape, 6, 5));
     const RetrievedBatch retrieved = random_retrieved(shape, 6);
     at::set_num_threads(1);
-    const at::Tensor all = network->inform(encoded, retrieved)[0];
+    const at::Tensor all = network->add_retrieved(encoded, retrieved)[0];
     at::set_num_threads(2);
     for (const int64_t row : {0, 3, 5}) {
       const at::Tensor alone = at::tensor({row}, at::kLong);
-      const at::Tensor one =
-          network->inform({encoded[0].index_select(0, alone)}, picked(retrieved, 0, alone))[0];
+      const at::Tensor one = network->add_retrieved({encoded[0].index_select(0, alone)},
+                                                    picked(retrieved, 0, alone))[0];
       CHECK(at::equal(one[0], all[row]));
     }
     at::set_num_threads(before);

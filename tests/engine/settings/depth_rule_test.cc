@@ -90,11 +90,11 @@ TEST_CASE("Depth rule: JSON keeps every bit in a policy; nonsense is refused") {
   CHECK(to_json(policy).find("measure") == std::string::npos);
   policy.depth = kRule;
   policy.depth.shift = 0.1 + 0.2;
-  policy.measure = engine::Measure::kSpread;
+  policy.measure = engine::Measure::kDisagreement;
   const auto back = engine::policy_from_json(to_json(policy));
   REQUIRE_MESSAGE(back.ok(), back.status().message());
   CHECK(to_json(*back) == to_json(policy));
-  CHECK(back->measure == engine::Measure::kSpread);
+  CHECK(back->measure == engine::Measure::kDisagreement);
   CHECK(*choose(*back, 4, {}).depth.entry_sigma == doctest::Approx(6 * std::exp(0.1 + 0.2)));
   CHECK(*choose(*back, 6, {}).depth.entry_sigma == doctest::Approx(18 * std::exp(0.1 + 0.2)));
 

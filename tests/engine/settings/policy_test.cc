@@ -195,7 +195,7 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
   Archive archive;
   const ForecastOptions nearest = {.members = 8};
   const auto distance = archive.forecaster->measure(250, nearest, engine::Measure::kDistance);
-  const auto spread = archive.forecaster->measure(250, nearest, engine::Measure::kSpread);
+  const auto spread = archive.forecaster->measure(250, nearest, engine::Measure::kDisagreement);
   REQUIRE(distance.ok());
   REQUIRE(spread.ok());
   CHECK(*distance > 0);
@@ -203,10 +203,10 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
   CHECK(*spread > 0.1);
   CHECK(*spread < 2);
   const ForecastOptions alone = {.members = 1};
-  CHECK(*archive.forecaster->measure(250, alone, engine::Measure::kSpread) == 0);
+  CHECK(*archive.forecaster->measure(250, alone, engine::Measure::kDisagreement) == 0);
 
   Policy policy = archive.policy();
-  policy.measure = engine::Measure::kSpread;
+  policy.measure = engine::Measure::kDisagreement;
   policy.bins = {{kInfinity, analog(1, 3)}};
   policy.distance_key = KeyKind::kContext;
   policy.depth = {.center = *spread, .width = 1, .shift = 0.5, .sigma_min = 0.02, .sigma_max = 80};

@@ -66,7 +66,7 @@ TEST_CASE("Error curve: the posterior deviation of a law that is known") {
 TEST_CASE("Level fit: an analytic and a learned list from the setting's own entry, and they run") {
   City city;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold, StartKind::kMean,
-                               StartKind::kPersist, StartKind::kRandom, StartKind::kShuffled}) {
+                               StartKind::kPersist, StartKind::kRandom, StartKind::kMismatched}) {
     const ForecastOptions base = chain(kind, 3);
     const auto lists = lists_of(city, base);
     REQUIRE(lists.size() == 2);

@@ -106,14 +106,14 @@ TEST_CASE("Variations: knobs that a start does not have are left alone") {
   cold.start.kind = StartKind::kCold;
   for (const ForecastOptions& options : engine::variations(cold, 3, kSpace)) {
     CHECK(options.start.pool == 0);
-    CHECK(options.start.spread == 0);
+    CHECK(options.start.added_noise == 0);
     CHECK(options.start.cold_share == 0);
   }
   bool spread = false, pool = false;
   for (const ForecastOptions& options : engine::variations(analog(0), 0, kSpace)) {
     CHECK(options.start.cold_share == 0);  // members without a chain cannot start cold
     CHECK(options.solver == "dpmpp_2m");
-    spread = spread || options.start.spread > 0;
+    spread = spread || options.start.added_noise > 0;
     pool = pool || options.start.pool > 0;
   }
   CHECK(spread);

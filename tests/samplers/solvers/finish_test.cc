@@ -33,7 +33,7 @@ TEST_CASE("Finish: one evaluation is the answer itself; a second one is noised i
 TEST_CASE("Finish: found by name, not among the solvers of a denoiser") {
   const auto found = find_solver("finisher");
   REQUIRE(found);
-  CHECK(found->needs_finisher);
+  CHECK(found->needs_one_step);
   CHECK(evaluations(*found, karras(2, {})) == 2);
-  for (const NamedSolver& solver : solvers()) CHECK_FALSE(solver.needs_finisher);
+  for (const NamedSolver& solver : solvers()) CHECK_FALSE(solver.needs_one_step);
 }
