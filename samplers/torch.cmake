@@ -34,3 +34,21 @@ if(EXISTS ${skipcast_torch_lib}/libtorch_cuda.so AND NOT SKIPCAST_CUDA STREQUAL 
 endif()
 target_link_libraries(skipcast_torch INTERFACE
   "-Wl,-rpath,${skipcast_torch_lib};-Wl,--disable-new-dtags;-Wl,--allow-shlib-undefined" ${skipcast_torch_names})
+
+# skipcast_precompile(target): the target's files begin with a header of LibTorch's tensors, JSON,
+# fmt and the standard library, compiled once for all of them. torch/nn.h is not in it: it would
+# make every file slower than the narrow headers make the few that need modules.
+function(skipcast_precompile target)
+  if(NOT SKIPCAST_PCH)
+    return()
+  endif()
+  if(NOT TARGET skipcast_precompiled)
+    add_library(skipcast_precompiled OBJECT ${CMAKE_SOURCE_DIR}/samplers/precompiled.cc)
+    target_link_libraries(skipcast_precompiled PRIVATE skipcast_torch fmt::fmt)
+    target_precompile_headers(skipcast_precompiled PRIVATE
+      <algorithm> <functional> <map> <memory> <string> <vector>
+      <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>)
+  endif()
+  target_link_libraries(${target} PRIVATE fmt::fmt)  # whose definitions the header was made with
+  target_precompile_headers(${target} REUSE_FROM skipcast_precompiled)
+endfunction()

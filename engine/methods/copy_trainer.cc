@@ -1,7 +1,6 @@
 #include "engine/methods/copy_trainer.h"
 
 #include <fmt/format.h>
-#include <torch/nn.h>
 
 #include <algorithm>
 #include <chrono>

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/data/compute.h"
+#include "engine/models/model.h"
 #include "engine/settings/forecast_options.h"
 #include "storage/progress.h"
 #include "storage/series/series_store.h"

@@ -1,7 +1,6 @@
 #include "engine/methods/network_trainer.h"
 
 #include <fmt/format.h>
-#include <torch/nn.h>
 
 #include <chrono>
 #include <cmath>

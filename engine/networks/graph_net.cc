@@ -1,7 +1,7 @@
 // GraphNet: places as tokens. A pre-norm transformer over places encodes the context once per
 // query; a second one, modulated by the noise level (adaptive layer norm with gates, Peebles & Xie
 // 2023), denoises all lead times of all targets of a place in one token.
-#include <torch/nn.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "engine/networks/activations.h"
 #include "engine/networks/moment_heads.h"

@@ -1,6 +1,6 @@
 #include "engine/networks/network.h"
 
-#include <torch/nn.h>
+#include <torch/nn/modules/normalization.h>
 
 #include <algorithm>
 #include <array>

@@ -7,7 +7,8 @@
 // which depend on threads too, small batches run repeated (kTokensMin, kRowsMin).
 #pragma once
 
-#include <torch/nn.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
 
 #include <cstdint>
 #include <memory>

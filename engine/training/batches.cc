@@ -1,7 +1,5 @@
 #include "engine/training/batches.h"
 
-#include <torch/nn.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>

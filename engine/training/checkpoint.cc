@@ -1,7 +1,6 @@
 #include "engine/training/checkpoint.h"
 
 #include <fmt/format.h>
-#include <torch/nn.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>

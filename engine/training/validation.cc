@@ -1,7 +1,5 @@
 #include "engine/training/validation.h"
 
-#include <torch/nn.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -1,7 +1,6 @@
 // labels: damage
 // Bytes of weights, model descriptions, policies and mean forecasts flipped and cut: found, or of
 // no effect. SKIPCAST_DAMAGE=all takes every byte, three masks and every length, else a sample.
-#include <torch/nn.h>
 
 #include <cstdlib>
 #include <filesystem>

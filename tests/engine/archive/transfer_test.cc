@@ -2,8 +2,6 @@
 // other places are forecast, and what does not fit is refused.
 #include "engine/archive/transfer.h"
 
-#include <torch/nn.h>
-
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>

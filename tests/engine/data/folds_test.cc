@@ -1,8 +1,6 @@
 // Cross-fitting: no network says the mean of a window that it was trained on.
 #include "engine/data/folds.h"
 
-#include <torch/nn.h>
-
 #include <set>
 #include <string>
 #include <vector>

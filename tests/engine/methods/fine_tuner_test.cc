@@ -1,6 +1,5 @@
 // Fine-tuned copies: what they are trained on, that the model stays as it is, what they make, what
 // is refused, and that nothing after a query's origin reaches its forecast.
-#include <torch/nn.h>
 
 #include <cstdlib>
 #include <fstream>

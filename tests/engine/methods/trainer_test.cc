@@ -1,6 +1,5 @@
 // Training: the loss falls, a resumed run has the bits of an uninterrupted one, test data is never
 // seen, and stopping leaves a checkpoint.
-#include <torch/nn.h>
 
 #include <algorithm>
 #include <cmath>

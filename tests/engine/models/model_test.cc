@@ -2,7 +2,6 @@
 #include "engine/models/model.h"
 
 #include <ATen/Parallel.h>
-#include <torch/nn.h>
 
 #include <filesystem>
 #include <fstream>

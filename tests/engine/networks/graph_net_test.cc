@@ -1,7 +1,6 @@
 // GraphNet: members do not see each other, bits do not depend on batch or threads, places are
 // told apart only by their embedding.
 #include <ATen/Parallel.h>
-#include <torch/nn.h>
 
 #include <vector>
 

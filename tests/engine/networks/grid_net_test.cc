@@ -1,6 +1,5 @@
 // GridNet: odd grids keep their shape, bits do not depend on batch or threads.
 #include <ATen/Parallel.h>
-#include <torch/nn.h>
 
 #include "engine/networks/network.h"
 #include "tests/support/networks.h"

@@ -3,7 +3,6 @@
 #include "engine/networks/retrieval_attention.h"
 
 #include <ATen/Parallel.h>
-#include <torch/nn.h>
 
 #include <vector>
 
