@@ -49,6 +49,11 @@ function(skipcast_precompile target)
       <algorithm> <functional> <map> <memory> <string> <vector>
       <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>)
   endif()
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")  # -fPIE by default, which GCC does not take for the same
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   target_link_libraries(${target} PRIVATE fmt::fmt)  # whose definitions the header was made with
   target_precompile_headers(${target} REUSE_FROM skipcast_precompiled)
 endfunction()

@@ -3,6 +3,7 @@
 // where they are cheap. One U-Net encodes the context once per query; the other denoises, with the
 // context's features among its input channels and the noise level as FiLM after each block's
 // second group norm. Self-attention at the coarse level lets distant regions see each other.
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/normalization.h>
 
 #include "engine/networks/activations.h"

@@ -1,6 +1,5 @@
-// doctest for files that also include LibTorch: LibTorch's logging defines CHECK and friends, which
-// abort the process. Include this instead of <doctest/doctest.h>, before any other header that
-// includes it.
+// doctest for files that also include LibTorch, in any order: LibTorch's logging defines CHECK and
+// friends, which abort the process; here they are doctest's again.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,3 +13,13 @@
 #undef CHECK_GE
 
 #include <doctest/doctest.h>
+
+#ifndef CHECK  // doctest was there before LibTorch
+#define CHECK(...) DOCTEST_CHECK(__VA_ARGS__)
+#define CHECK_EQ(...) DOCTEST_CHECK_EQ(__VA_ARGS__)
+#define CHECK_NE(...) DOCTEST_CHECK_NE(__VA_ARGS__)
+#define CHECK_LT(...) DOCTEST_CHECK_LT(__VA_ARGS__)
+#define CHECK_LE(...) DOCTEST_CHECK_LE(__VA_ARGS__)
+#define CHECK_GT(...) DOCTEST_CHECK_GT(__VA_ARGS__)
+#define CHECK_GE(...) DOCTEST_CHECK_GE(__VA_ARGS__)
+#endif

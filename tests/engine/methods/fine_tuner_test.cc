@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/archive/archive_check.h"
+#include "engine/forecast/forecaster.h"
 #include "engine/keys/analog_keys.h"
 #include "engine/keys/analog_table.h"
 #include "engine/methods/copy_trainer.h"
