@@ -79,7 +79,7 @@ struct Place {
   }
 
   double forecast(int64_t steps) const {
-    ForecastOptions options = {.steps = steps, .members = x.size(0)};
+    ForecastOptions options = {{.steps = steps}, {.members = x.size(0)}};
     options.depth.entry_sigma = 5;
     return bench::seconds_of([&] { require(forecaster->forecast(origin, options)); });
   }

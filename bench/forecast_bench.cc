@@ -45,10 +45,11 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-  ForecastOptions cold = {.start = {.kind = StartKind::kCold}, .steps = 10, .members = kMembers};
-  ForecastOptions context = {.steps = 4, .members = kMembers};
+  ForecastOptions cold = {{.start = {.kind = StartKind::kCold}, .steps = 10},
+                          {.members = kMembers}};
+  ForecastOptions context = {{.steps = 4}, {.members = kMembers}};
   context.depth.entry_sigma = 5;
-  ForecastOptions forecast = {.steps = 3, .members = kMembers};
+  ForecastOptions forecast = {{.steps = 3}, {.members = kMembers}};
   forecast.start.key = KeyKind::kForecast;
   forecast.start.alignment = Alignment::kResidual;
   forecast.depth.entry_sigma = 3;

@@ -17,7 +17,7 @@ using Kind = Candidate::Kind;
 constexpr int64_t kReferenceSteps = 18;  // of Heun: 35 evaluations
 
 Candidate cold_reference() {
-  ForecastOptions options = {.steps = kReferenceSteps, .solver = "heun"};
+  ForecastOptions options = {{.steps = kReferenceSteps, .solver = "heun"}};
   options.start.kind = StartKind::kCold;
   return {.name = "cold-35", .options = options};
 }

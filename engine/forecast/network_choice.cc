@@ -8,10 +8,10 @@
 
 namespace skipcast::engine {
 
-std::optional<Role> role_of(const ForecastOptions& options) {
-  const auto solver = samplers::find_solver(options.solver);
+std::optional<Role> role_of(const Setting& setting) {
+  const auto solver = samplers::find_solver(setting.solver);
   if (solver && solver->needs_one_step) return Role::kOneStep;
-  if (options.retrieval_weight.value_or(0) > 0) return Role::kConditioned;
+  if (setting.retrieval_weight.value_or(0) > 0) return Role::kConditioned;
   return std::nullopt;
 }
 

@@ -11,8 +11,8 @@
 
 namespace skipcast::engine {
 
-// The copy of the model that these options run; none: the model itself, or no network at all.
-std::optional<Role> role_of(const ForecastOptions& options);
+// The copy of the model that this setting runs; none: the model itself, or no network at all.
+std::optional<Role> role_of(const Setting& setting);
 
 struct NetworkChoice {
   std::optional<Role> role;  // none: the model itself

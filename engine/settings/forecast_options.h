@@ -1,5 +1,7 @@
-// What a forecast is asked: how members start, by which chain, and the request around it. Plain
-// values; their words are read and written here. Pure functions, thread-safe.
+// What a forecast is asked. A Setting says how members are made: it is what is tuned, stored and
+// compared by value. A ForecastRequest says for whom: how many members, of which seed, from which
+// part of the archive. ForecastOptions are both. Plain values; their words are read and written
+// here. Pure functions, thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -49,9 +51,11 @@ struct StartOptions {
   // value. Each member combines so many stored trajectories.
   int64_t redi_key_step = 1, redi_neighbours = 1;
   int64_t cycle = 1, rolls = 3;  // kPrevious: states between cycles, earlier cycles made
+
+  bool operator==(const StartOptions&) const = default;
 };
 
-struct ForecastOptions {
+struct Setting {
   StartOptions start;
   samplers::Depth depth;  // none set: from sigma_max
   int64_t steps = 4;      // of the solver; 0 = the start itself, no evaluation
@@ -73,6 +77,11 @@ struct ForecastOptions {
   // Factors on every member's distance from the ensemble mean, at knots evenly spaced from the
   // first lead time to the last, linear between them; none: 1 everywhere.
   std::vector<double> inflation;
+
+  bool operator==(const Setting&) const = default;
+};
+
+struct ForecastRequest {
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
@@ -81,6 +90,9 @@ struct ForecastOptions {
   bool statistics = false;      // summarise the members where they lie
   bool keep_on_device = false;  // leave the members where they were computed
 };
+
+// {setting, request}; passes for either.
+struct ForecastOptions : Setting, ForecastRequest {};
 
 // Starts with an analog a member, and those of them that a search finds.
 bool has_analogs(StartKind kind);

@@ -19,7 +19,7 @@ std::optional<T> optional_from(const json& value) {
 
 }  // namespace
 
-json options_json(const ForecastOptions& options) {
+json options_json(const Setting& options) {
   const StartOptions& start = options.start;
   json object = {
       {"start", word(start.kind)},
@@ -62,8 +62,8 @@ json options_json(const ForecastOptions& options) {
   return object;
 }
 
-Result<ForecastOptions> options_from_json(const json& object) {
-  ForecastOptions options;
+Result<Setting> options_from_json(const json& object) {
+  Setting options;
   StartOptions& start = options.start;
   SKIPCAST_TRY(start.kind, start_from(object.at("start").get<std::string>()));
   SKIPCAST_TRY(start.key, key_from(object.at("key").get<std::string>()));

@@ -71,10 +71,10 @@ TEST_CASE("Cross-fitting: past means are the folds' in the training part, then t
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = loaded(t);
-  const ForecastOptions cold = {
-      .start = {.kind = engine::StartKind::kCold}, .steps = 3, .members = 4};
+  const ForecastOptions cold = {{.start = {.kind = engine::StartKind::kCold}, .steps = 3},
+                                {.members = 4}};
   const at::Tensor expected = made(t, cold);
-  ForecastOptions residual = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 4};
+  ForecastOptions residual = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 4}};
   residual.start.key = engine::KeyKind::kForecast;
   residual.start.alignment = engine::Alignment::kResidual;
   const at::Tensor dishonest = made(t, residual);

@@ -48,8 +48,8 @@ std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
 }
 
 ForecastOptions finished(int64_t steps, double entry_sigma) {
-  return {
-      .depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher", .members = 6};
+  return {{.depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher"},
+          {.members = 6}};
 }
 
 Forecast made(Forecaster& forecaster, int64_t origin, const ForecastOptions& options) {
@@ -72,7 +72,7 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = opened(*t.store);
-  const ForecastOptions chain = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 6};
+  const ForecastOptions chain = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}};
   const Forecast expected = made(*before, 380, chain);
   const FineTuneReport early = tuned(*t.store, finisher(2));
   const FineTuneReport late = tuned(*t.store, finisher(120));
@@ -130,7 +130,7 @@ TEST_CASE("Fine-tuning: retrieved futures count by their weight, another situati
   const TrainedModel t(folder.file("a"));
   tuned(*t.store, informed(40));
   const auto forecaster = opened(*t.store);
-  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 2, .members = 4};
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 2}, {.members = 4}};
   const at::Tensor plain = made(*forecaster, 380, options).members;
   options.retrieval_weight = 0.0;
   CHECK(at::equal(made(*forecaster, 380, options).members, plain));
@@ -154,11 +154,11 @@ TEST_CASE("Fine-tuning: what happens after a query's origin does not change a bi
   std::vector<ForecastOptions> all = {finished(1, 3)};
   all[0].retrieval_weight = 1.0;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold}) {
-    all.push_back({.start = {.kind = kind},
-                   .depth = {.entry_sigma = 4},
-                   .steps = 2,
-                   .retrieval_weight = 1.0,
-                   .members = 4});
+    all.push_back({{.start = {.kind = kind},
+                    .depth = {.entry_sigma = 4},
+                    .steps = 2,
+                    .retrieval_weight = 1.0},
+                   {.members = 4}});
   }
   std::vector<at::Tensor> expected;
   for (const ForecastOptions& options : all) {
@@ -230,7 +230,7 @@ TEST_CASE("Fine-tuning: what a model's copies cannot do is refused in a sentence
   const auto without = opened(*t.store);
   CHECK(failure(*without, finished(1, 3)).code() == Code::kNotFound);
   CHECK(mentions(failure(*without, finished(1, 3)), "--task small --finisher"));
-  ForecastOptions told = {.steps = 2, .retrieval_weight = 1.0, .members = 4};
+  ForecastOptions told = {{.steps = 2, .retrieval_weight = 1.0}, {.members = 4}};
   CHECK(mentions(failure(*without, told), "--task small --informed"));
   told.steps = 0;
   CHECK(failure(*without, told).code() == Code::kUsage);
@@ -290,5 +290,5 @@ TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is
   const Status other = opened(*t.store)->model().has_role(Role::kOneStep);
   CHECK(other.code() == Code::kRefused);
   CHECK(mentions(other, "another model"));
-  CHECK(opened(*t.store)->forecast(380, {.steps = 2, .members = 3}).ok());
+  CHECK(opened(*t.store)->forecast(380, {{.steps = 2}, {.members = 3}}).ok());
 }

@@ -161,8 +161,8 @@ TEST_CASE("Moments: a model without heads refuses gms and says which command tra
   const TrainedModel t(folder.file("a"));
   auto forecaster = Forecaster::open(*t.store, "small");
   REQUIRE(forecaster.ok());
-  const ForecastOptions options = {
-      .start = {.kind = StartKind::kCold}, .solver = "gms", .members = 4};
+  const ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .solver = "gms"},
+                                   {.members = 4}};
   const auto refused = (*forecaster)->forecast(380, options);
   CHECK(refused.status().code() == Code::kRefused);
   CHECK(refused.status().message().find("skipcast train " + t.store->path() +
