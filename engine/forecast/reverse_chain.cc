@@ -111,14 +111,16 @@ class Run {
         model_(model),
         query_(query),
         options_(options),
-        shape_{model.task().spec.future_states, query.last.size(0), query.last.size(1)} {}
+        shape_(model.state_shape()) {}
 
   at::Tensor ensemble(const EntryState& entry);
   int64_t evaluations() const { return evaluations_; }  // of all members
 
  private:
   std::vector<int64_t> full_shape(int64_t members) const {
-    return {members, shape_[0], shape_[1], shape_[2]};
+    std::vector<int64_t> full = shape_;
+    full.insert(full.begin(), members);
+    return full;
   }
   at::Tensor target_of(const at::Tensor& clean) const;
   at::Tensor noise_size(const at::Tensor& spread) const;

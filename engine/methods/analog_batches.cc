@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/networks/denoisers.h"
 #include "engine/scores/proper_scores.h"
 #include "samplers/noise.h"
 
@@ -45,15 +46,6 @@ at::Tensor partners_at(const Task& task, int64_t places, int64_t step) {
     std::swap(order[i - 1], order[samplers::uniform_index(key, i)]);
   }
   return at::tensor(order, at::kLong);
-}
-
-// D(x; sigma) of the rows, sigma [rows].
-at::Tensor denoised(Network& network, const at::Tensor& x, const at::Tensor& sigma,
-                    const std::vector<at::Tensor>& conditioning, double data) {
-  const at::Tensor s = sigma.view({-1, 1, 1, 1});
-  const at::Tensor total = (s.square() + data * data).sqrt();
-  const at::Tensor f = network.denoise(x / total, sigma.log() / 4, conditioning);
-  return x * (data * data / total.square()) + f * (s * data / total);
 }
 
 RetrievedBatch nearest(const RetrievedBatch& all, int64_t count) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/data/compute.h"
 #include "engine/data/dataset.h"
@@ -83,6 +84,9 @@ class Model {
   }
   virtual bool cross_fitted() const { return false; }
 
+  // The shape of one member's state where the chain runs: [T_out, V, P] in target space. Every
+  // state of a chain has it, behind the members; the two functions below are the only passage.
+  virtual std::vector<int64_t> state_shape() const = 0;
   // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] with
   // B = M).
   virtual at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const = 0;

@@ -10,7 +10,6 @@
 #include "engine/data/folds.h"
 #include "engine/models/weights.h"
 #include "engine/networks/moment_heads.h"
-#include "samplers/precondition.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
 #include "storage/files/fingerprint.h"
@@ -101,19 +100,6 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
   }
   for (const auto& [name, tensor] : tensors) taken -= name.starts_with(prefix) ? 1 : 0;
   return taken == 0 ? Status() : data_loss("there are parameters the network does not have");
-}
-
-samplers::Denoiser make_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                 std::vector<at::Tensor> conditioning, double sigma_data) {
-  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
-             const at::Tensor& x, double sigma) {
-    const at::NoGradGuard no_grad;
-    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
-    const at::Tensor in = (x * s.c_in).to(at::kFloat);
-    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const at::Tensor raw = runner->denoise(in, c_noise, conditioning);
-    return x * s.c_skip + raw.to(x.scalar_type()) * s.c_out;
-  };
 }
 
 std::vector<Network*> networks_of(const ModelParts& parts) {

@@ -13,7 +13,7 @@
 
 namespace skipcast::engine {
 
-// One evaluation of a chain, [members, T_out, V, P] in target space.
+// One evaluation of a chain, [members, state_shape()...].
 struct Evaluated {
   double sigma = 0;
   at::Tensor x;         // the state handed to the network
@@ -45,6 +45,7 @@ class TracedModel final : public Model {
     return model_->past_means(contexts, origins);
   }
   bool cross_fitted() const override { return model_->cross_fitted(); }
+  std::vector<int64_t> state_shape() const override { return model_->state_shape(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
   const Task& task() const override { return model_->task(); }

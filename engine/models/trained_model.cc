@@ -10,7 +10,7 @@
 #include "engine/data/retrieved_futures.h"
 #include "engine/models/model_file.h"
 #include "engine/models/network_copy.h"
-#include "engine/networks/moment_heads.h"
+#include "engine/networks/denoisers.h"
 
 namespace skipcast::engine {
 
@@ -76,13 +76,8 @@ class TrainedModel : public Model {
   bool has_gradients() const override { return true; }
   samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
-    return [network = parts_.network, conditioning = parts_.network->encode(context),
-            data = parts_.task.sigma_data](const at::Tensor& x, const at::Tensor& sigma) {
-      const at::Tensor total = (sigma.square() + data * data).sqrt();
-      const at::Tensor c_noise = (sigma.log() / 4).to(at::kFloat).view({1});
-      const at::Tensor raw = network->denoise((x / total).to(at::kFloat), c_noise, conditioning);
-      return x * (data * data / total.square()) + raw * (sigma * data / total);
-    };
+    return make_tensor_denoiser(parts_.network, parts_.network->encode(context),
+                                parts_.task.sigma_data);
   }
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
@@ -143,6 +138,7 @@ class TrainedModel : public Model {
     return parts_.target.from_target(target, last);
   }
 
+  std::vector<int64_t> state_shape() const override { return parts_.target.scale.sizes().vec(); }
   const TargetSpace* target_space() const override { return &parts_.target; }
 
   const Task& task() const override { return parts_.task; }
@@ -158,9 +154,9 @@ class TrainedModel : public Model {
     const Task& task = parts_.task;
     const samplers::Denoiser denoise =
         make_denoiser(runner, runner->encode(contexts), task.sigma_data);
-    const at::Tensor zero = at::zeros({contexts.values.size(0), task.spec.future_states,
-                                       contexts.last.size(1), contexts.last.size(2)},
-                                      contexts.last.options());
+    std::vector<int64_t> shape = state_shape();
+    shape.insert(shape.begin(), contexts.values.size(0));
+    const at::Tensor zero = at::zeros(shape, contexts.last.options());
     return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
   }
 

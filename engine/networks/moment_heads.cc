@@ -1,7 +1,5 @@
 #include "engine/networks/moment_heads.h"
 
-#include <utility>
-
 #include "engine/networks/activations.h"
 
 namespace skipcast::engine {
@@ -32,23 +30,6 @@ void MomentHeads::initialise(uint64_t seed) {
 ResidualMoments residual_moments(const at::Tensor& raw) {
   const at::Tensor u = raw.select(1, 0);
   return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
-}
-
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                              std::vector<at::Tensor> conditioning,
-                                              double sigma_data) {
-  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
-             const at::Tensor& x, double sigma) -> samplers::Moments {
-    const at::NoGradGuard no_grad;
-    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
-    const at::Tensor in = (x * s.c_in).to(at::kFloat);
-    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const Network::Outputs raw = runner->denoise_with_moments(in, c_noise, conditioning);
-    const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
-    const at::Tensor second = r.variance * (s.c_out * s.c_out);
-    return {x * s.c_skip + raw.f.to(x.scalar_type()) * s.c_out, second,
-            second * second.sqrt() * r.skewness};
-  };
 }
 
 }  // namespace skipcast::engine

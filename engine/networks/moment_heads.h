@@ -15,11 +15,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "engine/networks/network.h"
-#include "engine/networks/network_runner.h"
-#include "samplers/precondition.h"
 
 namespace skipcast::engine {
 
@@ -43,10 +40,5 @@ struct ResidualMoments {
   at::Tensor variance, skewness;
 };
 ResidualMoments residual_moments(const at::Tensor& raw);
-
-// As make_denoiser() (engine/models/model_file.h), of a network with moment heads.
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                              std::vector<at::Tensor> conditioning,
-                                              double sigma_data);
 
 }  // namespace skipcast::engine

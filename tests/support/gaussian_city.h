@@ -95,6 +95,7 @@ class GaussianModel final : public engine::Model {
     return noise * mean_ / (variance_ + noise) + decay_ * contexts.last.unsqueeze(1);
   }
 
+  std::vector<int64_t> state_shape() const override { return mean_.sizes().vec(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
     return normalised - decay_ * last.unsqueeze(-3);
   }

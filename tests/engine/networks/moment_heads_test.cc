@@ -12,6 +12,7 @@
 #include "engine/methods/moment_trainer.h"
 #include "engine/models/model.h"
 #include "engine/models/weights.h"
+#include "engine/networks/denoisers.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
 #include "storage/files/fingerprint.h"
