@@ -114,26 +114,28 @@ Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
   return copy;
 }
 
-// Fine-tuned copies, beside the model that is there by now.
+// Copies, beside the model that is there by now.
 Status move_copies(const SeriesStore& from, const SeriesStore& to, const StoredModel& source,
-                   std::vector<Role>& moved_roles) {
+                   std::vector<std::string>& kinds) {
   const std::string& name = source.parts.task.name;
   SKIPCAST_TRY(const StoredModel target, read_model(to, name));
-  const auto shape = [](const SeriesStore& store, const ModelParts& parts) {
-    return shape_of(parts.task, store.schema().places, parts.normalizer, parts.target);
+  const auto home_of = [](const SeriesStore& store, const StoredModel& model) {
+    const ModelParts& parts = model.parts;
+    return copy_home(store, parts.task,
+                     shape_of(parts.task, store.schema().places, parts.normalizer, parts.target),
+                     model.fingerprint);
   };
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    Result<FineTuned> copy = read_fine_tuned(from, source.parts.task, shape(from, source.parts),
-                                             source.fingerprint, role);
+  const CopyHome there = home_of(from, source), here = home_of(to, target);
+  for (const CopyKind& kind : copy_kinds()) {
+    Result<StoredCopy> copy = read_copy(there, kind);
     if (copy.status().code() == Code::kNotFound || copy.status().code() == Code::kRefused) continue;
     SKIPCAST_TRY_OK(copy.status());
-    SKIPCAST_TRY(copy->network, moved(*copy->network, target.parts.task, shape(to, target.parts),
-                                      copy->info.retrieval));
+    SKIPCAST_TRY(copy->network, moved(*copy->network, here.task, here.shape, copy->info.retrieval));
     // Distances are lengths of vectors over all places.
     copy->info.distance_scale *=
         std::sqrt(double(to.schema().places.count()) / double(from.schema().places.count()));
-    SKIPCAST_TRY_OK(save_fine_tuned(to, target.parts.task, target.fingerprint, *copy));
-    moved_roles.push_back(role);
+    SKIPCAST_TRY_OK(save_copy(here, *copy));
+    kinds.emplace_back(kind.name);
   }
   return {};
 }

@@ -56,7 +56,7 @@ RetrievedBatch nearest(const RetrievedBatch& all, int64_t count) {
 }  // namespace
 
 FineTuningSource::FineTuningSource(const Dataset& dataset, const TargetSpace& target,
-                                   const AnalogTable* analogs, const RoleInfo& info,
+                                   const AnalogTable* analogs, const CopyInfo& info,
                                    std::vector<int64_t> origins)
     : dataset_(dataset),
       target_(target),

@@ -11,6 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,7 @@
 #include "engine/data/compute.h"
 #include "engine/data/dataset.h"
 #include "engine/data/task.h"
+#include "engine/settings/copy_kinds.h"
 #include "samplers/levels/optimised_levels.h"
 #include "samplers/precondition.h"
 
@@ -27,19 +29,12 @@ namespace skipcast::engine {
 struct TargetSpace;     // engine/data/target_space.h
 struct RetrievedBatch;  // engine/data/retrieved_futures.h
 
-// Fine-tuned copies of a network, beside it (engine/models/network_copy.h).
-enum class Role { kConditioned, kOneStep };
-const char* word(Role role);
-
-struct RoleInfo {
-  Role role = Role::kConditioned;
-  bool retrieval = false;       // it can be told what happened after similar situations, namely
-  std::string key = "context";  // after the nearest windows by this key
-  double key_mix = 0.5;         // of a mixed key
-  int64_t neighbours = 8;       // so many of them
-  double distance_scale = 1;    // a usual distance, not squared
-  int64_t evaluations = 1;      // of a one-step model, the most that it was trained for
-  std::string fingerprint;      // of its weights
+// A copy of the model's network (engine/models/network_copy.h), ready for use. Thread-safe.
+struct ModelCopy {
+  CopyInfo info;
+  // Its denoiser for one query; with `retrieved` (B = 1) where info.retrieval, else null.
+  std::function<samplers::Denoiser(const ContextBatch& context, const RetrievedBatch* retrieved)>
+      condition;
 };
 
 class Model {
@@ -66,14 +61,9 @@ class Model {
     return {};
   }
   virtual bool has_moments() const { return false; }
-  // Why there is no copy for a role, or ok.
-  virtual Status has_role(Role role) const;
-  // REQUIRES has_role(role).ok().
-  virtual const RoleInfo& role_info(Role role) const;
-  // condition() of the copy; with `retrieved` (B = 1) where it has retrieval, else null. REQUIRES
-  // has_role(role).ok().
-  virtual samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                          const RetrievedBatch* retrieved) const;
+  // The copy of a kind, by name (engine/settings/copy_kinds.h): read at the first call, whose
+  // outcome stays. Errors as read_copy()'s (engine/models/network_copy.h).
+  virtual Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const;
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;

@@ -34,10 +34,7 @@ class TracedModel final : public Model {
   samplers::Denoiser condition(const ContextBatch& context) const override;
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
   bool has_moments() const override { return model_->has_moments(); }
-  Status has_role(Role role) const override { return model_->has_role(role); }
-  const RoleInfo& role_info(Role role) const override { return model_->role_info(role); }
-  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                  const RetrievedBatch* retrieved) const override;
+  Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override;
   const TargetSpace* target_space() const override { return model_->target_space(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
   at::Tensor past_means(const ContextBatch& contexts,
@@ -61,7 +58,7 @@ class TracedModel final : public Model {
   };
   static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
 
-  samplers::Denoiser recorded(samplers::Denoiser denoise) const;
+  static samplers::Denoiser recorded(samplers::Denoiser denoise, std::shared_ptr<Record> record);
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it
