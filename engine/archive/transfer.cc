@@ -10,7 +10,7 @@
 
 #include "engine/models/model_file.h"
 #include "engine/models/network_copy.h"
-#include "engine/networks/moment_heads.h"
+#include "engine/networks/attachment.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
 
@@ -96,12 +96,12 @@ int64_t count_seen(const SeriesStore& from, const SeriesStore& to) {
   });
 }
 
-// The network with the new archive's places, heads included; kBadInput when the weights do not fit.
+// The network with the new archive's places, attachments included; kBadInput when the weights do
+// not fit.
 Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
-                                       const NetworkShape& shape, bool retrieval) {
+                                       const NetworkShape& shape) {
   std::shared_ptr<Network> copy = make_network(task.network, shape);
-  if (network.moment_heads() != nullptr) copy->add_moment_heads(0);
-  if (retrieval) copy->add_retrieval(0);
+  for (const std::string& name : network.attached()) copy->attach(name, 0);
   std::map<std::string, at::Tensor> weights;
   for (const auto& item : network.named_parameters()) weights[item.key()] = item.value();
   if (const Status fits = load_parameters(weights, "", *copy); !fits.ok()) {
@@ -130,7 +130,7 @@ Status move_copies(const SeriesStore& from, const SeriesStore& to, const StoredM
     Result<StoredCopy> copy = read_copy(there, kind);
     if (copy.status().code() == Code::kNotFound || copy.status().code() == Code::kRefused) continue;
     SKIPCAST_TRY_OK(copy.status());
-    SKIPCAST_TRY(copy->network, moved(*copy->network, here.task, here.shape, copy->info.retrieval));
+    SKIPCAST_TRY(copy->network, moved(*copy->network, here.task, here.shape));
     // Distances are lengths of vectors over all places.
     copy->info.distance_scale *=
         std::sqrt(double(to.schema().places.count()) / double(from.schema().places.count()));
@@ -161,7 +161,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
   }
   parts.target = fit_target_space(*dataset, training);
   const NetworkShape shape = shape_of(task, schema.places, parts.normalizer, parts.target);
-  SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape, /*retrieval=*/false));
+  SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape));
   const auto origins = evenly_spaced(held_out, task.training.validation_windows);
   const ValidationScores scores = validate(parts, *dataset, origins);
   SKIPCAST_TRY_OK(save_model(to, parts,

@@ -180,7 +180,7 @@ Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOp
 Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
   SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
   SKIPCAST_TRY_OK(choose_network(*model_, chain, options).status());
-  if (!chain.solver.needs_moments || model_->has_moments()) return chain;
+  if (!chain.solver.needs_moments || model_->can(kMomentHeads)) return chain;
   return refused(
       fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
                   "--moments",

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/networks/attachments.h"
 #include "engine/networks/denoisers.h"
+#include "engine/networks/retrieval_attention.h"
 #include "engine/scores/proper_scores.h"
 #include "samplers/noise.h"
 
@@ -106,7 +108,8 @@ FineTuningBatch FineTuningSource::batch(int64_t step, bool drop) {
 
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch) {
   std::vector<at::Tensor> encoded = network.encode(batch.training.contexts);
-  return batch.retrieved ? network.add_retrieved(encoded, *batch.retrieved) : encoded;
+  if (!batch.retrieved) return encoded;
+  return network.conditioned_by(kRetrievalAttention, encoded, of_retrieved(*batch.retrieved));
 }
 
 at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, const Task& task,

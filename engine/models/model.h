@@ -15,11 +15,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/data/compute.h"
 #include "engine/data/dataset.h"
 #include "engine/data/task.h"
+#include "engine/networks/attachments.h"
 #include "engine/settings/copy_kinds.h"
 #include "samplers/levels/optimised_levels.h"
 #include "samplers/precondition.h"
@@ -37,6 +39,10 @@ struct ModelCopy {
       condition;
 };
 
+// Abilities (Model::can) that are no attachment.
+inline constexpr const char* kGradients = "gradients";
+inline constexpr const char* kCrossFitted = "cross-fitted";  // past_means() are out of sample
+
 class Model {
  public:
   // kNotFound when not trained yet (says which command trains it); kRefused when it belongs to
@@ -51,16 +57,20 @@ class Model {
 
   // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
   virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
-  // The same for autograd to follow, if the model has gradients; REQUIRES has_gradients().
-  virtual bool has_gradients() const { return false; }
+  // What it can do besides: kGradients, kCrossFitted, or by the name of an attachment of its
+  // network (engine/networks/attachments.h).
+  virtual bool can(std::string_view ability) const {
+    static_cast<void>(ability);
+    return false;
+  }
+  // The same for autograd to follow; REQUIRES can(kGradients).
   virtual samplers::TensorDenoiser differentiable(const ContextBatch&) const { return nullptr; }
   // D and the moments of y about it, for the solver gms; empty when the network has no moment heads
-  // (has_moments), which `skipcast train --moments` adds. Encodes the context again.
+  // (can(kMomentHeads)), which `skipcast train --moments` adds. Encodes the context again.
   virtual samplers::MomentDenoiser condition_moments(const ContextBatch& context) const {
     static_cast<void>(context);
     return {};
   }
-  virtual bool has_moments() const { return false; }
   // The copy of a kind, by name (engine/settings/copy_kinds.h): read at the first call, whose
   // outcome stays. Errors as read_copy()'s (engine/models/network_copy.h).
   virtual Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const;
@@ -72,7 +82,6 @@ class Model {
   virtual at::Tensor past_means(const ContextBatch& contexts, std::span<const int64_t>) const {
     return mean_forecast(contexts);
   }
-  virtual bool cross_fitted() const { return false; }
 
   // The shape of one member's state where the chain runs: [T_out, V, P] in target space. Every
   // state of a chain has it, behind the members; the two functions below are the only passage.

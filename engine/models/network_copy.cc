@@ -9,6 +9,8 @@
 
 #include "engine/models/model_file.h"
 #include "engine/models/weights.h"
+#include "engine/networks/attachment.h"
+#include "engine/networks/attachments.h"
 #include "storage/files/checksum.h"
 #include "storage/files/fingerprint.h"
 
@@ -17,7 +19,7 @@ namespace {
 
 constexpr int64_t kVersion = 1;
 constexpr const char* kKind = "skipcast fine-tuned network";
-const std::string kPrefix = "network.", kRetrieval = kPrefix + "retrieval.";
+const std::string kPrefix = "network.";
 
 Status train_again(const CopyHome& home, const CopyKind& kind, Code code,
                    const std::string& problem) {
@@ -56,14 +58,8 @@ std::string text_of(const Weights& weights, const std::string& key) {
   return found == weights.metadata.end() ? "" : found->second;
 }
 
-bool has_retrieval(const Weights& weights) {
-  const auto at = weights.tensors.lower_bound(kRetrieval);
-  return at != weights.tensors.end() && at->first.starts_with(kRetrieval);
-}
-
 // What the metadata say; false when they cannot be read.
 bool read_info(const Weights& weights, CopyInfo& info) {
-  info.retrieval = has_retrieval(weights);
   info.key = text_of(weights, "key");
   const auto mix = number<double>(weights, "key_mix");
   const auto neighbours = number<int64_t>(weights, "neighbours");
@@ -97,7 +93,7 @@ std::shared_ptr<Network> copy_of(Network& network, const Task& task, const Netwo
   std::shared_ptr<Network> copy = make_network(task.network, shape);
   const auto originals = network.named_parameters();
   for (auto& item : copy->named_parameters()) item.value().copy_(originals[item.key()]);
-  if (retrieval) copy->add_retrieval(task.training.seed);
+  if (retrieval) copy->attach(kRetrievalAttention, task.training.seed);
   return copy;
 }
 
@@ -159,7 +155,8 @@ Result<StoredCopy> read_copy(const CopyHome& home, const CopyKind& kind) {
     return again(Code::kDataLoss, path + " does not say what it was made of");
   }
   copy.network = make_network(home.task.network, home.shape);
-  if (copy.info.retrieval) copy.network->add_retrieval(0);
+  attach_stored(weights.tensors, kPrefix, *copy.network);
+  copy.info.retrieval = copy.network->attachment(kRetrievalAttention) != nullptr;
   const Status loaded = load_parameters(weights.tensors, kPrefix, *copy.network);
   if (!loaded.ok()) return again(Code::kDataLoss, path + ": " + loaded.message());
   for (auto& parameter : copy.network->parameters()) parameter.set_requires_grad(false);

@@ -33,7 +33,7 @@ class TracedModel final : public Model {
 
   samplers::Denoiser condition(const ContextBatch& context) const override;
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
-  bool has_moments() const override { return model_->has_moments(); }
+  bool can(std::string_view ability) const override { return model_->can(ability); }
   Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override;
   const TargetSpace* target_space() const override { return model_->target_space(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
@@ -41,7 +41,6 @@ class TracedModel final : public Model {
                         std::span<const int64_t> origins) const override {
     return model_->past_means(contexts, origins);
   }
-  bool cross_fitted() const override { return model_->cross_fitted(); }
   std::vector<int64_t> state_shape() const override { return model_->state_shape(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;

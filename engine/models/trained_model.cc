@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "engine/data/folds.h"
-#include "engine/data/retrieved_futures.h"
 #include "engine/models/model_file.h"
 #include "engine/models/network_copy.h"
+#include "engine/networks/attachments.h"
 #include "engine/networks/denoisers.h"
+#include "engine/networks/retrieval_attention.h"
 
 namespace skipcast::engine {
 
@@ -64,7 +65,6 @@ class TrainedModel : public Model {
     return make_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
 
-  bool has_gradients() const override { return true; }
   samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
     return make_tensor_denoiser(parts_.network, parts_.network->encode(context),
@@ -72,11 +72,15 @@ class TrainedModel : public Model {
   }
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
-    if (!has_moments()) return {};
+    if (!can(kMomentHeads)) return {};
     SKIPCAST_CHECK(context.values.size(0) == 1);
     return make_moment_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
-  bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
+  bool can(std::string_view ability) const override {
+    if (ability == kGradients) return true;
+    if (ability == kCrossFitted) return !folds_.empty();
+    return parts_.network->attachment(ability) != nullptr;
+  }
 
   Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override {
     const CopyKind& wanted = copy_kind(kind);
@@ -116,7 +120,6 @@ class TrainedModel : public Model {
     }
     return all;
   }
-  bool cross_fitted() const override { return !folds_.empty(); }
 
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
     return parts_.target.to_target(normalised, last);
@@ -152,15 +155,18 @@ class TrainedModel : public Model {
     stored.network->to(compute().device);
     if (compute().device.is_cuda()) lay_out_for_gpu(*stored.network);
     const auto runner = std::make_shared<const NetworkRunner>(stored.network, compute());
-    return std::make_shared<const ModelCopy>(
-        ModelCopy{stored.info, [runner, data = parts_.task.sigma_data](
-                                   const ContextBatch& context, const RetrievedBatch* retrieved) {
-                    const at::NoGradGuard no_grad;
-                    SKIPCAST_CHECK(context.values.size(0) == 1);
-                    std::vector<at::Tensor> encoded = runner->encode(context);
-                    if (retrieved != nullptr) encoded = runner->add_retrieved(encoded, *retrieved);
-                    return make_denoiser(runner, std::move(encoded), data);
-                  }});
+    return std::make_shared<const ModelCopy>(ModelCopy{
+        stored.info, [runner, data = parts_.task.sigma_data](const ContextBatch& context,
+                                                             const RetrievedBatch* retrieved) {
+          const at::NoGradGuard no_grad;
+          SKIPCAST_CHECK(context.values.size(0) == 1);
+          std::vector<at::Tensor> encoded = runner->encode(context);
+          if (retrieved != nullptr) {
+            encoded =
+                runner->conditioned_by(kRetrievalAttention, encoded, of_retrieved(*retrieved));
+          }
+          return make_denoiser(runner, std::move(encoded), data);
+        }});
   }
 
   ModelParts parts_;

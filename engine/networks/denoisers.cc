@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/networks/attachments.h"
 #include "engine/networks/moment_heads.h"
 
 namespace skipcast::engine {
@@ -25,8 +26,8 @@ samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunne
     const samplers::Scalings scalings = samplers::edm_scalings(sigma, sigma_data);
     const at::Tensor input = scalings.input(x);
     const Network::Outputs raw =
-        runner->denoise_with_moments(input, scalings.level(input), conditioning);
-    const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
+        runner->denoise_with(kMomentHeads, input, scalings.level(input), conditioning);
+    const ResidualMoments r = residual_moments(raw.read.to(x.scalar_type()));
     const at::Tensor second = r.variance * (scalings.c_out * scalings.c_out);
     return {scalings.denoised(x, raw.f), second, second * second.sqrt() * r.skewness};
   };

@@ -76,7 +76,7 @@ Result<samplers::TeacherPair> pair_at(Forecaster& forecaster, int64_t origin,
 
 bool can_learn(const Model& model, const ForecastOptions& base) {
   const StartKind kind = base.start.kind;
-  return model.has_gradients() && kind != StartKind::kRedi && kind != StartKind::kPrevious;
+  return model.can(kGradients) && kind != StartKind::kRedi && kind != StartKind::kPrevious;
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ TuneSpace space_of(const Forecaster& forecaster, int64_t members) {
                      // Analogs closer than this share most of their futures: one says it all.
                      .separation = std::max<int64_t>(1, task.spec.future_states / 4),
                      .members = members,
-                     .moments = model.has_moments(),
+                     .moments = model.can(kMomentHeads),
                      .conditioned = model.copy(kConditionedCopy).ok(),
                      .metric = !usable_metric(forecaster.store(), model).empty()};
   const auto one_step = model.copy(kOneStepCopy);

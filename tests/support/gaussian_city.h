@@ -72,7 +72,10 @@ class GaussianModel final : public engine::Model {
     };
   }
 
-  bool has_gradients() const override { return gradients; }
+  bool can(std::string_view ability) const override {
+    return (ability == engine::kGradients && gradients) ||
+           (ability == engine::kMomentHeads && moments);
+  }
   samplers::TensorDenoiser differentiable(const engine::ContextBatch&) const override {
     return [this](const at::Tensor& x, const at::Tensor& sigma) {
       const at::Tensor noise = sigma.square();
@@ -87,7 +90,6 @@ class GaussianModel final : public engine::Model {
       return {denoise(x, sigma), second, at::zeros_like(x)};
     };
   }
-  bool has_moments() const override { return moments; }
 
   at::Tensor mean_forecast(const engine::ContextBatch& contexts) const override {
     mean_forecasts += contexts.last.size(0);

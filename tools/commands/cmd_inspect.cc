@@ -83,7 +83,7 @@ json models_of(const storage::SeriesStore& store) {
                       {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
                       {"parameters", (*model)->parameters()},
-                      {"cross_fitted", (*model)->cross_fitted()},
+                      {"cross_fitted", (*model)->can(engine::kCrossFitted)},
                       {"described_places", (*model)->task().network.described_places},
                       {"copies", copies_of(**model)}});
     } else if (model.status().code() == Code::kNotFound) {
