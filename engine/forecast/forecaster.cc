@@ -10,12 +10,12 @@
 #include <optional>
 
 #include "engine/forecast/analog_search.h"
+#include "engine/forecast/denoiser_stack.h"
 #include "engine/forecast/network_choice.h"
 #include "engine/forecast/query.h"
 #include "engine/forecast/redi.h"
 #include "engine/forecast/reverse_chain.h"
 #include "engine/keys/analog_keys.h"
-#include "samplers/guidance.h"
 #include "samplers/solvers/solvers.h"
 #include "samplers/starts.h"
 
@@ -69,7 +69,8 @@ class ArchiveForecaster : public Forecaster {
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
   Result<MemberAnalogs> lookup(const Query& query, const NetworkChoice& choice,
                                const ForecastOptions& options);
-  Status guide(Query& query, const ForecastOptions& options);
+  Result<samplers::Denoiser> with_stack(const Query& query, samplers::Denoiser base,
+                                        const ForecastOptions& options);
   Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
                                    const StartOptions& start);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
@@ -119,7 +120,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   query.denoise = choice.copy ? denoiser_for(*dataset_, *model_, query, choice, known.analogs)
                               : base_of(*model_, query);
   if (choice.copy) forecast.notes.push_back(describe(choice, options));
-  if (options.guidance > 0) SKIPCAST_TRY_OK(guide(query, options));
+  SKIPCAST_TRY(query.denoise, with_stack(query, std::move(query.denoise), options));
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
@@ -205,14 +206,15 @@ Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const Networ
   return search(query, lookup_options(choice.copy->info, options));
 }
 
-// Draws the chain towards what happened after the nearest analogs, moved to the query.
-Status ArchiveForecaster::guide(Query& query, const ForecastOptions& options) {
-  const ForecastOptions guides = guide_options(options);
-  SKIPCAST_TRY(const MemberAnalogs found, search(query, guides));
-  SKIPCAST_TRY(const at::Tensor futures, moved_futures(query, found, guides.start));
-  query.denoise = samplers::guided(std::move(query.denoise), model_->to_target(futures, query.last),
-                                   options.guidance_bandwidth, options.guidance);
-  return {};
+// The denoiser with what the options want around it.
+Result<samplers::Denoiser> ArchiveForecaster::with_stack(const Query& query,
+                                                         samplers::Denoiser base,
+                                                         const ForecastOptions& options) {
+  const auto futures = [&](const ForecastOptions& of) -> Result<at::Tensor> {
+    SKIPCAST_TRY(const MemberAnalogs found, search(query, of));
+    return moved_futures(query, found, of.start);
+  };
+  return stacked(std::move(base), {*model_, query, options, futures});
 }
 
 // The futures of these analogs, aligned to the query.
@@ -326,8 +328,8 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (rolled || is_retrieved(options.start.kind)) {
     SKIPCAST_TRY_OK(keys_.index(options.start).status());
   }
-  if (options.guidance > 0) {
-    SKIPCAST_TRY_OK(keys_.index(guide_options(options).start).status());
+  for (const ForecastOptions& search : searches_of_stack(options)) {
+    SKIPCAST_TRY_OK(keys_.index(search.start).status());
   }
   if (options.start.added_noise > 0) SKIPCAST_TRY_OK(keys_.mean_error().status());
   SKIPCAST_TRY(const NetworkChoice choice, choose_network(*model_, chain, options));

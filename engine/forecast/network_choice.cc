@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "engine/data/retrieved_futures.h"
+#include "engine/forecast/denoiser_stack.h"
 
 namespace skipcast::engine {
 
@@ -48,19 +51,12 @@ ForecastOptions lookup_options(const CopyInfo& info, const ForecastOptions& opti
   return lookup;
 }
 
-ForecastOptions guide_options(const ForecastOptions& options) {
-  ForecastOptions guides = options;
-  guides.start.kind = options.mismatched_retrieval ? StartKind::kMismatched : StartKind::kAnalog;
-  guides.start.pool = 0;
-  guides.start.temperature.reset();
-  guides.members = kGuides;
-  return guides;
-}
-
 bool needs_mean(const NetworkChoice& choice, const ForecastOptions& options) {
   const bool for_copy = choice.weight > 0 && choice.copy->info.key != word(KeyKind::kContext);
-  const bool for_guides = options.guidance > 0 && needs_mean(guide_options(options).start);
-  return needs_mean(options.start) || for_copy || for_guides;
+  if (needs_mean(options.start) || for_copy) return true;
+  const std::vector<ForecastOptions> searches = searches_of_stack(options);
+  return std::any_of(searches.begin(), searches.end(),
+                     [](const ForecastOptions& each) { return needs_mean(each.start); });
 }
 
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
@@ -99,12 +95,8 @@ std::vector<std::string> remarks(const Model& model, const Chain& chain,
         "a cold start entered at sigma {:g} instead of {:g}: noise about {}", chain.entry.sigma,
         sigma_max, model.task().residual ? "the last observation" : "the normal state"));
   }
-  if (options.guidance > 0) {
-    made.push_back(fmt::format(
-        "guided towards the futures of {} {} with weight {:g}, bandwidth "
-        "{:g}",
-        kGuides, options.mismatched_retrieval ? "analogs of another situation" : "analogs",
-        options.guidance, options.guidance_bandwidth));
+  for (const DenoiserWrapper& wrapper : wrappers_for(options)) {
+    made.push_back(wrapper.remark(options));
   }
   if (!options.inflation.empty()) {
     made.push_back(fmt::format("members' distances from their mean times {:g}, over the lead times",

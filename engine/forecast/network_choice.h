@@ -26,12 +26,8 @@ Result<NetworkChoice> choose_network(const Model& model, const Chain& chain,
 // guard.
 ForecastOptions lookup_options(const CopyInfo& info, const ForecastOptions& options);
 
-// How the analogs are found that guide a chain; options.guidance > 0.
-inline constexpr int64_t kGuides = 32;
-ForecastOptions guide_options(const ForecastOptions& options);
-
-// True when the start, the copy's lookup, or the guidance needs the query's mean forecast (one
-// shared evaluation).
+// True when the start, the copy's lookup, or what is around its denoiser (denoiser_stack.h) needs
+// the query's mean forecast (one shared evaluation).
 bool needs_mean(const NetworkChoice& choice, const ForecastOptions& options);
 
 // The copy's denoiser for this query. REQUIRES a copy, and analogs where choice.weight > 0.
