@@ -69,8 +69,7 @@ struct Scene {
     const engine::ContextBatch context = forecaster.dataset().contexts({&origin, 1});
     denoise = forecaster.model().condition(context);
     std::iota(members.begin(), members.end(), int64_t{0});
-    shape = {forecaster.model().task().spec.future_states, context.last.size(1),
-             context.last.size(2)};
+    shape = forecaster.model().state_shape();
     x = samplers::gaussian(1, 0, members, 0, shape);
   }
 };

@@ -33,15 +33,15 @@ std::string path_of(const Forecaster& forecaster, const std::string& name_or_pat
 
 // Does the model have the copies that the policy was tuned with?
 Status check_copies(const Model& model, const Policy& policy, const std::string& path) {
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    const auto wanted = policy.copies.find(word(role));
-    if (wanted == policy.copies.end()) continue;
-    SKIPCAST_TRY_OK(model.has_role(role));
-    if (model.role_info(role).fingerprint == wanted->second) continue;
+  for (const auto& [name, fingerprint] : policy.copies) {
+    const CopyKind* kind = find_copy_kind(name);
+    if (kind == nullptr) continue;
+    SKIPCAST_TRY(const std::shared_ptr<const ModelCopy> copy, model.copy(kind->name));
+    if (copy->info.fingerprint == fingerprint) continue;
     return refused(
         fmt::format("{} was tuned for another {} network of task {} (it was trained "
                     "again since?): run skipcast tune",
-                    path, word(role), policy.task));
+                    path, kind->name, policy.task));
   }
   return {};
 }
@@ -51,8 +51,11 @@ Status check_copies(const Model& model, const Policy& policy, const std::string&
 void bind_copies(const Model& model, Policy& policy) {
   policy.copies.clear();
   for (const PolicyBin& bin : policy.bins) {
-    const std::optional<Role> role = role_of(bin.options);
-    if (role) policy.copies[word(*role)] = model.role_info(*role).fingerprint;
+    const CopyKind* kind = copy_for(bin.options);
+    if (kind == nullptr) continue;
+    const auto copy = model.copy(kind->name);
+    SKIPCAST_CHECK(copy.ok());  // the bin's trial ran it
+    policy.copies[kind->name] = (*copy)->info.fingerprint;
   }
 }
 

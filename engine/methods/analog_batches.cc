@@ -6,6 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/networks/attachments.h"
+#include "engine/networks/denoisers.h"
+#include "engine/networks/retrieval_attention.h"
 #include "engine/scores/proper_scores.h"
 #include "samplers/noise.h"
 
@@ -47,15 +50,6 @@ at::Tensor partners_at(const Task& task, int64_t places, int64_t step) {
   return at::tensor(order, at::kLong);
 }
 
-// D(x; sigma) of the rows, sigma [rows].
-at::Tensor denoised(Network& network, const at::Tensor& x, const at::Tensor& sigma,
-                    const std::vector<at::Tensor>& conditioning, double data) {
-  const at::Tensor s = sigma.view({-1, 1, 1, 1});
-  const at::Tensor total = (s.square() + data * data).sqrt();
-  const at::Tensor f = network.denoise(x / total, sigma.log() / 4, conditioning);
-  return x * (data * data / total.square()) + f * (s * data / total);
-}
-
 RetrievedBatch nearest(const RetrievedBatch& all, int64_t count) {
   return {all.futures.narrow(1, 0, count), all.mismatch.narrow(1, 0, count),
           all.facts.narrow(1, 0, count), all.weight};
@@ -64,7 +58,7 @@ RetrievedBatch nearest(const RetrievedBatch& all, int64_t count) {
 }  // namespace
 
 FineTuningSource::FineTuningSource(const Dataset& dataset, const TargetSpace& target,
-                                   const AnalogTable* analogs, const RoleInfo& info,
+                                   const AnalogTable* analogs, const CopyInfo& info,
                                    std::vector<int64_t> origins)
     : dataset_(dataset),
       target_(target),
@@ -114,7 +108,8 @@ FineTuningBatch FineTuningSource::batch(int64_t step, bool drop) {
 
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch) {
   std::vector<at::Tensor> encoded = network.encode(batch.training.contexts);
-  return batch.retrieved ? network.add_retrieved(encoded, *batch.retrieved) : encoded;
+  if (!batch.retrieved) return encoded;
+  return network.conditioned_by(kRetrievalAttention, encoded, of_retrieved(*batch.retrieved));
 }
 
 at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, const Task& task,

@@ -10,6 +10,7 @@
 #include "engine/keys/analog_keys.h"
 #include "engine/methods/analog_batches.h"
 #include "engine/models/model_file.h"
+#include "engine/models/network_copy.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
 
@@ -41,7 +42,7 @@ class Run {
  private:
   double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   double fraction() const;
-  bool finishes() const { return request_.role == Role::kOneStep; }
+  bool finishes() const { return request_.copy == kOneStepCopy; }
   Status find_analogs(const std::vector<int64_t>& training, const std::vector<int64_t>& held_out);
   at::Tensor loss_at(int64_t step);
   Status train_one_step();
@@ -54,7 +55,8 @@ class Run {
   const FineTuneRequest& request_;
   StoredModel base_;
   Task task_;
-  RoleInfo info_;
+  CopyInfo info_;
+  CopyHome home_;
   std::unique_ptr<Dataset> dataset_;
   std::optional<AnalogTable> training_analogs_, held_out_analogs_;
   std::unique_ptr<FineTuningSource> batches_, held_out_;
@@ -87,7 +89,7 @@ Status Run::find_analogs(const std::vector<int64_t>& training,
 
 Status Run::build() {
   task_.training.batch = std::max<int64_t>(1, task_.training.batch / kBatchShare);
-  info_ = {.role = request_.role,
+  info_ = {.kind = request_.copy,
            .retrieval = request_.retrieval,
            .key = word(request_.key),
            .key_mix = request_.key_mix,
@@ -115,6 +117,7 @@ Status Run::build() {
                                                  std::move(held_out));
   const NetworkShape shape =
       shape_of(task_, schema.places, base_.parts.normalizer, base_.parts.target);
+  home_ = copy_home(store_, task_, shape, base_.fingerprint);
   for (auto* network : {&network_, &average_network_}) {
     *network = copy_of(*base_.parts.network, task_, shape, request_.retrieval);
     (*network)->to(request_.compute.device);
@@ -222,20 +225,20 @@ Result<FineTuneReport> Run::finish() {
     average_->values.copy_(best_values_);
   }
   const std::vector<FineTuneScore> scored = scores();
-  FineTuned tuned = {.info = info_, .network = average_network_, .note = {}};
+  StoredCopy tuned = {.info = info_, .network = average_network_, .note = {}};
   tuned.note["step"] = fmt::format("{}", best_step_);
   for (const FineTuneScore& score : scored) {
     tuned.note["validation_" + score.start] =
         fmt::format("{:.6f} with, {:.6f} without retrieval", score.with, score.without);
   }
-  SKIPCAST_TRY_OK(save_fine_tuned(store_, task_, base_.fingerprint, tuned));
+  SKIPCAST_TRY_OK(save_copy(home_, tuned));
   FineTuneReport report = {.steps = step_,
                            .best_step = best_step_,
                            .parameters = average_network_->parameter_count(),
                            .seconds = seconds(),
                            .loss = loss_,
                            .scores = scored,
-                           .path = fine_tuned_path(store_, task_.name, request_.role)};
+                           .path = copy_path(store_.path(), task_.name, copy_kind(info_.kind))};
   if (request_.retrieval) {
     report.training_distance = info_.distance_scale;
     report.validation_distance = held_out_analogs_->mean_distance(kNeighbours);
@@ -250,7 +253,7 @@ Result<FineTuneReport> Run::run() {
     if (fraction() * kValidations >= static_cast<double>(validations_ + 1)) validate_now();
     std::string detail = fmt::format("step {}, loss {:.4f}", step_, loss_);
     if (best_step_ > 0) detail += fmt::format(", validation {:.4f} (step {})", best_, best_step_);
-    if (!tell(request_.progress, {std::min(1.0, fraction()), word(request_.role), detail})) {
+    if (!tell(request_.progress, {std::min(1.0, fraction()), info_.kind, detail})) {
       return Status(Code::kInterrupted, "stopped; nothing is changed");
     }
   }

@@ -25,7 +25,7 @@ namespace skipcast::engine {
 
 struct FineTuneRequest {
   std::string task;
-  Role role = Role::kOneStep;
+  std::string copy = kOneStepCopy;   // the kind, by name
   bool retrieval = true;             // false: a copy that sees no retrieved futures
   KeyKind key = KeyKind::kForecast;  // by which they are found
   double key_mix = 0.5;
@@ -34,7 +34,7 @@ struct FineTuneRequest {
   int64_t steps_max = 0;    // > 0 alone rules alone
   int64_t threads = 0;      // intra-op threads; 0 = all cores
   Compute compute;          // float32, whatever its precision
-  Progress progress;        // "informed" or "finisher", detail: step, loss
+  Progress progress;        // the kind, detail: step, loss
 };
 
 // What the copy is worth on validation windows, by the loss it was trained on; lower is better.

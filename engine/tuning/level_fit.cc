@@ -41,15 +41,14 @@ std::vector<double> rounded(std::vector<double> levels) {
   return levels;
 }
 
-// The start's clean states in target space, [members, T_out, V, P].
+// The start's clean states where the chain runs, [members, state_shape()...].
 Result<at::Tensor> clean_of(Forecaster& forecaster, int64_t origin, const ForecastOptions& base) {
   const Model& model = forecaster.model();
   const ContextBatch context = forecaster.dataset().contexts({&origin, 1});
   if (base.start.kind == StartKind::kCold) {
-    const Task& task = model.task();
-    return at::zeros(
-        {base.members, task.spec.future_states, context.last.size(1), context.last.size(2)},
-        context.last.options());
+    std::vector<int64_t> shape = model.state_shape();
+    shape.insert(shape.begin(), base.members);
+    return at::zeros(shape, context.last.options());
   }
   ForecastOptions start = base;
   start.steps = 0;
@@ -77,7 +76,7 @@ Result<samplers::TeacherPair> pair_at(Forecaster& forecaster, int64_t origin,
 
 bool can_learn(const Model& model, const Setting& base) {
   const StartKind kind = base.start.kind;
-  return model.has_gradients() && kind != StartKind::kRedi && kind != StartKind::kPrevious;
+  return model.can(kGradients) && kind != StartKind::kRedi && kind != StartKind::kPrevious;
 }
 
 }  // namespace

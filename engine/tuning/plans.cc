@@ -154,13 +154,13 @@ TuneSpace space_of(const Forecaster& forecaster, int64_t members) {
                      // Analogs closer than this share most of their futures: one says it all.
                      .separation = std::max<int64_t>(1, task.spec.future_states / 4),
                      .members = members,
-                     .moments = model.has_moments(),
-                     .conditioned = model.has_role(Role::kConditioned).ok(),
+                     .moments = model.can(kMomentHeads),
+                     .conditioned = model.copy(kConditionedCopy).ok(),
                      .metric = !usable_metric(forecaster.store(), model).empty()};
-  if (!model.has_role(Role::kOneStep).ok()) return space;
-  const RoleInfo& one_step = model.role_info(Role::kOneStep);
-  space.one_step_evaluations = one_step.evaluations;
-  space.one_step_retrieval = one_step.retrieval;
+  const auto one_step = model.copy(kOneStepCopy);
+  if (!one_step.ok()) return space;
+  space.one_step_evaluations = (*one_step)->info.evaluations;
+  space.one_step_retrieval = (*one_step)->info.retrieval;
   return space;
 }
 

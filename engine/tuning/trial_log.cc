@@ -142,8 +142,8 @@ std::string TrialLog::setting_of(const Setting& options, int64_t windows) const 
                   {"objective", context_.objective},
                   {"archive_id", context_.archive_id},
                   {"model_fingerprint", context_.model_fingerprint}};
-  const std::optional<Role> role = role_of(options);
-  const auto copy = role ? context_.copies.find(*role) : context_.copies.end();
+  const CopyKind* kind = copy_for(options);
+  const auto copy = kind != nullptr ? context_.copies.find(kind->name) : context_.copies.end();
   if (copy != context_.copies.end()) setting["copy"] = copy->second;
   if (options.start.key == KeyKind::kMetric) {
     setting["metric_fingerprint"] = context_.metric_fingerprint;

@@ -18,7 +18,7 @@ namespace skipcast::engine {
 // What a trial's score depends on besides its options.
 struct TrialContext {
   std::string archive_id, model_fingerprint;
-  std::map<Role, std::string> copies = {};  // fingerprints of the model's fine-tuned copies
+  std::map<std::string, std::string> copies = {};  // fingerprints of the copies, by kind
   std::string metric_fingerprint = {};  // of the learned metric: what its key's trials depend on
   int64_t members = 0;
   uint64_t seed = 0;

@@ -48,8 +48,9 @@ TrialContext context_of(const Forecaster& forecaster, const TuneRequest& request
                           .seed = request.seed,
                           .archive = request.archive,
                           .objective = word(request.objective)};
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
+  for (const CopyKind& kind : copy_kinds()) {
+    const auto copy = model.copy(kind.name);
+    if (copy.ok()) context.copies[kind.name] = (*copy)->info.fingerprint;
   }
   return context;
 }

@@ -179,7 +179,7 @@ Status run_fine_tune(const storage::SeriesStore& store, const TrainArguments& ar
   ProgressBar bar(console_progress());
   engine::FineTuneRequest request = {
       .task = asked.task,
-      .role = arguments.finisher ? engine::Role::kOneStep : engine::Role::kConditioned,
+      .copy = arguments.finisher ? engine::kOneStepCopy : engine::kConditionedCopy,
       .retrieval = !arguments.no_retrieval,
       .evaluations = arguments.evaluations,
       .minutes = asked.minutes,

@@ -10,6 +10,7 @@
 #include "engine/forecast/forecaster.h"
 #include "engine/methods/copy_trainer.h"
 #include "engine/methods/network_trainer.h"
+#include "tests/support/copies.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
 #include "tests/support/trained.h"
@@ -66,16 +67,17 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
   const auto to = make_archive(folder.file("b"), kStates);
   train(*from, true);
   const auto tuned = engine::fine_tune(*from, {.task = "small",
-                                               .role = engine::Role::kOneStep,
+                                               .copy = engine::kOneStepCopy,
                                                .key = engine::KeyKind::kContext,
                                                .steps_max = 5});
   REQUIRE_MESSAGE(tuned.ok(), tuned.status().message());
+  age_copy(*from, "small", engine::kOneStepCopy);
   const auto report = engine::transfer(*from, *to, {.task = "small"});
   REQUIRE_MESSAGE(report.ok(), report.status().message());
   CHECK(report->places == 3);
   CHECK(report->seen == 3);
   REQUIRE(report->copies.size() == 1);
-  CHECK(engine::word(report->copies[0]) == std::string("finisher"));
+  CHECK(report->copies[0] == engine::kOneStepCopy);
   CHECK(report->validation_crps > 0);
   ForecastOptions chain = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}};
   CHECK(at::equal(made(*from, chain).members, made(*to, chain).members));
@@ -109,7 +111,7 @@ TEST_CASE("Transfer: places never seen are forecast, better than by a network th
   CHECK(forecast.members.isfinite().all().item<bool>());
   // It is a model like any other: it can be fine-tuned there.
   const auto tuned = engine::fine_tune(*to, {.task = "small",
-                                             .role = engine::Role::kOneStep,
+                                             .copy = engine::kOneStepCopy,
                                              .key = engine::KeyKind::kContext,
                                              .steps_max = 3});
   CHECK_MESSAGE(tuned.ok(), tuned.status().message());

@@ -80,8 +80,8 @@ TEST_CASE("Cross-fitting: past means are the folds' in the training part, then t
   const at::Tensor dishonest = made(t, residual);
   cross_fit(t, 8);
   const auto after = loaded(t);
-  CHECK_FALSE(before->cross_fitted());
-  CHECK(after->cross_fitted());
+  CHECK_FALSE(before->can(engine::kCrossFitted));
+  CHECK(after->can(engine::kCrossFitted));
   CHECK(after->fingerprint() != before->fingerprint());
   CHECK(at::equal(made(t, cold), expected));
   CHECK_FALSE(at::equal(made(t, residual), dishonest));
@@ -126,17 +126,17 @@ TEST_CASE("Cross-fitting: kept by moment heads, another model to copies; stopped
   CHECK(engine::cross_fit(*t.store, stopped).status().code() == Code::kInterrupted);
   CHECK(loaded(t)->fingerprint() == before);
   const engine::FineTuneRequest finisher = {.task = "small",
-                                            .role = engine::Role::kOneStep,
+                                            .copy = engine::kOneStepCopy,
                                             .key = engine::KeyKind::kContext,
                                             .steps_max = 2};
   REQUIRE(engine::fine_tune(*t.store, finisher).ok());
   cross_fit(t, 4);
-  CHECK(loaded(t)->has_role(engine::Role::kOneStep).code() == Code::kRefused);
+  CHECK(loaded(t)->copy(engine::kOneStepCopy).status().code() == Code::kRefused);
   REQUIRE(engine::train_moments(*t.store, {.task = "small", .steps_max = 3}).ok());
-  CHECK(loaded(t)->cross_fitted());
-  CHECK(loaded(t)->has_moments());
+  CHECK(loaded(t)->can(engine::kCrossFitted));
+  CHECK(loaded(t)->can(engine::kMomentHeads));
   REQUIRE(engine::fine_tune(*t.store, finisher).ok());
-  CHECK(loaded(t)->has_role(engine::Role::kOneStep).ok());
+  CHECK(loaded(t)->copy(engine::kOneStepCopy).ok());
   CHECK(engine::cross_fit(*t.store, {.task = "none"}).status().code() == Code::kNotFound);
 }
 

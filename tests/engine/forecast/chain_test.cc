@@ -4,8 +4,8 @@
 // Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
 
+#include "engine/forecast/analog_guidance.h"
 #include "engine/forecast/ensemble_statistics.h"
-#include "engine/forecast/network_choice.h"
 #include "tests/support/gaussian_forecasts.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"

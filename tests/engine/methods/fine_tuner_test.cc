@@ -34,11 +34,11 @@ FineTuneReport tuned(const SeriesStore& store, FineTuneRequest request) {
 }
 
 FineTuneRequest finisher(int64_t steps) {
-  return {.role = Role::kOneStep, .key = KeyKind::kContext, .steps_max = steps};
+  return {.copy = kOneStepCopy, .key = KeyKind::kContext, .steps_max = steps};
 }
 
 FineTuneRequest informed(int64_t steps) {
-  return {.role = Role::kConditioned, .key = KeyKind::kForecast, .steps_max = steps};
+  return {.copy = kConditionedCopy, .key = KeyKind::kForecast, .steps_max = steps};
 }
 
 std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
@@ -60,6 +60,10 @@ Forecast made(Forecaster& forecaster, int64_t origin, const ForecastOptions& opt
 
 Status failure(Forecaster& forecaster, const ForecastOptions& options) {
   return forecaster.forecast(380, options).status();
+}
+
+Status one_step(const SeriesStore& store) {
+  return opened(store)->model().copy(kOneStepCopy).status();
 }
 
 bool mentions(const Status& status, const std::string& words) {
@@ -89,21 +93,22 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
   CHECK(at::equal(made(*after, 380, chain).members, expected.members));
   ForecastOptions options = finished(1, 3);
   const Forecast untold = made(*after, 380, options);
-  CHECK(untold.notes.front().find("told of no futures") != std::string::npos);
+  CHECK(untold.notes.front().find("without retrieved futures") != std::string::npos);
   options.retrieval_weight = 1.0;
   const Forecast one = made(*after, 380, options);
   CHECK_FALSE(at::equal(one.members, untold.members));
   CHECK(one.nfe == 1);
   CHECK(one.nfe_shared == 0);  // the context key needs no mean forecast
   CHECK(one.members.isfinite().all().item<bool>());
-  CHECK(one.notes.front().find("finisher network, told of 8 retrieved futures (context key)") !=
+  CHECK(one.notes.front().find(
+            "one-step network, conditioned on 8 retrieved futures (context key)") !=
         std::string::npos);
 }
 
 TEST_CASE("Fine-tuning: the same steps give the same bits, a member has them in any batch") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
+  const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
   tuned(*t.store, finisher(7));
   const auto first = read_weights(path);
   tuned(*t.store, finisher(9));
@@ -261,12 +266,12 @@ TEST_CASE("Fine-tuning: what a model's copies cannot do is refused in a sentence
 TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is nothing") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
+  const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
   FineTuneRequest stopped = finisher(50);
   stopped.task = "small";
-  stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "finisher"; };
+  stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != kOneStepCopy; };
   CHECK(fine_tune(*t.store, stopped).status().code() == Code::kInterrupted);
-  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kNotFound);
+  CHECK(one_step(*t.store).code() == Code::kNotFound);
 
   tuned(*t.store, finisher(2));
   const auto verdicts = [&] {
@@ -282,12 +287,12 @@ TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is
     file.seekp(5000);
     file.put('?');
   }
-  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kDataLoss);
-  CHECK(verdicts().find("small.finisher.safetensors") != std::string::npos);
+  CHECK(one_step(*t.store).code() == Code::kDataLoss);
+  CHECK(verdicts().find("small.one-step.safetensors") != std::string::npos);
 
   tuned(*t.store, finisher(2));
   REQUIRE(train(*t.store, {.task = "small", .steps_max = 6}).ok());
-  const Status other = opened(*t.store)->model().has_role(Role::kOneStep);
+  const Status other = one_step(*t.store);
   CHECK(other.code() == Code::kRefused);
   CHECK(mentions(other, "another model"));
   CHECK(opened(*t.store)->forecast(380, {{.steps = 2}, {.members = 3}}).ok());

@@ -35,7 +35,7 @@ TEST_CASE("train --finisher: refused before, one evaluation after, tuned as any 
   const ProgramRun told = city.forecast({"--retrieval-weight", "1"});
   CHECK_MESSAGE(told.exit_code == 0, told.err);
   const ProgramRun listed = city.tiny.skipcast({"inspect", "city.skc"});
-  CHECK(listed.out.find("finisher") != std::string::npos);
+  CHECK(listed.out.find("one-step") != std::string::npos);
 }
 
 }  // namespace
