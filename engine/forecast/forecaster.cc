@@ -9,12 +9,14 @@
 #include <mutex>
 #include <optional>
 
+#include "engine/forecast/alignment.h"
 #include "engine/forecast/analog_search.h"
 #include "engine/forecast/denoiser_stack.h"
 #include "engine/forecast/network_choice.h"
 #include "engine/forecast/query.h"
 #include "engine/forecast/redi.h"
 #include "engine/forecast/reverse_chain.h"
+#include "engine/forecast/start_table.h"
 #include "engine/keys/analog_keys.h"
 #include "samplers/solvers/solvers.h"
 #include "samplers/starts.h"

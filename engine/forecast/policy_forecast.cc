@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "engine/forecast/network_choice.h"
+#include "engine/forecast/start_table.h"
+#include "engine/keys/key_table.h"
 #include "engine/keys/metric_file.h"
 
 namespace skipcast::engine {
@@ -29,6 +31,16 @@ std::string path_of(const Forecaster& forecaster, const std::string& name_or_pat
   const bool is_path =
       name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json");
   return is_path ? name_or_path : folder_of(forecaster) + "/" + name_or_path + ".json";
+}
+
+// Do its words name something?
+Status check_words(const Policy& policy, const std::string& path) {
+  Status known = key_from(policy.distance_key.view()).status();
+  for (size_t i = 0; known.ok() && i < policy.bins.size(); ++i) {
+    known = check_names(policy.bins[i].options.start);
+  }
+  if (known.ok()) return known;
+  return {known.code(), fmt::format("{}: {}", path, known.message())};
 }
 
 // Does the model have the copies that the policy was tuned with?
@@ -83,6 +95,7 @@ Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name
         fmt::format("no policy {}; the archive has: {}", path, names_in(folder_of(forecaster))));
   }
   if (!policy.ok()) return policy;
+  SKIPCAST_TRY_OK(check_words(*policy, path));
   if (policy->archive_id != forecaster.store().store_id()) {
     return refused(
         fmt::format("{} was tuned on another archive: run skipcast tune on this one", path));

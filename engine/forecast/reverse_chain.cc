@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "engine/forecast/denoiser_stack.h"
+#include "engine/forecast/start_table.h"
 #include "engine/settings/presets.h"
 #include "samplers/early_exit.h"
 #include "samplers/noise.h"
@@ -22,6 +23,7 @@ constexpr double kRetrievalWeightMax = 4;
 constexpr double kInflationMax = 10;
 
 Status check_start(const StartOptions& start) {
+  SKIPCAST_TRY_OK(check_names(start));
   if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
   if (!(start.key_mix >= 0 && start.key_mix <= 1)) return usage("key_mix must lie in 0..1");
   if (!(start.decay_tau >= 0)) return usage("the decay of the alignment must not be negative");

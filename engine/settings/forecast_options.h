@@ -11,21 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/settings/names.h"
 #include "samplers/schedule.h"
 #include "storage/status.h"
 
 namespace skipcast::engine {
 
-// kMismatched is blind as kRandom is: the analogs of another, past situation.
-// kRedi is the published method (engine/forecast/redi.h), for comparison. kPrevious: the same
-// members of the cycle before, shifted; they are made again here, from up to `rolls` cycles back,
-// where the first one starts from analogs.
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kMismatched, kRedi, kPrevious };
-// kMetric: a metric that `skipcast train-encoder` fitted (engine/methods/metric_trainer.h).
-enum class KeyKind { kContext, kForecast, kMixed, kMetric };
-// How an analog's future is moved to the query: not at all, offset to the last observation with
-// decay, residual about the mean forecasts, or the mean of offset and residual.
-enum class Alignment { kNone, kOffset, kResidual, kHalf };
 enum class ArchiveMode { kGrowing, kFrozen };
 // What nearest analogs say of a query: how far they are (mean distance in embedding units, not
 // squared), or how much their futures, moved to the query's last observation, disagree (root mean
@@ -94,20 +85,10 @@ struct ForecastRequest {
 // {setting, request}; passes for either.
 struct ForecastOptions : Setting, ForecastRequest {};
 
-// Starts with an analog a member, and those of them that a search finds.
-bool has_analogs(StartKind kind);
-bool is_retrieved(StartKind kind);
-
-// "analog", "cold", ...; kUsage lists the words.
-Result<StartKind> start_from(std::string_view word);
-Result<KeyKind> key_from(std::string_view word);
-Result<Alignment> alignment_from(std::string_view word);
+// "growing", "karras", ...; kUsage lists the words.
 Result<ArchiveMode> archive_from(std::string_view word);
 Result<samplers::Spacing> spacing_from(std::string_view word);
 Result<Measure> measure_from(std::string_view word);
-const char* word(StartKind kind);
-const char* word(KeyKind kind);
-const char* word(Alignment alignment);
 const char* word(ArchiveMode mode);
 const char* word(samplers::Spacing spacing);
 const char* word(Measure measure);

@@ -150,7 +150,7 @@ Result<Policy> policy_from_json(std::string_view text) {
     }
     SKIPCAST_TRY_OK(check_sum(object));
     Policy policy = policy_of(object);
-    SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
+    policy.distance_key = read_key(object.at("distance_key").get<std::string>());
     object.at("distance_mix").get_to(policy.distance_mix);
     if (object.contains("measure")) {
       SKIPCAST_TRY(policy.measure, measure_from(object["measure"].get<std::string>()));

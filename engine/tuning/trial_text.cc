@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "engine/forecast/start_table.h"
 #include "engine/tuning/policy_fit.h"
 
 namespace skipcast::engine {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/forecast/ensemble_statistics.h"
+#include "engine/forecast/start_table.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers/solvers.h"
 

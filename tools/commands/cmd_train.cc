@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "engine/keys/key_table.h"
 #include "engine/methods/copy_trainer.h"
 #include "engine/methods/moment_trainer.h"
 #include "engine/methods/network_trainer.h"

@@ -39,11 +39,11 @@ TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and 
       {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "4", "--starts", "analog", "--keys",
        "context,forecast,learned", "--baselines", "--no-reference"});
   CHECK_MESSAGE(scored.exit_code == 0, scored.err);
-  CHECK(scored.out.find("analogs raw, learned") != std::string::npos);
+  CHECK(scored.out.find("analogs raw, metric") != std::string::npos);
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc", "--deep"});
   CHECK_MESSAGE(verified.exit_code == 0, verified.out);
   CHECK(verified.out.find("learned metric of tiny-6") != std::string::npos);
-  CHECK(verified.out.find("tiny-6.learned.skx, deep") != std::string::npos);
+  CHECK(verified.out.find("tiny-6.metric.skx, deep") != std::string::npos);
   const ProgramRun saved = city.tiny.skipcast({"backup", "city.skc", "copy.skc"});
   CHECK_MESSAGE(saved.exit_code == 0, saved.err);
   const std::string file = "/models/tiny-6.metric.safetensors";
