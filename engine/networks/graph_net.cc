@@ -191,7 +191,7 @@ class GraphNet : public Network {
 
 }  // namespace
 
-// The table's (network_kinds.cc).
+// A row of network_kinds.cc.
 std::shared_ptr<Network> make_graph_net(const NetworkOptions& options, const NetworkShape& shape) {
   return std::make_shared<GraphNet>(options, shape);
 }

@@ -243,7 +243,7 @@ class GridNet : public Network {
 
 }  // namespace
 
-// The table's (network_kinds.cc).
+// A row of network_kinds.cc.
 std::shared_ptr<Network> make_grid_net(const NetworkOptions& options, const NetworkShape& shape) {
   return std::make_shared<GridNet>(options, shape);
 }

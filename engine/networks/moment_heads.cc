@@ -36,7 +36,7 @@ ResidualMoments residual_moments(const at::Tensor& raw) {
   return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
 }
 
-// The table's (attachments.cc).
+// A row of attachments.cc.
 std::shared_ptr<Attachment> make_moment_heads(const Network& host) {
   const Network::TokenShape tokens = host.token_shape();
   const NetworkShape& shape = host.shape();

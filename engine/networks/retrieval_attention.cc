@@ -67,7 +67,7 @@ std::vector<at::Tensor> of_retrieved(const RetrievedBatch& retrieved) {
   return {retrieved.futures, retrieved.mismatch, retrieved.facts, retrieved.weight};
 }
 
-// The table's (attachments.cc).
+// A row of attachments.cc.
 std::shared_ptr<Attachment> make_retrieval_attention(const Network& host) {
   const Network::TokenShape tokens = host.token_shape();
   const NetworkShape& shape = host.shape();
