@@ -21,10 +21,10 @@ TEST_CASE(
     "Denoiser stack: without a wish the denoiser is the base itself, and nothing is searched") {
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
-  const ForecastOptions options = {.steps = 2};
+  const ForecastOptions options{};
   CHECK(engine::wrappers_for(options).empty());
   CHECK(engine::searches_of_stack(options).empty());
-  const engine::Query query;
+  const engine::Query query{};
   const auto none = [](const ForecastOptions&) -> Result<at::Tensor> {
     return Status(Code::kIo, "asked for futures");
   };
@@ -37,7 +37,7 @@ TEST_CASE(
 TEST_CASE("Denoiser stack: guidance asks for its analogs, and their futures move the estimate") {
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
-  ForecastOptions options = {.steps = 2, .members = 3};
+  ForecastOptions options;
   options.guidance = 1;
   options.start.pool = 7;
   engine::Query query;

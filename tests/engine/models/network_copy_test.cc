@@ -76,8 +76,8 @@ TEST_CASE("Copies: a damaged one hinders no plain forecast, and verify finds it"
   damage(copy_path(t.store->path(), "small", copy_kind(kOneStepCopy)));
   const auto forecaster = Forecaster::open(*t.store, "small");
   REQUIRE(forecaster.ok());
-  CHECK((*forecaster)->forecast(380, {.steps = 2, .members = 3}).ok());
-  const ForecastOptions one_step = {.steps = 1, .solver = "finisher", .members = 3};
+  CHECK((*forecaster)->forecast(380, {{.steps = 2}, {.members = 3}}).ok());
+  const ForecastOptions one_step = {{.steps = 1, .solver = "finisher"}, {.members = 3}};
   CHECK((*forecaster)->forecast(380, one_step).status().code() == Code::kDataLoss);
   CHECK(complaints(folder.file("a")).find("one-step network of small") != std::string::npos);
 }
