@@ -45,7 +45,7 @@ Verdict weights_verdict(const std::string& path) {
   const bool metric = path.ends_with(kMetricEnding);
   Verdict verdict = {.part = path,
                      .status = weights.status(),
-                     .remedy = metric ? "copy it back, or run skipcast train-encoder"
+                     .remedy = metric ? "copy it back, or run skipcast train-metric"
                                       : "copy it back, or run skipcast train"};
   if (weights.ok()) verdict.facts = fmt::format("{} tensors", weights->tensors.size());
   return verdict;
@@ -72,10 +72,11 @@ void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
   for (const Role role : {Role::kConditioned, Role::kOneStep}) {
     const Status status = model.has_role(role);
     if (status.code() == Code::kNotFound) continue;
-    verdicts.push_back({.part = fmt::format("{} network of {}", word(role), model.task().name),
-                        .status = status,
-                        .remedy = fmt::format("run skipcast train --{}", word(role)),
-                        .unused = status.code() == Code::kRefused});
+    verdicts.push_back(
+        {.part = fmt::format("{} network of {}", word(role), model.task().name),
+         .status = status,
+         .remedy = fmt::format("run skipcast {}", role == Role::kOneStep ? "distill" : "adapt"),
+         .unused = status.code() == Code::kRefused});
     if (status.ok()) verdicts.back().facts = model.role_info(role).fingerprint;
   }
 }
@@ -86,7 +87,7 @@ Verdict metric_verdict(const storage::SeriesStore& store, const Model& model) {
   Verdict verdict = {.part = "learned metric of " + model.task().name,
                      .status = status,
                      .facts = "fits its model",
-                     .remedy = "run skipcast train-encoder"};
+                     .remedy = "run skipcast train-metric"};
   if (status.code() == Code::kRefused) verdict.status = {};
   if (!status.ok()) verdict.facts = status.message();
   return verdict;

@@ -25,8 +25,9 @@ constexpr Words<Role, 2> kRoles = {
 
 Status train_again(const storage::SeriesStore& store, const Task& task, Role role, Code code,
                    const std::string& problem) {
-  return Status(code, fmt::format("{}: run  skipcast train {} --task {} --{}", problem,
-                                  store.path(), task.name, word(role)));
+  return Status(code,
+                fmt::format("{}: run  skipcast {} {} --task {}", problem,
+                            role == Role::kOneStep ? "distill" : "adapt", store.path(), task.name));
 }
 
 std::string fingerprint_of(const Weights& weights) {

@@ -38,6 +38,10 @@ void add_inspect(CLI::App& program, Invocation& invocation);
 void add_verify(CLI::App& program, Invocation& invocation);
 void add_archive_commands(CLI::App& program, Invocation& invocation);
 void add_train(CLI::App& program, Invocation& invocation);
+void add_distill(CLI::App& program, Invocation& invocation);
+void add_adapt(CLI::App& program, Invocation& invocation);
+void add_train_metric(CLI::App& program, Invocation& invocation);
+// What train-metric was called before; hidden, for one version.
 void add_train_encoder(CLI::App& program, Invocation& invocation);
 void add_transfer(CLI::App& program, Invocation& invocation);
 void add_forecast(CLI::App& program, Invocation& invocation);

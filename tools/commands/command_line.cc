@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
@@ -26,6 +27,9 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_verify(program, invocation);
   add_archive_commands(program, invocation);
   add_train(program, invocation);
+  add_distill(program, invocation);
+  add_adapt(program, invocation);
+  add_train_metric(program, invocation);
   add_train_encoder(program, invocation);
   add_transfer(program, invocation);
   add_forecast(program, invocation);
@@ -36,9 +40,12 @@ void declare(CLI::App& program, Invocation& invocation) {
   add_doctor(program, invocation);
 }
 
+// Without those that are hidden.
 std::vector<std::string> subcommand_names(const CLI::App& program) {
   std::vector<std::string> names;
-  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
   return names;
 }
 
@@ -79,10 +86,12 @@ Status explain(const CLI::App& program, const CLI::ParseError& error) {
 // A first word that is no subcommand; CLI11 would only call it unexpected.
 Status check_subcommand(const CLI::App& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return {};
+  const auto all = program.get_subcommands({});
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (std::any_of(all.begin(), all.end(), named)) return {};
   const std::vector<std::string> names = subcommand_names(program);
   std::string list;
   for (const std::string& name : names) {
-    if (name == argv[1]) return {};
     list += (list.empty() ? "" : ", ") + name;
   }
   return usage(fmt::format("there is no subcommand '{}'.{} There are: {}", argv[1],

@@ -48,7 +48,7 @@ void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command
       .add_option("--key", flags.key,
                   "how analogs are found: by the context, by the network's mean forecast of it "
-                  "(forecast), mixed, or by the metric of train-encoder (learned)")
+                  "(forecast), mixed, or by the metric of train-metric (learned)")
       ->capture_default_str();
   add_alignment_flags(command, flags);
   command
