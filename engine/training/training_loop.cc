@@ -231,8 +231,8 @@ Status Loop::report_step() {
   if (tell(request_.progress, {all, stage_.label, detail})) return {};
   SKIPCAST_TRY_OK(save_checkpoint(true));
   return Status(Code::kInterrupted,
-                fmt::format("the checkpoint is written: stopped at step {}; run again with "
-                            "--resume",
+                fmt::format("training stopped at step {}; run again with --resume, which goes on "
+                            "from the checkpoint",
                             state_.step));
 }
 
