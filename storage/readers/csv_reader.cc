@@ -277,6 +277,7 @@ Status default_variable(Sources& sources) {
 }  // namespace
 
 Result<std::unique_ptr<StateReader>> open_csv(const Sources& given) {
+  if (given.recipe.layout == Layout::kTransposed) return open_transposed_csv(given);
   Sources sources = given;
   Recipe& recipe = sources.recipe;
   if (recipe.path.empty()) {

@@ -1,8 +1,10 @@
-// One function a format: what open_states() chooses from. Internal to the readers.
+// The file formats that are read: one row of a table and one file each. open_states() chooses by
+// a file's first bytes or its name. Internal to the readers. Pure functions, thread-safe.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/readers/recipe.h"
@@ -19,15 +21,25 @@ struct Sources {
   std::vector<std::string> chosen;
 };
 
-// Wide and long tables, any number of files merged by time.
-Result<std::unique_ptr<StateReader>> open_csv(const Sources& sources);
+using OpenFormat = Result<std::unique_ptr<StateReader>>(const Sources& sources);
+
+struct FileFormat {
+  std::string_view name;  // as recipes write it
+  // Its files: their first bytes (at most 8), and the name's extension (".nc").
+  bool (*by_content)(std::string_view bytes);
+  bool (*by_extension)(std::string_view extension);
+  OpenFormat* open;
+};
+
+// What a recipe's "format" may be. The format of a name; nullptr: there is none.
+std::string format_names();  // "csv, npz, netcdf"
+const FileFormat* find_format(std::string_view name);
+// By content where it has a signature, else by name; csv when nothing fits.
+const FileFormat& format_of(const std::string& path);
+
 // A row per place: spooled once to an unlinked float32 file in the system's temporary folder
-// (TMPDIR), since the first state needs the last row; kNoSpace names it.
-Result<std::unique_ptr<StateReader>> open_transposed_csv(const Sources& sources);
-// NPZ and NPY.
-Result<std::unique_ptr<StateReader>> open_npz(const Sources& sources);
-// NetCDF classic and NetCDF-4, files of consecutive times.
-Result<std::unique_ptr<StateReader>> open_netcdf(const Sources& sources);
+// (TMPDIR), since the first state needs the last row; kNoSpace names it. A layout of csv.
+OpenFormat open_transposed_csv;
 
 // True when the file's name (without folders) fits the pattern with * and ?; "" fits all.
 bool name_fits(const std::string& path, const std::string& pattern);

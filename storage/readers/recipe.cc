@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "storage/files/json_document.h"
+#include "storage/readers/open_formats.h"
 #include "storage/readers/recipe_fields.h"
 
 namespace skipcast::storage {
@@ -190,14 +191,10 @@ Status read_adjacency(const Json& object, const std::string& file, AdjacencyReci
 void read_format(Fields& fields, Recipe& recipe) {
   std::string format, layout, separator;
   fields.text("format", format);
-  if (format == "csv")
-    recipe.format = Format::kCsv;
-  else if (format == "npz" || format == "npy")
-    recipe.format = Format::kNpz;
-  else if (format == "netcdf")
-    recipe.format = Format::kNetcdf;
-  else if (!format.empty())
-    fields.fail("format", "is not csv, npz or netcdf");
+  recipe.format = format.empty() ? nullptr : find_format(format);
+  if (!format.empty() && recipe.format == nullptr) {
+    fields.fail("format", fmt::format("is none of {}", format_names()));
+  }
   fields.text("layout", layout);
   if (layout == "long")
     recipe.layout = Layout::kLong;

@@ -63,7 +63,7 @@
 
 namespace skipcast::storage {
 
-enum class Format { kUnknown, kCsv, kNpz, kNetcdf };
+struct FileFormat;  // storage/readers/open_formats.h
 enum class Layout { kWide, kLong, kTransposed };
 
 struct TimeRecipe {
@@ -107,7 +107,7 @@ struct AdjacencyRecipe {
 struct Recipe {
   std::string path;  // for messages and relative files; empty = no recipe given
   std::string title;
-  Format format = Format::kUnknown;
+  const FileFormat* format = nullptr;  // null: by content and name
   Layout layout = Layout::kWide;
   std::vector<std::string> files;
   char separator = ',';

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include "storage/formats/csv_cells.h"
@@ -17,19 +16,6 @@ namespace skipcast::storage {
 namespace {
 
 namespace fs = std::filesystem;
-
-// By content where it has a signature, else by name.
-Format format_of(const std::string& path) {
-  char magic[8] = {};
-  std::ifstream(path, std::ios::binary).read(magic, sizeof(magic));
-  const std::string_view bytes(magic, sizeof(magic));
-  if (bytes.substr(0, 3) == "CDF" || bytes.substr(1, 3) == "HDF") return Format::kNetcdf;
-  if (bytes.substr(0, 2) == "PK" || bytes.substr(1, 5) == "NUMPY") return Format::kNpz;
-  const std::string extension = fs::path(path).extension().string();
-  if (extension == ".nc" || extension == ".nc4") return Format::kNetcdf;
-  if (extension == ".npz" || extension == ".npy") return Format::kNpz;
-  return Format::kCsv;
-}
 
 Status add_folder(const std::string& folder, const Recipe& recipe,
                   std::vector<std::string>& files) {
@@ -91,15 +77,6 @@ Status choose(const std::vector<std::string>& names, Recipe& recipe) {
   return {};
 }
 
-Result<std::unique_ptr<StateReader>> open_format(const Sources& sources) {
-  const Recipe& recipe = sources.recipe;
-  const Format format =
-      recipe.format == Format::kUnknown ? format_of(sources.files.front()) : recipe.format;
-  if (format == Format::kNetcdf) return open_netcdf(sources);
-  if (format == Format::kNpz) return open_npz(sources);
-  return recipe.layout == Layout::kTransposed ? open_transposed_csv(sources) : open_csv(sources);
-}
-
 }  // namespace
 
 bool name_fits(const std::string& path, const std::string& pattern) {
@@ -131,7 +108,9 @@ Result<std::unique_ptr<StateReader>> open_states(const std::vector<std::string>&
   }
   SKIPCAST_TRY_OK(choose(variables, sources.recipe));
   SKIPCAST_TRY(sources.files, find_files(files, sources.recipe));
-  return open_format(sources);
+  const FileFormat* const format =
+      sources.recipe.format != nullptr ? sources.recipe.format : &format_of(sources.files.front());
+  return format->open(sources);
 }
 
 }  // namespace skipcast::storage

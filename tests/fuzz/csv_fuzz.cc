@@ -58,9 +58,7 @@ void check_input(std::string_view input) {
   Pieces pieces(input);
   const Recipe& recipe = recipe_of(pieces.number<uint8_t>());
   const Sources sources = {{scratch_file("t.csv", pieces.rest())}, recipe, {}};
-  const auto open = [&] {
-    return recipe.layout == Layout::kTransposed ? open_transposed_csv(sources) : open_csv(sources);
-  };
+  const auto open = [&] { return find_format("csv")->open(sources); };
   check_reader(open, "/skipcast-", kStatesMax);
 }
 

@@ -126,7 +126,7 @@ class Script {
 
 void check_input(std::string_view input) {
   const Sources sources = {{Script(input).run()}, {}, {}};
-  check_reader([&] { return open_netcdf(sources); }, "s.nc", kStatesMax);
+  check_reader([&] { return find_format("netcdf")->open(sources); }, "s.nc", kStatesMax);
 }
 
 std::vector<std::string> seed_inputs() {

@@ -93,7 +93,7 @@ void check_header(std::string_view text) {
 
 void check_file(const Recipe& recipe, std::string_view bytes) {
   const Sources sources = {{scratch_file("a.npz", bytes)}, recipe, {}};
-  check_reader([&] { return open_npz(sources); }, "/skipcast-", kStatesMax);
+  check_reader([&] { return find_format("npz")->open(sources); }, "/skipcast-", kStatesMax);
 }
 
 std::string sized(std::string_view header, std::string_view data) {

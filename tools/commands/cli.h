@@ -1,7 +1,8 @@
 // What the subcommands of the program share: registration, opening archives, plain output.
 //
-// Each subcommand lives in cmd_<name>.cc: add_<name>() declares its options and leaves what is to
-// be run in the Invocation. main.cc parses, runs and turns the Status into an exit code.
+// Each subcommand lives in cmd_<name>.cc: add_<name>(), a row of the table in command_line.cc,
+// declares its options and leaves what is to be run in the Invocation. main.cc parses, runs and
+// turns the Status into an exit code.
 #pragma once
 
 #include <cstdint>
@@ -32,24 +33,6 @@ struct Invocation {
   bool answered = false;        // that value is printed, whatever the status
   std::function<Status()> run;  // set by the subcommand that was named
 };
-
-void add_ingest(CLI::App& program, Invocation& invocation);
-void add_inspect(CLI::App& program, Invocation& invocation);
-void add_verify(CLI::App& program, Invocation& invocation);
-void add_archive_commands(CLI::App& program, Invocation& invocation);
-void add_train(CLI::App& program, Invocation& invocation);
-void add_distill(CLI::App& program, Invocation& invocation);
-void add_adapt(CLI::App& program, Invocation& invocation);
-void add_train_metric(CLI::App& program, Invocation& invocation);
-// What train-metric was called before; hidden, for one version.
-void add_train_encoder(CLI::App& program, Invocation& invocation);
-void add_transfer(CLI::App& program, Invocation& invocation);
-void add_forecast(CLI::App& program, Invocation& invocation);
-void add_evaluate(CLI::App& program, Invocation& invocation);
-void add_compare(CLI::App& program, Invocation& invocation);
-void add_tune(CLI::App& program, Invocation& invocation);
-void add_report(CLI::App& program, Invocation& invocation);
-void add_doctor(CLI::App& program, Invocation& invocation);
 
 // Declares --json on a subcommand.
 void add_json_flag(CLI::App& command, Invocation& invocation);

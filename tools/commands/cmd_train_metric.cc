@@ -14,9 +14,7 @@ namespace {
 
 constexpr const char* kVerb = "train-metric";
 
-}  // namespace
-
-void add_train_metric(CLI::App& program, Invocation& invocation) {
+void add_verb(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<TrainingFlags>();
   CLI::App* command = add_training_verb(
       program, kVerb, "Train the metric by which the key of that name finds analogs", *flags,
@@ -27,7 +25,8 @@ void add_train_metric(CLI::App& program, Invocation& invocation) {
   });
 }
 
-void add_train_encoder(CLI::App& program, Invocation& invocation) {
+// What it was called before; hidden, for one version.
+void add_earlier_word(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<TrainingFlags>();
   CLI::App* command = add_training_verb(program, "train-encoder", "", *flags, invocation);
   command->group("");
@@ -39,6 +38,13 @@ void add_train_encoder(CLI::App& program, Invocation& invocation) {
       return run_training(*flags, kVerb, invocation);
     };
   });
+}
+
+}  // namespace
+
+void add_train_metric(CLI::App& program, Invocation& invocation) {
+  add_verb(program, invocation);
+  add_earlier_word(program, invocation);
 }
 
 }  // namespace skipcast::tools

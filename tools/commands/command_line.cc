@@ -12,7 +12,20 @@
 #include "tools/terminal/suggest.h"
 
 namespace skipcast::tools {
+
+using AddCommand = void(CLI::App& program, Invocation& invocation);
+// A command: its file cmd_<name>.cc, which defines add_<name>(), and its name here and below.
+AddCommand add_ingest, add_inspect, add_verify, add_archive_commands, add_train, add_distill,
+    add_adapt, add_train_metric, add_transfer, add_forecast, add_evaluate, add_compare, add_tune,
+    add_report, add_doctor;
+
 namespace {
+
+// In the order of --help.
+constexpr AddCommand* kCommands[] = {add_ingest,   add_inspect,  add_verify,   add_archive_commands,
+                                     add_train,    add_distill,  add_adapt,    add_train_metric,
+                                     add_transfer, add_forecast, add_evaluate, add_compare,
+                                     add_tune,     add_report,   add_doctor};
 
 void declare(CLI::App& program, Invocation& invocation) {
   program.set_version_flag("--version", "skipcast " SKIPCAST_VERSION);
@@ -22,22 +35,7 @@ void declare(CLI::App& program, Invocation& invocation) {
       "Start with:  skipcast ingest city.skc --recipe recipe.json *.csv.gz\n"
       "             skipcast train city.skc --task NAME\n"
       "             skipcast forecast city.skc --task NAME --out f.nc --plot f.png");
-  add_ingest(program, invocation);
-  add_inspect(program, invocation);
-  add_verify(program, invocation);
-  add_archive_commands(program, invocation);
-  add_train(program, invocation);
-  add_distill(program, invocation);
-  add_adapt(program, invocation);
-  add_train_metric(program, invocation);
-  add_train_encoder(program, invocation);
-  add_transfer(program, invocation);
-  add_forecast(program, invocation);
-  add_evaluate(program, invocation);
-  add_compare(program, invocation);
-  add_tune(program, invocation);
-  add_report(program, invocation);
-  add_doctor(program, invocation);
+  for (AddCommand* const add : kCommands) add(program, invocation);
 }
 
 // Without those that are hidden.
