@@ -240,7 +240,7 @@ Status Loop::run_stage() {
   const auto number = static_cast<int64_t>(state_.done.size());
   SKIPCAST_TRY(stage_, method_.begin(number));
   owner_.layout = stage_.parameters->layout;
-  best_values_ = {};
+  best_values_ = at::Tensor();
   SKIPCAST_TRY_OK(restore_stage());
   last_shown_ = state_.best_shown;
   earlier_seconds_ = state_.seconds;
@@ -278,7 +278,7 @@ Status Loop::end_stage() {
   state_ = {.split = state_.split, .done = std::move(state_.done)};
   SKIPCAST_TRY_OK(method_.end(number));
   owner_.layout = "";
-  best_values_ = {};
+  best_values_ = at::Tensor();
   return origin_.keeps_checkpoint ? Status() : save_checkpoint(false);
 }
 
