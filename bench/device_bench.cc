@@ -61,9 +61,7 @@ struct Place {
     origin = forecaster->dataset().states() - 1;
     std::vector<int64_t> members(static_cast<size_t>(settings.members));
     std::iota(members.begin(), members.end(), int64_t{0});
-    const engine::ContextBatch context = forecaster->dataset().contexts({&origin, 1});
-    const std::vector<int64_t> shape = {forecaster->model().task().spec.future_states,
-                                        context.last.size(1), context.last.size(2)};
+    const std::vector<int64_t> shape = forecaster->model().state_shape();
     x = samplers::gaussian(1, 0, members, 0, {shape, compute.device});
   }
 
@@ -79,7 +77,7 @@ struct Place {
   }
 
   double forecast(int64_t steps) const {
-    ForecastOptions options = {.steps = steps, .members = x.size(0)};
+    ForecastOptions options = {{.steps = steps}, {.members = x.size(0)}};
     options.depth.entry_sigma = 5;
     return bench::seconds_of([&] { require(forecaster->forecast(origin, options)); });
   }

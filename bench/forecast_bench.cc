@@ -45,10 +45,11 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-  ForecastOptions cold = {.start = {.kind = StartKind::kCold}, .steps = 10, .members = kMembers};
-  ForecastOptions context = {.steps = 4, .members = kMembers};
+  ForecastOptions cold = {{.start = {.kind = StartKind::kCold}, .steps = 10},
+                          {.members = kMembers}};
+  ForecastOptions context = {{.steps = 4}, {.members = kMembers}};
   context.depth.entry_sigma = 5;
-  ForecastOptions forecast = {.steps = 3, .members = kMembers};
+  ForecastOptions forecast = {{.steps = 3}, {.members = kMembers}};
   forecast.start.key = KeyKind::kForecast;
   forecast.start.alignment = Alignment::kResidual;
   forecast.depth.entry_sigma = 3;
@@ -68,8 +69,7 @@ struct Scene {
     const engine::ContextBatch context = forecaster.dataset().contexts({&origin, 1});
     denoise = forecaster.model().condition(context);
     std::iota(members.begin(), members.end(), int64_t{0});
-    shape = {forecaster.model().task().spec.future_states, context.last.size(1),
-             context.last.size(2)};
+    shape = forecaster.model().state_shape();
     x = samplers::gaussian(1, 0, members, 0, shape);
   }
 };

@@ -39,6 +39,8 @@ struct Depth {
   std::optional<double> skip_fraction;  // --skip-frac in [0, 1): share of the full list skipped
   std::optional<int64_t> skip_steps;    // --skip-steps: the first k of `steps` steps are skipped
   std::vector<double> sigmas;           // --sigmas: the very levels, without the 0 at the end
+
+  bool operator==(const Depth&) const = default;
 };
 
 struct Entry {

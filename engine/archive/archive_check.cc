@@ -67,17 +67,18 @@ void add_config_copy(const std::string& archive, std::vector<Verdict>& verdicts)
                       .remedy = fmt::format("copy {} over it", storage::kConfigFile)});
 }
 
-// A model's fine-tuned copies, where there are any.
-void add_copies(const Model& model, std::vector<Verdict>& verdicts) {
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    const Status status = model.has_role(role);
-    if (status.code() == Code::kNotFound) continue;
-    verdicts.push_back(
-        {.part = fmt::format("{} network of {}", word(role), model.task().name),
-         .status = status,
-         .remedy = fmt::format("run skipcast {}", role == Role::kOneStep ? "distill" : "adapt"),
-         .unused = status.code() == Code::kRefused});
-    if (status.ok()) verdicts.back().facts = model.role_info(role).fingerprint;
+// A model's copies, where there are any.
+void add_copies(const std::string& archive, const Model& model, std::vector<Verdict>& verdicts) {
+  for (const CopyKind& kind : copy_kinds()) {
+    const auto copy = model.copy(kind.name);
+    const Code code = copy.status().code();
+    if (code == Code::kNotFound) continue;
+    const std::string& task = model.task().name;
+    verdicts.push_back({.part = fmt::format("{} network of {}", kind.name, task),
+                        .status = copy.status(),
+                        .remedy = "run " + training_command(kind, archive, task),
+                        .unused = code == Code::kRefused});
+    if (copy.ok()) verdicts.back().facts = (*copy)->info.fingerprint;
   }
 }
 
@@ -105,7 +106,7 @@ void add_models(const std::string& archive, std::vector<Verdict>& verdicts) {
                         .remedy = "copy its files back, or run skipcast train"});
     if (!model.ok()) continue;
     verdicts.back().facts = (*model)->fingerprint();
-    add_copies(**model, verdicts);
+    add_copies(archive, **model, verdicts);
     if (has_metric(**store, task)) verdicts.push_back(metric_verdict(**store, **model));
   }
 }

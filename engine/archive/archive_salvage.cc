@@ -34,10 +34,10 @@ Status copy_files(const std::string& from, const std::string& to, const std::str
 }
 
 void keep_copies(const storage::SeriesStore& store, const Model& model, ArchiveSalvage& report) {
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    const Status status = model.has_role(role);
+  for (const CopyKind& kind : copy_kinds()) {
+    const Status status = model.copy(kind.name).status();
     if (status.code() == Code::kNotFound) continue;
-    const std::string path = fine_tuned_path(store, model.task().name, role);
+    const std::string path = copy_path(store.path(), model.task().name, kind);
     std::error_code gone;
     if (status.ok()) report.kept.push_back(path);
     if (!status.ok()) fs::remove(path, gone);

@@ -7,6 +7,7 @@
 
 #include "engine/data/task.h"
 #include "engine/keys/analog_keys.h"
+#include "engine/keys/key_table.h"
 #include "engine/models/model.h"
 
 namespace skipcast::engine {
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kRemedy = "delete it: the next use builds it anew";
 
-// "context", "forecast", "learned", "mixed-0.25": as AnalogKeys names its files. False for anything
+// "context", "forecast", "metric", "mixed-0.25": as AnalogKeys names its files. False for anything
 // else.
 bool start_named(const std::string& name, StartOptions& start) {
   const size_t dash = name.find('-');

@@ -10,7 +10,7 @@
 
 #include "engine/models/model_file.h"
 #include "engine/models/network_copy.h"
-#include "engine/networks/moment_heads.h"
+#include "engine/networks/attachment.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
 
@@ -96,12 +96,12 @@ int64_t count_seen(const SeriesStore& from, const SeriesStore& to) {
   });
 }
 
-// The network with the new archive's places, heads included; kBadInput when the weights do not fit.
+// The network with the new archive's places, attachments included; kBadInput when the weights do
+// not fit.
 Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
-                                       const NetworkShape& shape, bool retrieval) {
+                                       const NetworkShape& shape) {
   std::shared_ptr<Network> copy = make_network(task.network, shape);
-  if (network.moment_heads() != nullptr) copy->add_moment_heads(0);
-  if (retrieval) copy->add_retrieval(0);
+  for (const std::string& name : network.attached()) copy->attach(name, 0);
   std::map<std::string, at::Tensor> weights;
   for (const auto& item : network.named_parameters()) weights[item.key()] = item.value();
   if (const Status fits = load_parameters(weights, "", *copy); !fits.ok()) {
@@ -114,26 +114,28 @@ Result<std::shared_ptr<Network>> moved(Network& network, const Task& task,
   return copy;
 }
 
-// Fine-tuned copies, beside the model that is there by now.
+// Copies, beside the model that is there by now.
 Status move_copies(const SeriesStore& from, const SeriesStore& to, const StoredModel& source,
-                   std::vector<Role>& moved_roles) {
+                   std::vector<std::string>& kinds) {
   const std::string& name = source.parts.task.name;
   SKIPCAST_TRY(const StoredModel target, read_model(to, name));
-  const auto shape = [](const SeriesStore& store, const ModelParts& parts) {
-    return shape_of(parts.task, store.schema().places, parts.normalizer, parts.target);
+  const auto home_of = [](const SeriesStore& store, const StoredModel& model) {
+    const ModelParts& parts = model.parts;
+    return copy_home(store, parts.task,
+                     shape_of(parts.task, store.schema().places, parts.normalizer, parts.target),
+                     model.fingerprint);
   };
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    Result<FineTuned> copy = read_fine_tuned(from, source.parts.task, shape(from, source.parts),
-                                             source.fingerprint, role);
+  const CopyHome there = home_of(from, source), here = home_of(to, target);
+  for (const CopyKind& kind : copy_kinds()) {
+    Result<StoredCopy> copy = read_copy(there, kind);
     if (copy.status().code() == Code::kNotFound || copy.status().code() == Code::kRefused) continue;
     SKIPCAST_TRY_OK(copy.status());
-    SKIPCAST_TRY(copy->network, moved(*copy->network, target.parts.task, shape(to, target.parts),
-                                      copy->info.retrieval));
+    SKIPCAST_TRY(copy->network, moved(*copy->network, here.task, here.shape));
     // Distances are lengths of vectors over all places.
     copy->info.distance_scale *=
         std::sqrt(double(to.schema().places.count()) / double(from.schema().places.count()));
-    SKIPCAST_TRY_OK(save_fine_tuned(to, target.parts.task, target.fingerprint, *copy));
-    moved_roles.push_back(role);
+    SKIPCAST_TRY_OK(save_copy(here, *copy));
+    kinds.emplace_back(kind.name);
   }
   return {};
 }
@@ -159,7 +161,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
   }
   parts.target = fit_target_space(*dataset, training);
   const NetworkShape shape = shape_of(task, schema.places, parts.normalizer, parts.target);
-  SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape, /*retrieval=*/false));
+  SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape));
   const auto origins = evenly_spaced(held_out, task.training.validation_windows);
   const ValidationScores scores = validate(parts, *dataset, origins);
   SKIPCAST_TRY_OK(save_model(to, parts,

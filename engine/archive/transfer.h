@@ -23,9 +23,9 @@ struct TransferRequest {
 struct TransferReport {
   std::string model_path;
   int64_t places = 0;
-  int64_t seen = 0;            // of them by name among those trained on
-  std::vector<Role> copies;    // fine-tuned copies that came along
-  double validation_crps = 0;  // fair, normalised units, on the new archive's validation part
+  int64_t seen = 0;                 // of them by name among those trained on
+  std::vector<std::string> copies;  // the kinds of those that came along
+  double validation_crps = 0;       // fair, normalised units, on the new archive's validation part
   double seconds = 0;
 };
 

@@ -18,25 +18,29 @@ using Json = nlohmann::json;
 
 constexpr int64_t kTaskBytesMax = 1 << 20;
 constexpr NumberRange kFraction = {0, 1};
-const std::vector<std::string> kKinds = {"graph", "grid"};
 const std::vector<std::string> kBases(std::begin(retrieval::kBaseWords),
                                       std::end(retrieval::kBaseWords));
 const std::vector<std::string> kCalendars = {"hour_of_day", "day_of_week", "day_of_year"};
+
+void read_kind(TaskFields& fields, NetworkOptions& network) {
+  std::vector<std::string> names;
+  for (const NetworkKind& kind : network_kinds()) names.emplace_back(kind.name);
+  const auto now = std::find(names.begin(), names.end(), network.kind);
+  int index = static_cast<int>(now - names.begin());
+  fields.choice("kind", names, index);
+  network.kind = names[static_cast<size_t>(index)];
+}
 
 // "network": "grid" is short for {"kind": "grid"}.
 Status read_network_word(const Json& word, Task& task) {
   const Json object = {{"kind", word}};
   TaskFields fields(object, fmt::format("task {}, \"network\"", task.name));
-  int kind = 0;
-  fields.choice("kind", kKinds, kind);
-  task.network.kind = static_cast<NetworkKind>(kind);
+  read_kind(fields, task.network);
   return fields.finish();
 }
 
 void read_network(TaskFields& fields, NetworkOptions& network) {
-  int kind = static_cast<int>(network.kind);
-  fields.choice("kind", kKinds, kind);
-  network.kind = static_cast<NetworkKind>(kind);
+  read_kind(fields, network);
   fields.count("width", network.width, {8, 4096});
   fields.count("context_blocks", network.context_blocks, {0, 64});
   fields.count("blocks", network.blocks, {1, 64});
@@ -166,8 +170,7 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
   check_names(fields, task);
   if (task.spec.context_states < 1) fields.fail("context_states", "is missing");
   if (task.spec.future_states < 1) fields.fail("future_states", "is missing");
-  task.network.kind =
-      places == storage::PlacesKind::kGrid ? NetworkKind::kGrid : NetworkKind::kGraph;
+  task.network.kind = places == storage::PlacesKind::kGrid ? kGridNet : kGraphNet;
   SKIPCAST_TRY_OK(read_part(fields, "schedule", task, [](TaskFields& part, Task& out) {
     read_schedule(part, out.schedule);
   }));
@@ -177,14 +180,15 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
     read_training(part, out.training);
   }));
   SKIPCAST_TRY_OK(fields.finish());
-  if (task.network.kind == NetworkKind::kGrid && places == storage::PlacesKind::kGraph) {
-    return bad_input(fmt::format("task {}: network \"grid\" needs places on a grid", task.name));
-  }
-  if (task.network.kind == NetworkKind::kGrid && task.network.described_places) {
+  const NetworkKind& kind = network_kind(task.network.kind);
+  if (kind.grids_only && places == storage::PlacesKind::kGraph) {
     return bad_input(
-        fmt::format("task {}: only the network \"graph\" has described places: a grid "
-                    "has its cells",
-                    task.name));
+        fmt::format("task {}: network \"{}\" needs places on a grid", task.name, kind.name));
+  }
+  if (task.network.described_places && !kind.described_places) {
+    return bad_input(
+        fmt::format("task {}: the network \"{}\" has no described places: a grid has its cells",
+                    task.name, kind.name));
   }
   return task;
 }
@@ -236,7 +240,7 @@ std::string to_json(const Task& task) {
                    {"sigma_max", task.schedule.sigma_max},
                    {"rho", task.schedule.rho}}},
                  {"network",
-                  {{"kind", kKinds[static_cast<size_t>(n.kind)]},
+                  {{"kind", n.kind},
                    {"width", n.width},
                    {"context_blocks", n.context_blocks},
                    {"blocks", n.blocks},

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/data/network_kinds.h"
 #include "retrieval/scaling/normalizer.h"
 #include "samplers/schedule.h"
 #include "storage/schema/window.h"
@@ -18,16 +19,14 @@
 
 namespace skipcast::engine {
 
-enum class NetworkKind { kGraph, kGrid };
-
 struct NetworkOptions {
-  NetworkKind kind = NetworkKind::kGraph;  // default: by the archive's places
-  int64_t width = 128;                     // channels of a token, or of the U-Net's first level
-  int64_t context_blocks = 2;              // depth of the context encoder (run once per query)
-  int64_t blocks = 3;                      // depth of the denoising part (run once per step)
-  int64_t heads = 4;                       // graph: divides width
-  int64_t mlp_ratio = 2;                   // hidden channels of a block's MLP, in widths
-  int64_t inducing = 0;                    // inducing points, for many places; 0 = full attention
+  std::string kind = kGraphNet;   // network_kinds.h; default: by the archive's places
+  int64_t width = 128;            // channels of a token, or of the U-Net's first level
+  int64_t context_blocks = 2;     // depth of the context encoder (run once per query)
+  int64_t blocks = 3;             // depth of the denoising part (run once per step)
+  int64_t heads = 4;              // graph: divides width
+  int64_t mlp_ratio = 2;          // hidden channels of a block's MLP, in widths
+  int64_t inducing = 0;           // inducing points, for many places; 0 = full attention
   bool adjacency = false;         // graph: attention learns a bias from the archive's adjacency
   bool described_places = false;  // graph: places are told apart by facts (place_description.h),
                                   // not by learned embeddings: the network can be transferred

@@ -103,7 +103,7 @@ Status Sweep::prepare(const Candidate& candidate) {
     case Kind::kPolicy:
       SKIPCAST_TRY_OK(forecaster_.prepare(distance_options(candidate.policy, options)));
       for (const PolicyBin& bin : candidate.policy.bins) {
-        SKIPCAST_TRY_OK(forecaster_.prepare(bin.options));
+        SKIPCAST_TRY_OK(forecaster_.prepare({bin.options, options}));
       }
       return {};
     case Kind::kAnalogRaw:

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/evaluate.h"
+#include "engine/forecast/start_table.h"
 #include "storage/schema/time_axis.h"
 
 namespace skipcast::engine {
@@ -17,7 +18,7 @@ using Kind = Candidate::Kind;
 constexpr int64_t kReferenceSteps = 18;  // of Heun: 35 evaluations
 
 Candidate cold_reference() {
-  ForecastOptions options = {.steps = kReferenceSteps, .solver = "heun"};
+  ForecastOptions options = {{.steps = kReferenceSteps, .solver = "heun"}};
   options.start.kind = StartKind::kCold;
   return {.name = "cold-35", .options = options};
 }
@@ -125,9 +126,9 @@ Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& w
       all.push_back(chain_from(chain, *kind));
     } else {
       return usage(
-          fmt::format("nothing to evaluate is called '{}'; there are cold, analog, mean, "
-                      "random, persist, analogs, persistence, climatology",
-                      each));
+          fmt::format("nothing to evaluate is called '{}'; there are {}, analogs, persistence, "
+                      "climatology",
+                      each, start_names()));
     }
   }
   return all;

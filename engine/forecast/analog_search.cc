@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/data/target_space.h"
+#include "engine/forecast/alignment.h"
+#include "engine/forecast/start_table.h"
 #include "samplers/noise.h"
-#include "samplers/starts.h"
 #include "storage/schema/window.h"
 
 namespace skipcast::engine {
@@ -17,10 +17,6 @@ namespace {
 
 // Noise steps below 0 are never used by starts or solvers.
 constexpr int64_t kBlindChoice = -1, kOtherSituation = -2, kAssignment = -3;
-
-bool uses_means(Alignment alignment) {
-  return alignment == Alignment::kResidual || alignment == Alignment::kHalf;
-}
 
 Status none_usable(const Dataset& dataset, const Query& query, const ForecastOptions& options) {
   return not_found(fmt::format("no past window may serve as an analog for {} (archive {}): its "
@@ -177,57 +173,13 @@ bool needs_mean(const StartOptions& start) {
 
 Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
                                    const Query& query, const ForecastOptions& options) {
-  switch (options.start.kind) {
-    case StartKind::kAnalog:
-      return retrieve(keys, dataset, model, query, options);
-    case StartKind::kRandom:
-      return draw_blindly(dataset, model, query, options);
-    case StartKind::kMismatched:
-      return retrieve_elsewhere(keys, dataset, model, query, options);
-    default:
-      return MemberAnalogs();
+  const StartKind kind = options.start.kind;
+  if (kind == StartKind::kAnalog) return retrieve(keys, dataset, model, query, options);
+  if (kind == StartKind::kRandom) return draw_blindly(dataset, model, query, options);
+  if (kind == StartKind::kMismatched) {
+    return retrieve_elsewhere(keys, dataset, model, query, options);
   }
-}
-
-at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
-                           std::span<const int64_t> origins, const StartOptions& start) {
-  const at::Tensor futures = dataset.filled_futures(origins);
-  const auto offset = [&] {
-    return samplers::align_offset(futures, dataset.contexts(origins).last, query.last,
-                                  start.decay_tau);
-  };
-  const auto residual = [&] {
-    SKIPCAST_CHECK(means != nullptr);
-    return samplers::align_residual(futures, means->means(origins), query.mean);
-  };
-  const auto moved = [&] {
-    if (start.alignment == Alignment::kOffset) return offset();
-    if (start.alignment == Alignment::kResidual) return residual();
-    return (offset() + residual()) * 0.5;
-  };
-  if (start.alignment == Alignment::kNone) return futures;
-  const auto [low, high] = dataset.range(query.last);
-  return at::clamp(moved(), low, high);
-}
-
-std::optional<samplers::AlignedStart> aligned_start(const Dataset& dataset, const Model& model,
-                                                    const Query& query,
-                                                    std::span<const int64_t> origins,
-                                                    const StartOptions& start) {
-  const TargetSpace* target = model.target_space();
-  if (target == nullptr || start.alignment != Alignment::kOffset || start.added_noise > 0)
-    return {};
-  const auto [low, high] = dataset.range(query.last);
-  return samplers::AlignedStart{
-      .future = dataset.filled_futures(origins),
-      .analog_last = dataset.contexts(origins).last,
-      .query_last = query.last.contiguous(),
-      .decay = samplers::offset_decay(model.task().spec.future_states, start.decay_tau,
-                                      query.last.options()),
-      .low = low,
-      .high = high,
-      .damping = target->damping.contiguous(),
-      .scale = target->scale.contiguous()};
+  return MemberAnalogs();
 }
 
 }  // namespace skipcast::engine

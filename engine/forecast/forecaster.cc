@@ -9,13 +9,15 @@
 #include <mutex>
 #include <optional>
 
+#include "engine/forecast/alignment.h"
 #include "engine/forecast/analog_search.h"
+#include "engine/forecast/denoiser_stack.h"
 #include "engine/forecast/network_choice.h"
 #include "engine/forecast/query.h"
 #include "engine/forecast/redi.h"
 #include "engine/forecast/reverse_chain.h"
+#include "engine/forecast/start_table.h"
 #include "engine/keys/analog_keys.h"
-#include "samplers/guidance.h"
 #include "samplers/solvers/solvers.h"
 #include "samplers/starts.h"
 
@@ -67,9 +69,10 @@ class ArchiveForecaster : public Forecaster {
   Result<Chain> chain_of(const ForecastOptions& options) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
-  Result<MemberAnalogs> lookup(const Query& query, const NetworkChoice& told,
+  Result<MemberAnalogs> lookup(const Query& query, const NetworkChoice& choice,
                                const ForecastOptions& options);
-  Status guide(Query& query, const ForecastOptions& options);
+  Result<samplers::Denoiser> with_stack(const Query& query, samplers::Denoiser base,
+                                        const ForecastOptions& options);
   Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
                                    const StartOptions& start);
   Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
@@ -103,9 +106,9 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   // Encode: the network sees the context once; its mean forecast is shared by all members.
   SKIPCAST_TRY(const ForecastOptions options, decide(query));
   SKIPCAST_TRY(const Chain chain, chain_of(options));
-  SKIPCAST_TRY(const NetworkChoice told, choose_network(*model_, chain, options));
+  SKIPCAST_TRY(const NetworkChoice choice, choose_network(*model_, chain, options));
   if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
-  if (needs_mean(*model_, told, options)) evaluate_mean(*model_, query);
+  if (needs_mean(choice, options)) evaluate_mean(*model_, query);
   forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
   forecast.timing.encode_s = watch.lap();
 
@@ -113,13 +116,13 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   SKIPCAST_TRY(MemberAnalogs found, search(query, options));
   forecast.timing.search_s = watch.lap();
 
-  // The network that makes the members, told of what happened after similar situations.
-  SKIPCAST_TRY(const MemberAnalogs known, lookup(query, told, options));
+  // The network that makes the members, conditioned on what happened after similar situations.
+  SKIPCAST_TRY(const MemberAnalogs known, lookup(query, choice, options));
   forecast.timing.search_s += watch.lap();
-  query.denoise = told.role ? denoiser_for(*dataset_, *model_, query, told, known.analogs)
-                            : base_of(*model_, query);
-  if (told.role) forecast.notes.push_back(describe(*model_, told, options));
-  if (options.guidance > 0) SKIPCAST_TRY_OK(guide(query, options));
+  query.denoise = choice.copy ? denoiser_for(*dataset_, *model_, query, choice, known.analogs)
+                              : base_of(*model_, query);
+  if (choice.copy) forecast.notes.push_back(describe(choice, options));
+  SKIPCAST_TRY(query.denoise, with_stack(query, std::move(query.denoise), options));
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
@@ -180,7 +183,7 @@ Result<Forecast> ArchiveForecaster::forecast_by(int64_t origin, const ForecastOp
 Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const {
   SKIPCAST_TRY(Chain chain, chain_for(model_->task(), options));
   SKIPCAST_TRY_OK(choose_network(*model_, chain, options).status());
-  if (!chain.solver.needs_moments || model_->has_moments()) return chain;
+  if (!chain.solver.needs_moments || model_->can(kMomentHeads)) return chain;
   return refused(
       fmt::format("{} needs a model with moment heads: run  skipcast train {} --task {} "
                   "--moments",
@@ -198,21 +201,22 @@ Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
   return find_analogs(keys_, *dataset_, *model_, query, options);
 }
 
-// What the network is told of; nothing where it is not.
-Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const NetworkChoice& told,
+// What the network is conditioned on; nothing where it is not.
+Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const NetworkChoice& choice,
                                                 const ForecastOptions& options) {
-  if (told.weight == 0) return MemberAnalogs();
-  return search(query, lookup_options(model_->role_info(*told.role), options));
+  if (choice.weight == 0) return MemberAnalogs();
+  return search(query, lookup_options(choice.copy->info, options));
 }
 
-// Draws the chain towards what happened after the nearest analogs, moved to the query.
-Status ArchiveForecaster::guide(Query& query, const ForecastOptions& options) {
-  const ForecastOptions guides = guide_options(options);
-  SKIPCAST_TRY(const MemberAnalogs found, search(query, guides));
-  SKIPCAST_TRY(const at::Tensor futures, moved_futures(query, found, guides.start));
-  query.denoise = samplers::guided(std::move(query.denoise), model_->to_target(futures, query.last),
-                                   options.guidance_bandwidth, options.guidance);
-  return {};
+// The denoiser with what the options want around it.
+Result<samplers::Denoiser> ArchiveForecaster::with_stack(const Query& query,
+                                                         samplers::Denoiser base,
+                                                         const ForecastOptions& options) {
+  const auto futures = [&](const ForecastOptions& of) -> Result<at::Tensor> {
+    SKIPCAST_TRY(const MemberAnalogs found, search(query, of));
+    return moved_futures(query, found, of.start);
+  };
+  return stacked(std::move(base), {*model_, query, options, futures});
 }
 
 // The futures of these analogs, aligned to the query.
@@ -326,19 +330,18 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (rolled || is_retrieved(options.start.kind)) {
     SKIPCAST_TRY_OK(keys_.index(options.start).status());
   }
-  if (options.guidance > 0) {
-    SKIPCAST_TRY_OK(keys_.index(guide_options(options).start).status());
+  for (const ForecastOptions& search : searches_of_stack(options)) {
+    SKIPCAST_TRY_OK(keys_.index(search.start).status());
   }
   if (options.start.added_noise > 0) SKIPCAST_TRY_OK(keys_.mean_error().status());
-  SKIPCAST_TRY(const NetworkChoice told, choose_network(*model_, chain, options));
-  if (told.weight > 0) {
-    const RoleInfo& info = model_->role_info(*told.role);
-    SKIPCAST_TRY_OK(keys_.index(lookup_options(info, options).start).status());
+  SKIPCAST_TRY(const NetworkChoice choice, choose_network(*model_, chain, options));
+  if (choice.weight > 0) {
+    SKIPCAST_TRY_OK(keys_.index(lookup_options(choice.copy->info, options).start).status());
   }
   if (options.start.kind == StartKind::kRedi) {
     SKIPCAST_TRY_OK(redi_base(chain, options).status());
   }
-  if (needs_mean(*model_, told, options)) return keys_.means().status();
+  if (needs_mean(choice, options)) return keys_.means().status();
   return {};
 }
 

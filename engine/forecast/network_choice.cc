@@ -4,96 +4,83 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "engine/data/retrieved_futures.h"
+#include "engine/forecast/denoiser_stack.h"
+#include "engine/keys/key_table.h"
 
 namespace skipcast::engine {
 
-std::optional<Role> role_of(const ForecastOptions& options) {
-  const auto solver = samplers::find_solver(options.solver);
-  if (solver && solver->needs_one_step) return Role::kOneStep;
-  if (options.retrieval_weight.value_or(0) > 0) return Role::kConditioned;
-  return std::nullopt;
-}
-
 Result<NetworkChoice> choose_network(const Model& model, const Chain& chain,
                                      const ForecastOptions& options) {
-  NetworkChoice told = {.role = role_of(options), .weight = options.retrieval_weight.value_or(0)};
-  if (!told.role) return told;
-  if (options.steps == 0 && told.weight > 0) {
+  NetworkChoice choice = {.weight = options.retrieval_weight.value_or(0)};
+  const CopyKind* kind = copy_for(options);
+  if (kind == nullptr) return choice;
+  if (options.steps == 0 && choice.weight > 0) {
     return usage(
-        "without a chain there is no network to tell of retrieved futures: leave "
+        "without a chain there is no network to condition on retrieved futures: leave "
         "--retrieval-weight out");
   }
-  SKIPCAST_TRY_OK(model.has_role(*told.role));
-  const RoleInfo& info = model.role_info(*told.role);
-  if (told.role == Role::kOneStep) {
-    if (evaluations(chain) > info.evaluations) {
-      return refused(
-          fmt::format("the finisher of task {} was trained for {} evaluation{}, not {}: "
-                      "lower --steps, or train it again with --evaluations",
-                      model.task().name, info.evaluations, info.evaluations == 1 ? "" : "s",
-                      evaluations(chain)));
-    }
+  SKIPCAST_TRY(choice.copy, model.copy(kind->name));
+  const CopyInfo& info = choice.copy->info;
+  if (kind->counted && evaluations(chain) > info.evaluations) {
+    return refused(
+        fmt::format("the {} network of task {} was trained for {} evaluation{}, not {}: "
+                    "lower --steps, or train it again with --evaluations",
+                    kind->name, model.task().name, info.evaluations,
+                    info.evaluations == 1 ? "" : "s", evaluations(chain)));
   }
-  if (told.weight > 0 && !info.retrieval) {
+  if (choice.weight > 0 && !info.retrieval) {
     return refused(
         fmt::format("the {} network of task {} was trained without retrieval: leave "
                     "--retrieval-weight out, or train it again",
-                    word(*told.role), model.task().name));
+                    kind->name, model.task().name));
   }
-  return told;
+  return choice;
 }
 
-ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options) {
+ForecastOptions lookup_options(const CopyInfo& info, const ForecastOptions& options) {
   ForecastOptions lookup = options;
   lookup.start = {
       .kind = options.mismatched_retrieval ? StartKind::kMismatched : StartKind::kAnalog,
       .key_mix = info.key_mix};
   const Result<KeyKind> key = key_from(info.key);
-  SKIPCAST_CHECK(key.ok());  // told by whoever trained the copy
+  SKIPCAST_CHECK(key.ok());  // checked by whoever trained the copy
   lookup.start.key = *key;
   lookup.members = info.neighbours;
   return lookup;
 }
 
-ForecastOptions guide_options(const ForecastOptions& options) {
-  ForecastOptions guides = options;
-  guides.start.kind = options.mismatched_retrieval ? StartKind::kMismatched : StartKind::kAnalog;
-  guides.start.pool = 0;
-  guides.start.temperature.reset();
-  guides.members = kGuides;
-  return guides;
-}
-
-bool needs_mean(const Model& model, const NetworkChoice& told, const ForecastOptions& options) {
-  const bool for_copy =
-      told.weight > 0 && model.role_info(*told.role).key != word(KeyKind::kContext);
-  const bool for_guides = options.guidance > 0 && needs_mean(guide_options(options).start);
-  return needs_mean(options.start) || for_copy || for_guides;
+bool needs_mean(const NetworkChoice& choice, const ForecastOptions& options) {
+  const bool for_copy = choice.weight > 0 && choice.copy->info.key != word(KeyKind::kContext);
+  if (needs_mean(options.start) || for_copy) return true;
+  const std::vector<ForecastOptions> searches = searches_of_stack(options);
+  return std::any_of(searches.begin(), searches.end(),
+                     [](const ForecastOptions& each) { return needs_mean(each.start); });
 }
 
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
-                                const NetworkChoice& told,
+                                const NetworkChoice& choice,
                                 const std::vector<retrieval::Neighbour>& analogs) {
-  if (!told.role) return model.condition(query.context);
-  if (told.weight == 0) return model.condition_as(*told.role, query.context, nullptr);
+  SKIPCAST_CHECK(choice.copy != nullptr);
+  if (choice.weight == 0) return choice.copy->condition(query.context, nullptr);
   const TargetSpace* target = model.target_space();
   SKIPCAST_CHECK(target != nullptr && !analogs.empty());
-  const RoleInfo& info = model.role_info(*told.role);
-  RetrievedBatch retrieved =
-      retrieved_batch(dataset, *target, {&query.origin, 1}, analogs, info.distance_scale);
-  retrieved.weight.fill_(told.weight);
-  return model.condition_as(*told.role, query.context, &retrieved);
+  const double scale = choice.copy->info.distance_scale;
+  RetrievedBatch retrieved = retrieved_batch(dataset, *target, {&query.origin, 1}, analogs, scale);
+  retrieved.weight.fill_(choice.weight);
+  return choice.copy->condition(query.context, &retrieved);
 }
 
-std::string describe(const Model& model, const NetworkChoice& told,
-                     const ForecastOptions& options) {
-  if (told.weight == 0) return fmt::format("{} network, told of no futures", word(*told.role));
-  const RoleInfo& info = model.role_info(*told.role);
-  return fmt::format("{} network, told of {} {} futures ({} key) with weight {:g}",
-                     word(*told.role), info.neighbours,
-                     options.mismatched_retrieval ? "of another situation's" : "retrieved",
-                     info.key, told.weight);
+std::string describe(const NetworkChoice& choice, const ForecastOptions& options) {
+  SKIPCAST_CHECK(choice.copy != nullptr);
+  const CopyInfo& info = choice.copy->info;
+  if (choice.weight == 0) return fmt::format("{} network, without retrieved futures", info.kind);
+  return fmt::format("{} network, conditioned on {} {} futures ({} key) with weight {:g}",
+                     info.kind, info.neighbours,
+                     options.mismatched_retrieval ? "mismatched" : "retrieved", info.key,
+                     choice.weight);
 }
 
 std::vector<std::string> remarks(const Model& model, const Chain& chain,
@@ -109,12 +96,8 @@ std::vector<std::string> remarks(const Model& model, const Chain& chain,
         "a cold start entered at sigma {:g} instead of {:g}: noise about {}", chain.entry.sigma,
         sigma_max, model.task().residual ? "the last observation" : "the normal state"));
   }
-  if (options.guidance > 0) {
-    made.push_back(fmt::format(
-        "guided towards the futures of {} {} with weight {:g}, bandwidth "
-        "{:g}",
-        kGuides, options.mismatched_retrieval ? "analogs of another situation" : "analogs",
-        options.guidance, options.guidance_bandwidth));
+  for (const DenoiserWrapper& wrapper : wrappers_for(options)) {
+    made.push_back(wrapper.remark(options));
   }
   if (!options.inflation.empty()) {
     made.push_back(fmt::format("members' distances from their mean times {:g}, over the lead times",

@@ -1,8 +1,8 @@
-// Which network makes a forecast's members, and what it is told of similar situations. Internal to
-// engine. Pure functions, thread-safe.
+// Which network makes a forecast's members, and what it is conditioned on. Internal to engine.
+// Pure functions, thread-safe.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,38 +11,33 @@
 
 namespace skipcast::engine {
 
-// The copy of the model that these options run; none: the model itself, or no network at all.
-std::optional<Role> role_of(const ForecastOptions& options);
-
 struct NetworkChoice {
-  std::optional<Role> role;  // none: the model itself
-  double weight = 0;         // of what was retrieved; 0: nothing is
+  std::shared_ptr<const ModelCopy> copy;  // null: the model itself, or no network at all
+  double weight = 0;                      // of what was retrieved; 0: nothing is
 };
 
-// kNotFound, kRefused, kDataLoss as the copy's file (engine/models/network_copy.h); kRefused when a
-// one-step model is asked for more evaluations, or a copy for retrieved futures, than it was
-// trained for.
+// The copy that these options run, if any. kNotFound, kRefused, kDataLoss as the copy's file
+// (engine/models/network_copy.h); kRefused when it is asked for more evaluations, or for retrieved
+// futures, than it was trained for.
 Result<NetworkChoice> choose_network(const Model& model, const Chain& chain,
                                      const ForecastOptions& options);
 
-// How the windows are found that a copy is told of: its key and number, under the options' guard.
-ForecastOptions lookup_options(const RoleInfo& info, const ForecastOptions& options);
+// How the windows are found whose futures condition a copy: its key and number, under the options'
+// guard.
+ForecastOptions lookup_options(const CopyInfo& info, const ForecastOptions& options);
 
-// How the analogs are found that guide a chain; options.guidance > 0.
-inline constexpr int64_t kGuides = 32;
-ForecastOptions guide_options(const ForecastOptions& options);
+// True when the start, the copy's lookup, or what is around its denoiser (denoiser_stack.h) needs
+// the query's mean forecast (one shared evaluation).
+bool needs_mean(const NetworkChoice& choice, const ForecastOptions& options);
 
-// True when the start, what the copy is told of, or the guidance needs the query's mean forecast
-// (one shared evaluation).
-bool needs_mean(const Model& model, const NetworkChoice& told, const ForecastOptions& options);
-
-// The denoiser of told.role for this query. REQUIRES analogs where told.weight > 0.
+// The copy's denoiser for this query. REQUIRES a copy, and analogs where choice.weight > 0.
 samplers::Denoiser denoiser_for(const Dataset& dataset, const Model& model, const Query& query,
-                                const NetworkChoice& told,
+                                const NetworkChoice& choice,
                                 const std::vector<retrieval::Neighbour>& analogs);
 
-// "finisher, told of 8 futures (forecast key) with weight 1".
-std::string describe(const Model& model, const NetworkChoice& told, const ForecastOptions& options);
+// "one-step network, conditioned on 8 retrieved futures (forecast key) with weight 1". REQUIRES a
+// copy.
+std::string describe(const NetworkChoice& choice, const ForecastOptions& options);
 
 // What users should know of how it was computed and entered; often nothing.
 std::vector<std::string> remarks(const Model& model, const Chain& chain,

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "engine/forecast/network_choice.h"
+#include "engine/forecast/start_table.h"
+#include "engine/keys/key_table.h"
 #include "engine/keys/metric_file.h"
 
 namespace skipcast::engine {
@@ -31,17 +33,27 @@ std::string path_of(const Forecaster& forecaster, const std::string& name_or_pat
   return is_path ? name_or_path : folder_of(forecaster) + "/" + name_or_path + ".json";
 }
 
+// Do its words name something?
+Status check_words(const Policy& policy, const std::string& path) {
+  Status known = key_from(policy.distance_key.view()).status();
+  for (size_t i = 0; known.ok() && i < policy.bins.size(); ++i) {
+    known = check_names(policy.bins[i].options.start);
+  }
+  if (known.ok()) return known;
+  return {known.code(), fmt::format("{}: {}", path, known.message())};
+}
+
 // Does the model have the copies that the policy was tuned with?
 Status check_copies(const Model& model, const Policy& policy, const std::string& path) {
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    const auto wanted = policy.copies.find(word(role));
-    if (wanted == policy.copies.end()) continue;
-    SKIPCAST_TRY_OK(model.has_role(role));
-    if (model.role_info(role).fingerprint == wanted->second) continue;
+  for (const auto& [name, fingerprint] : policy.copies) {
+    const CopyKind* kind = find_copy_kind(name);
+    if (kind == nullptr) continue;
+    SKIPCAST_TRY(const std::shared_ptr<const ModelCopy> copy, model.copy(kind->name));
+    if (copy->info.fingerprint == fingerprint) continue;
     return refused(
         fmt::format("{} was tuned for another {} network of task {} (it was trained "
                     "again since?): run skipcast tune",
-                    path, word(role), policy.task));
+                    path, kind->name, policy.task));
   }
   return {};
 }
@@ -51,8 +63,11 @@ Status check_copies(const Model& model, const Policy& policy, const std::string&
 void bind_copies(const Model& model, Policy& policy) {
   policy.copies.clear();
   for (const PolicyBin& bin : policy.bins) {
-    const std::optional<Role> role = role_of(bin.options);
-    if (role) policy.copies[word(*role)] = model.role_info(*role).fingerprint;
+    const CopyKind* kind = copy_for(bin.options);
+    if (kind == nullptr) continue;
+    const auto copy = model.copy(kind->name);
+    SKIPCAST_CHECK(copy.ok());  // the bin's trial ran it
+    policy.copies[kind->name] = (*copy)->info.fingerprint;
   }
 }
 
@@ -80,6 +95,7 @@ Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name
         fmt::format("no policy {}; the archive has: {}", path, names_in(folder_of(forecaster))));
   }
   if (!policy.ok()) return policy;
+  SKIPCAST_TRY_OK(check_words(*policy, path));
   if (policy->archive_id != forecaster.store().store_id()) {
     return refused(
         fmt::format("{} was tuned on another archive: run skipcast tune on this one", path));

@@ -51,10 +51,8 @@ const samplers::Denoiser& base_of(const Model& model, Query& query) {
 
 void evaluate_mean(const Model& model, Query& query) {
   if (query.mean.defined()) return;
-  const Task& task = model.task();
-  const at::Tensor zero = at::zeros(
-      {1, task.spec.future_states, query.last.size(0), query.last.size(1)}, query.last.options());
-  const at::Tensor mean = base_of(model, query)(zero, task.schedule.sigma_max);
+  const at::Tensor zero = at::zeros(model.state_shape(), query.last.options()).unsqueeze(0);
+  const at::Tensor mean = base_of(model, query)(zero, model.task().schedule.sigma_max);
   query.mean = model.from_target(mean, query.last)[0];
 }
 

@@ -34,18 +34,18 @@ Result<std::shared_ptr<const RediBase>> RediBase::build(std::shared_ptr<const Mo
   const std::vector<int64_t> windows = fit_origins(*model, dataset);
   if (windows.empty()) return usage("ReDi needs training windows, and there is none");
   const at::NoGradGuard no_grad;
-  const Task& task = model->task();
   const auto base = std::make_shared<RediBase>();
   const auto rows = static_cast<int64_t>(windows.size());
-  const std::vector<int64_t> shape = {
-      task.spec.future_states, static_cast<int64_t>(task.variables.size()), dataset.places()};
+  const std::vector<int64_t> shape = model->state_shape();
   const int64_t member[] = {0};
   base->chain_ = chain;
   base->initial_ = samplers::gaussian(kSeed, 0, member, 0, {shape, dataset.device()}) *
                    chain.redi.to_key.front();
   const at::TensorOptions there = at::TensorOptions(at::kFloat).device(dataset.device());
-  base->keys_ = at::empty({rows, shape[0] * shape[1] * shape[2]}, there);
-  base->values_ = at::empty({rows, shape[0], shape[1], shape[2]}, there);
+  base->keys_ = at::empty({rows, base->initial_.numel()}, there);
+  std::vector<int64_t> all = shape;
+  all.insert(all.begin(), rows);
+  base->values_ = at::empty(all, there);
   for (int64_t row = 0; row < rows; ++row) {
     const samplers::Denoiser denoise =
         model->condition(dataset.contexts({&windows[static_cast<size_t>(row)], 1}));
@@ -72,7 +72,9 @@ at::Tensor RediBase::states(const samplers::Denoiser& denoise, int64_t members,
         at::arange(m * count, (m + 1) * count, nearest.options()).remainder(wanted);
     const at::Tensor chosen = nearest.index_select(0, places);
     const at::Tensor w = samplers::redi_weights(keys_.index_select(0, chosen), query);
-    states.push_back((values_.index_select(0, chosen) * w.view({-1, 1, 1, 1})).sum(0));
+    std::vector<int64_t> by_row(static_cast<size_t>(values_.dim()), 1);
+    by_row[0] = -1;
+    states.push_back((values_.index_select(0, chosen) * w.view(by_row)).sum(0));
   }
   return at::stack(states);
 }

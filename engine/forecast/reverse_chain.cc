@@ -7,6 +7,8 @@
 #include <cmath>
 #include <functional>
 
+#include "engine/forecast/denoiser_stack.h"
+#include "engine/forecast/start_table.h"
 #include "engine/settings/presets.h"
 #include "samplers/early_exit.h"
 #include "samplers/noise.h"
@@ -21,6 +23,7 @@ constexpr double kRetrievalWeightMax = 4;
 constexpr double kInflationMax = 10;
 
 Status check_start(const StartOptions& start) {
+  SKIPCAST_TRY_OK(check_names(start));
   if (start.separation < 1) return usage("the separation of analogs must be at least 1 state");
   if (!(start.key_mix >= 0 && start.key_mix <= 1)) return usage("key_mix must lie in 0..1");
   if (!(start.decay_tau >= 0)) return usage("the decay of the alignment must not be negative");
@@ -111,14 +114,16 @@ class Run {
         model_(model),
         query_(query),
         options_(options),
-        shape_{model.task().spec.future_states, query.last.size(0), query.last.size(1)} {}
+        shape_(model.state_shape()) {}
 
   at::Tensor ensemble(const EntryState& entry);
   int64_t evaluations() const { return evaluations_; }  // of all members
 
  private:
   std::vector<int64_t> full_shape(int64_t members) const {
-    return {members, shape_[0], shape_[1], shape_[2]};
+    std::vector<int64_t> full = shape_;
+    full.insert(full.begin(), members);
+    return full;
   }
   at::Tensor target_of(const at::Tensor& clean) const;
   at::Tensor noise_size(const at::Tensor& spread) const;
@@ -271,28 +276,11 @@ Status add_redi(const samplers::ScheduleOptions& schedule, const ForecastOptions
   return {};
 }
 
-Status check_guidance(const samplers::NamedSolver& solver, const ForecastOptions& options) {
+Status check_inflation(const ForecastOptions& options) {
   for (const double factor : options.inflation) {
     if (factor > 0 && factor <= kInflationMax) continue;
     return usage(fmt::format("the inflation must be more than 0 and at most {:g}, not {:g}",
                              kInflationMax, factor));
-  }
-  if (!(options.guidance >= 0 && options.guidance <= 1)) {
-    return usage(fmt::format("the guidance must lie in 0..1, not {:g}", options.guidance));
-  }
-  if (options.guidance == 0) return {};
-  if (!(options.guidance_bandwidth > 0 && std::isfinite(options.guidance_bandwidth))) {
-    return usage(fmt::format("the bandwidth of the guidance must be more than 0, not {:g}",
-                             options.guidance_bandwidth));
-  }
-  if (options.steps == 0) {
-    return usage("without a chain there is nothing to guide: leave --guidance out");
-  }
-  if (solver.needs_moments || solver.needs_one_step || options.start.kind == StartKind::kRedi) {
-    return usage(
-        fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
-                    "could move",
-                    options.start.kind == StartKind::kRedi ? "ReDi" : solver.name));
   }
   return {};
 }
@@ -333,7 +321,8 @@ Result<Chain> chain_for(const Task& task, const ForecastOptions& options) {
     return usage(fmt::format("the weight of retrieved futures must lie in 0..{:g}, not {:g}",
                              kRetrievalWeightMax, told));
   }
-  SKIPCAST_TRY_OK(check_guidance(*solver, options));
+  SKIPCAST_TRY_OK(check_inflation(options));
+  SKIPCAST_TRY_OK(check_stack(*solver, options));
   if (!(options.exit_tolerance >= 0)) return usage("the exit tolerance must not be negative");
   std::string error;
   const auto entry =

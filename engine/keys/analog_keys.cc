@@ -37,11 +37,11 @@ std::string name_of(const StartOptions& start) {
 
 }  // namespace
 
-retrieval::Guard guard_for(const Model& model, const ForecastOptions& options) {
-  const bool frozen = options.archive == ArchiveMode::kFrozen;
+retrieval::Guard guard_for(const Model& model, const ForecastRequest& request) {
+  const bool frozen = request.archive == ArchiveMode::kFrozen;
   return {.spec = model.task().spec,
           .past_only = true,
-          .band = options.tuning_band,
+          .band = request.tuning_band,
           .frozen_states = frozen ? model.split().train_end : -1};
 }
 

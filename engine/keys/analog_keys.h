@@ -14,8 +14,8 @@
 
 namespace skipcast::engine {
 
-// The guard of a query with these options (DESIGN decision 6).
-retrieval::Guard guard_for(const Model& model, const ForecastOptions& options);
+// The guard of a query of this request (DESIGN decision 6).
+retrieval::Guard guard_for(const Model& model, const ForecastRequest& request);
 
 // Windows of the training part, thinned evenly to 4096: what keys, spreads and ReDi's base are
 // fitted on.

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "engine/networks/attachments.h"
+#include "engine/networks/retrieval_attention.h"
 #include "samplers/noise.h"
 
 namespace skipcast::engine {
@@ -27,7 +29,7 @@ double uniform_draw(const Task& task, int64_t purpose, int64_t row, int64_t step
 }
 
 FineTuningSource::FineTuningSource(const Dataset& dataset, const TargetSpace& target,
-                                   const AnalogTable* analogs, const RoleInfo& info,
+                                   const AnalogTable* analogs, const CopyInfo& info,
                                    std::vector<int64_t> origins)
     : dataset_(dataset),
       target_(target),
@@ -78,7 +80,8 @@ FineTuningBatch FineTuningSource::batch(int64_t step, bool drop) {
 
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch) {
   std::vector<at::Tensor> encoded = network.encode(batch.training.contexts);
-  return batch.retrieved ? network.add_retrieved(encoded, *batch.retrieved) : encoded;
+  if (!batch.retrieved) return encoded;
+  return network.conditioned_by(kRetrievalAttention, encoded, of_retrieved(*batch.retrieved));
 }
 
 }  // namespace skipcast::engine

@@ -31,7 +31,7 @@ class FineTuningSource {
   // `analogs` null: no retrieval at all; else windows without analogs are left out. The data set,
   // the target space and the analogs must outlive it.
   FineTuningSource(const Dataset& dataset, const TargetSpace& target, const AnalogTable* analogs,
-                   const RoleInfo& info, std::vector<int64_t> origins);
+                   const CopyInfo& info, std::vector<int64_t> origins);
   // Retrieval is dropped for a quarter of the windows (`drop`), else for none.
   FineTuningBatch batch(int64_t step, bool drop);
 
@@ -42,7 +42,7 @@ class FineTuningSource {
   const Dataset& dataset_;
   const TargetSpace& target_;
   const AnalogTable* analogs_;
-  const RoleInfo info_;
+  const CopyInfo info_;
   BatchSource batches_;
 };
 

@@ -24,7 +24,7 @@ at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, cons
 class Conditioned : public Method {
  public:
   Conditioned(const storage::SeriesStore& store, const TrainRequest& request)
-      : request_(request), copy_(store, request, Role::kConditioned, 1) {}
+      : request_(request), copy_(store, request, kConditionedCopy, 1) {}
 
   Result<TrainingOrigin> open() override {
     if (!request_.retrieval) {

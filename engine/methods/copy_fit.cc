@@ -24,11 +24,11 @@ constexpr int64_t kNeighbours = 8;
 
 }  // namespace
 
-CopyFit::CopyFit(const storage::SeriesStore& store, const TrainRequest& request, Role role,
+CopyFit::CopyFit(const storage::SeriesStore& store, const TrainRequest& request, const char* kind,
                  int64_t evaluations)
     : store_(store),
       request_(request),
-      info_{.role = role,
+      info_{.kind = kind,
             .retrieval = request.retrieval,
             .key = word(request.key),
             .key_mix = request.key_mix,
@@ -88,6 +88,7 @@ Status CopyFit::prepare() {
                                                  std::move(held_out));
   const NetworkShape shape =
       shape_of(task_, schema.places, base_.parts.normalizer, base_.parts.target);
+  home_ = copy_home(store_, task_, shape, base_.fingerprint);
   for (auto* network : {&network_, &average_}) {
     *network = copy_of(*base_.parts.network, task_, shape, info_.retrieval);
     (*network)->to(request_.compute.device);
@@ -128,14 +129,14 @@ HeldOutLoss CopyFit::held_out(bool with_retrieval, int64_t passes, const LossOf&
 }
 
 Status CopyFit::finish(const std::vector<CopyScore>& scores, TrainReport& report) {
-  FineTuned tuned = {.info = info_, .network = average_, .note = {}};
-  tuned.note["step"] = fmt::format("{}", report.best_step);
+  StoredCopy copy = {.info = info_, .network = average_, .note = {}};
+  copy.note["step"] = fmt::format("{}", report.best_step);
   for (const CopyScore& score : scores) {
-    tuned.note["validation_" + score.start] =
+    copy.note["validation_" + score.start] =
         fmt::format("{:.6f} with, {:.6f} without retrieval", score.with.loss, score.without.loss);
   }
-  SKIPCAST_TRY_OK(save_fine_tuned(store_, task_, base_.fingerprint, tuned));
-  report.model_path = fine_tuned_path(store_, task_.name, info_.role);
+  SKIPCAST_TRY_OK(save_copy(home_, copy));
+  report.model_path = copy_path(store_.path(), task_.name, copy_kind(info_.kind));
   describe(scores, report);
   return {};
 }
@@ -166,7 +167,7 @@ void CopyFit::describe(const std::vector<CopyScore>& scores, TrainReport& report
   }
   report.lines.push_back(
       fmt::format("network   {} (at step {})", report.model_path, report.best_step));
-  const nlohmann::json figures = {{"role", word(info_.role)},
+  const nlohmann::json figures = {{"role", info_.kind},
                                   {"file", report.model_path},
                                   {"analog_distance_training", training},
                                   {"analog_distance_validation", validation},

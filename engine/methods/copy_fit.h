@@ -2,7 +2,7 @@
 // methods `one-step` and `conditioned` share. The model itself is not touched. Internal to
 // engine/methods.
 //
-// models/<task>.<role>.safetensors is written durably at the end, with the weights (an exponential
+// models/<task>.<kind>.safetensors is written durably at the end, with the weights (an exponential
 // mean over steps) that scored best on validation windows.
 #pragma once
 
@@ -15,6 +15,7 @@
 
 #include "engine/methods/analog_batches.h"
 #include "engine/models/model_file.h"
+#include "engine/models/network_copy.h"
 #include "engine/training/method.h"
 
 namespace skipcast::engine {
@@ -36,7 +37,7 @@ struct CopyScore {
 class CopyFit {
  public:
   // Both must outlive it.
-  CopyFit(const storage::SeriesStore& store, const TrainRequest& request, Role role,
+  CopyFit(const storage::SeriesStore& store, const TrainRequest& request, const char* kind,
           int64_t evaluations);
 
   // Reads the model. Errors of read_model().
@@ -64,8 +65,9 @@ class CopyFit {
 
   const storage::SeriesStore& store_;
   const TrainRequest& request_;
-  RoleInfo info_;
+  CopyInfo info_;
   StoredModel base_;
+  CopyHome home_;
   Task task_;  // with a copy's batch
   std::unique_ptr<Dataset> dataset_;
   std::optional<AnalogTable> training_analogs_, held_out_analogs_;

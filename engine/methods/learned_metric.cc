@@ -298,7 +298,7 @@ void LearnedMetricMethod::describe(const Judgement& judged, const std::vector<Sh
         "note      nothing was gained on held-out windows: it stays close to the forecast key");
   }
   report.lines.push_back(
-      fmt::format("metric    {}: use it by --key learned; tune tries it", report.model_path));
+      fmt::format("metric    {}: use it by --key metric; tune tries it", report.model_path));
 }
 
 Status LearnedMetricMethod::finish(TrainReport& report) {
@@ -335,7 +335,7 @@ MethodInfo learned_metric_method() {
           .verb = "train-metric",
           .subject = "learned metric",
           .help =
-              "the metric by which --key learned finds analogs; 3 minutes of steps unless said "
+              "the metric by which --key metric finds analogs; 3 minutes of steps unless said "
               "otherwise",
           .make = make};
 }

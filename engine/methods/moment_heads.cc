@@ -13,6 +13,7 @@
 
 #include "engine/methods/method_table.h"
 #include "engine/models/model_file.h"
+#include "engine/networks/attachments.h"
 #include "engine/training/batches.h"
 
 namespace skipcast::engine {
@@ -40,9 +41,9 @@ Residuals residuals(Network& network, const TrainingBatch& batch, const Task& ta
   }
   const NoisedBatch noisy = noised(batch, task, step);
   const Network::Outputs raw =
-      network.denoise_with_moments(noisy.input, noisy.c_noise, conditioning);
+      network.denoise_with(kMomentHeads, noisy.input, noisy.c_noise, conditioning);
   // (y - D) / c_out, where D = c_skip x + c_out F.
-  return {noisy.wanted - raw.f, noisy.mask, residual_moments(raw.moments)};
+  return {noisy.wanted - raw.f, noisy.mask, residual_moments(raw.read)};
 }
 
 // Least in the mean at v = E[r^2 | x], and of no scale.
@@ -114,19 +115,21 @@ Status MomentHeadsMethod::prepare(const TrainingState*) {
   held_out_ = std::make_unique<BatchSource>(*dataset_, parts().target, std::move(held_out));
   Network& network = *parts().network;
   network.eval();
-  if (network.moment_heads() == nullptr) {
-    network.add_moment_heads(task.training.seed);
+  if (Attachment* heads = network.attachment(kMomentHeads); heads != nullptr) {
+    heads->initialise(task.training.seed);
   } else {
-    network.moment_heads()->initialise(task.training.seed);
+    network.attach(kMomentHeads, task.training.seed);
   }
   move_to(request_.compute, parts());
-  for (auto& parameter : network.moment_heads()->parameters()) parameter.set_requires_grad(true);
+  for (auto& parameter : network.attachment(kMomentHeads)->parameters()) {
+    parameter.set_requires_grad(true);
+  }
   return {};
 }
 
 Result<TrainingStage> MomentHeadsMethod::begin(int64_t) {
   TrainingStage stage;
-  stage.parameters = std::make_unique<FlatParameters>(*parts().network->moment_heads());
+  stage.parameters = std::make_unique<FlatParameters>(*parts().network->attachment(kMomentHeads));
   stage.optimiser = std::make_unique<AdamW>(*stage.parameters);
   stage.options = parts().task.training;
   stage.options.minutes = kMinutes;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/data/network_kinds.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
 
@@ -15,7 +16,7 @@ Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& requ
   SKIPCAST_TRY(Task task, find_task(store, request.task));
   set_budget(request, 1, task.training);
   if (request.described_places) {
-    if (task.network.kind == NetworkKind::kGrid) {
+    if (!network_kind(task.network.kind).described_places) {
       return usage(
           fmt::format("task {} has a network for grids, whose places are its cells: leave "
                       "--described-places out",

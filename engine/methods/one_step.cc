@@ -12,6 +12,7 @@
 
 #include "engine/methods/copy_fit.h"
 #include "engine/methods/method_table.h"
+#include "engine/networks/denoisers.h"
 #include "engine/scores/proper_scores.h"
 #include "samplers/noise.h"
 
@@ -55,15 +56,6 @@ at::Tensor partners_at(const Task& task, int64_t places, int64_t step) {
     std::swap(order[i - 1], order[samplers::uniform_index(key, i)]);
   }
   return at::tensor(order, at::kLong);
-}
-
-// D(x; sigma) of the rows, sigma [rows].
-at::Tensor denoised(Network& network, const at::Tensor& x, const at::Tensor& sigma,
-                    const std::vector<at::Tensor>& conditioning, double data) {
-  const at::Tensor s = sigma.view({-1, 1, 1, 1});
-  const at::Tensor total = (s.square() + data * data).sqrt();
-  const at::Tensor f = network.denoise(x / total, sigma.log() / 4, conditioning);
-  return x * (data * data / total.square()) + f * (s * data / total);
 }
 
 OneStepLoss one_step_loss(Network& network, const FineTuningBatch& batch, const Task& task,
@@ -110,7 +102,7 @@ OneStepLoss one_step_loss(Network& network, const FineTuningBatch& batch, const 
 class OneStep : public Method {
  public:
   OneStep(const storage::SeriesStore& store, const TrainRequest& request)
-      : request_(request), copy_(store, request, Role::kOneStep, request.evaluations) {}
+      : request_(request), copy_(store, request, kOneStepCopy, request.evaluations) {}
 
   Result<TrainingOrigin> open() override {
     if (request_.evaluations < 1 || request_.evaluations > 2) {

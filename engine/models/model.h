@@ -11,13 +11,18 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/data/compute.h"
 #include "engine/data/dataset.h"
 #include "engine/data/task.h"
+#include "engine/networks/attachments.h"
+#include "engine/settings/copy_kinds.h"
 #include "samplers/levels/optimised_levels.h"
 #include "samplers/precondition.h"
 
@@ -26,20 +31,17 @@ namespace skipcast::engine {
 struct TargetSpace;     // engine/data/target_space.h
 struct RetrievedBatch;  // engine/data/retrieved_futures.h
 
-// Fine-tuned copies of a network, beside it (engine/models/network_copy.h).
-enum class Role { kConditioned, kOneStep };
-const char* word(Role role);
-
-struct RoleInfo {
-  Role role = Role::kConditioned;
-  bool retrieval = false;       // it can be told what happened after similar situations, namely
-  std::string key = "context";  // after the nearest windows by this key
-  double key_mix = 0.5;         // of a mixed key
-  int64_t neighbours = 8;       // so many of them
-  double distance_scale = 1;    // a usual distance, not squared
-  int64_t evaluations = 1;      // of a one-step model, the most that it was trained for
-  std::string fingerprint;      // of its weights
+// A copy of the model's network (engine/models/network_copy.h), ready for use. Thread-safe.
+struct ModelCopy {
+  CopyInfo info;
+  // Its denoiser for one query; with `retrieved` (B = 1) where info.retrieval, else null.
+  std::function<samplers::Denoiser(const ContextBatch& context, const RetrievedBatch* retrieved)>
+      condition;
 };
+
+// Abilities (Model::can) that are no attachment.
+inline constexpr const char* kGradients = "gradients";
+inline constexpr const char* kCrossFitted = "cross-fitted";  // past_means() are out of sample
 
 class Model {
  public:
@@ -55,24 +57,23 @@ class Model {
 
   // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
   virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
-  // The same for autograd to follow, if the model has gradients; REQUIRES has_gradients().
-  virtual bool has_gradients() const { return false; }
+  // What it can do besides: kGradients, kCrossFitted, or by the name of an attachment of its
+  // network (engine/networks/attachments.h).
+  virtual bool can(std::string_view ability) const {
+    static_cast<void>(ability);
+    return false;
+  }
+  // The same for autograd to follow; REQUIRES can(kGradients).
   virtual samplers::TensorDenoiser differentiable(const ContextBatch&) const { return nullptr; }
   // D and the moments of y about it, for the solver gms; empty when the network has no moment heads
-  // (has_moments), which `skipcast train --moments` adds. Encodes the context again.
+  // (can(kMomentHeads)), which `skipcast train --moments` adds. Encodes the context again.
   virtual samplers::MomentDenoiser condition_moments(const ContextBatch& context) const {
     static_cast<void>(context);
     return {};
   }
-  virtual bool has_moments() const { return false; }
-  // Why there is no copy for a role, or ok.
-  virtual Status has_role(Role role) const;
-  // REQUIRES has_role(role).ok().
-  virtual const RoleInfo& role_info(Role role) const;
-  // condition() of the copy; with `retrieved` (B = 1) where it has retrieval, else null. REQUIRES
-  // has_role(role).ok().
-  virtual samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                          const RetrievedBatch* retrieved) const;
+  // The copy of a kind, by name (engine/settings/copy_kinds.h): read at the first call, whose
+  // outcome stays. Errors as read_copy()'s (engine/models/network_copy.h).
+  virtual Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const;
   // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
   // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;
@@ -81,8 +82,10 @@ class Model {
   virtual at::Tensor past_means(const ContextBatch& contexts, std::span<const int64_t>) const {
     return mean_forecast(contexts);
   }
-  virtual bool cross_fitted() const { return false; }
 
+  // The shape of one member's state where the chain runs: [T_out, V, P] in target space. Every
+  // state of a chain has it, behind the members; the two functions below are the only passage.
+  virtual std::vector<int64_t> state_shape() const = 0;
   // Normalised futures <-> target space; values [M, T_out, V, P], last [V, P] (or [B, V, P] with
   // B = M).
   virtual at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const = 0;

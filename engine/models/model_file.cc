@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/data/folds.h"
 #include "engine/models/weights.h"
-#include "engine/networks/moment_heads.h"
-#include "samplers/precondition.h"
+#include "engine/networks/attachments.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
 #include "storage/files/fingerprint.h"
@@ -24,7 +22,7 @@ using Json = nlohmann::json;
 constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kDescriptionBytesMax = int64_t{1} << 30;
 constexpr const char* kDescriptionCrc = "description_crc32c";
-const std::string kNetworkPrefix = "network.", kHeadsPrefix = kNetworkPrefix + "moments.";
+const std::string kNetworkPrefix = "network.";
 
 std::string crc_text(std::string_view bytes) {
   return fmt::format("{:08x}", storage::crc32c(bytes));
@@ -101,19 +99,6 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
   }
   for (const auto& [name, tensor] : tensors) taken -= name.starts_with(prefix) ? 1 : 0;
   return taken == 0 ? Status() : data_loss("there are parameters the network does not have");
-}
-
-samplers::Denoiser make_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                 std::vector<at::Tensor> conditioning, double sigma_data) {
-  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
-             const at::Tensor& x, double sigma) {
-    const at::NoGradGuard no_grad;
-    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
-    const at::Tensor in = (x * s.c_in).to(at::kFloat);
-    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const at::Tensor raw = runner->denoise(in, c_noise, conditioning);
-    return x * s.c_skip + raw.to(x.scalar_type()) * s.c_out;
-  };
 }
 
 std::vector<Network*> networks_of(const ModelParts& parts) {
@@ -210,17 +195,14 @@ Status fill(ModelParts& parts, const Weights& weights, const storage::Places& pl
     return data_loss("target.scale is not positive");
   }
   const NetworkShape shape = shape_of(parts.task, places, parts.normalizer, parts.target);
-  const auto any_of = [&weights](const std::string& prefix) {
-    return std::any_of(weights.tensors.begin(), weights.tensors.end(),
-                       [&prefix](const auto& item) { return item.first.starts_with(prefix); });
-  };
   parts.network = make_network(parts.task.network, shape);
-  if (any_of(kHeadsPrefix)) parts.network->add_moment_heads(0);
+  attach_stored(weights.tensors, kNetworkPrefix, *parts.network);
   SKIPCAST_TRY_OK(load_parameters(weights.tensors, kNetworkPrefix, *parts.network));
-  if (!any_of(fold_prefix(0))) return {};
-  for (size_t fold = 0; fold < static_cast<size_t>(kFolds); ++fold) {
+  const auto fold = weights.tensors.lower_bound(fold_prefix(0));
+  if (fold == weights.tensors.end() || !fold->first.starts_with(fold_prefix(0))) return {};
+  for (size_t i = 0; i < static_cast<size_t>(kFolds); ++i) {
     parts.folds.push_back(make_network(parts.task.network, shape));
-    SKIPCAST_TRY_OK(load_parameters(weights.tensors, fold_prefix(fold), *parts.folds.back()));
+    SKIPCAST_TRY_OK(load_parameters(weights.tensors, fold_prefix(i), *parts.folds.back()));
   }
   return {};
 }

@@ -1,4 +1,4 @@
-// A model's parts, their two files, and the denoisers made of them. Internal to engine: the
+// A model's parts and their two files. Internal to engine: the
 // trainer writes what Model::load reads.
 //
 // models/<task>.json is written once per training run, models/<task>.safetensors each time the
@@ -15,7 +15,6 @@
 #include "engine/data/target_space.h"
 #include "engine/models/model.h"
 #include "engine/networks/network.h"
-#include "engine/networks/network_runner.h"
 
 namespace skipcast::engine {
 
@@ -59,11 +58,6 @@ Result<StoredModel> read_model(const storage::SeriesStore& store, const std::str
 // exactly its parameters, by name, shape and type.
 Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const std::string& prefix,
                        Network& network);
-
-// D(x; sigma) with EDM preconditioning; conditioning rows as denoise() wants them. Shares
-// ownership of the network, which must not change meanwhile.
-samplers::Denoiser make_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                 std::vector<at::Tensor> conditioning, double sigma_data);
 
 // The networks and the target space to where `compute` says.
 void move_to(const Compute& compute, ModelParts& parts);

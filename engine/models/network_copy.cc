@@ -9,7 +9,8 @@
 
 #include "engine/models/model_file.h"
 #include "engine/models/weights.h"
-#include "engine/settings/words.h"
+#include "engine/networks/attachment.h"
+#include "engine/networks/attachments.h"
 #include "storage/files/checksum.h"
 #include "storage/files/fingerprint.h"
 
@@ -18,16 +19,16 @@ namespace {
 
 constexpr int64_t kVersion = 1;
 constexpr const char* kKind = "skipcast fine-tuned network";
-const std::string kPrefix = "network.", kRetrieval = kPrefix + "retrieval.";
+const std::string kPrefix = "network.";
 
-constexpr Words<Role, 2> kRoles = {
-    {{"informed", Role::kConditioned}, {"finisher", Role::kOneStep}}};
-
-Status train_again(const storage::SeriesStore& store, const Task& task, Role role, Code code,
+Status train_again(const CopyHome& home, const CopyKind& kind, Code code,
                    const std::string& problem) {
-  return Status(code,
-                fmt::format("{}: run  skipcast {} {} --task {}", problem,
-                            role == Role::kOneStep ? "distill" : "adapt", store.path(), task.name));
+  return Status(code, fmt::format("{}: run  {}", problem,
+                                  training_command(kind, home.archive, home.task.name)));
+}
+
+std::string path_of(const std::string& archive, const std::string& task_name, const char* name) {
+  return fmt::format("{}/models/{}.{}.safetensors", archive, task_name, name);
 }
 
 std::string fingerprint_of(const Weights& weights) {
@@ -57,14 +58,8 @@ std::string text_of(const Weights& weights, const std::string& key) {
   return found == weights.metadata.end() ? "" : found->second;
 }
 
-bool has_retrieval(const Weights& weights) {
-  const auto at = weights.tensors.lower_bound(kRetrieval);
-  return at != weights.tensors.end() && at->first.starts_with(kRetrieval);
-}
-
 // What the metadata say; false when they cannot be read.
-bool read_info(const Weights& weights, RoleInfo& info) {
-  info.retrieval = has_retrieval(weights);
+bool read_info(const Weights& weights, CopyInfo& info) {
   info.key = text_of(weights, "key");
   const auto mix = number<double>(weights, "key_mix");
   const auto neighbours = number<int64_t>(weights, "neighbours");
@@ -80,11 +75,16 @@ bool read_info(const Weights& weights, RoleInfo& info) {
 
 }  // namespace
 
-const char* word(Role role) { return to_word(kRoles, role); }
+CopyHome copy_home(const storage::SeriesStore& store, const Task& task, const NetworkShape& shape,
+                   const std::string& model) {
+  return {store.path(), store.store_id(), task, shape, model};
+}
 
-std::string fine_tuned_path(const storage::SeriesStore& store, const std::string& task_name,
-                            Role role) {
-  return fmt::format("{}/models/{}.{}.safetensors", store.path(), task_name, word(role));
+std::string copy_path(const std::string& archive, const std::string& task_name,
+                      const CopyKind& kind) {
+  const std::string now = path_of(archive, task_name, kind.name);
+  const std::string before = path_of(archive, task_name, kind.old_name);
+  return !std::filesystem::exists(now) && std::filesystem::exists(before) ? before : now;
 }
 
 std::shared_ptr<Network> copy_of(Network& network, const Task& task, const NetworkShape& shape,
@@ -93,72 +93,76 @@ std::shared_ptr<Network> copy_of(Network& network, const Task& task, const Netwo
   std::shared_ptr<Network> copy = make_network(task.network, shape);
   const auto originals = network.named_parameters();
   for (auto& item : copy->named_parameters()) item.value().copy_(originals[item.key()]);
-  if (retrieval) copy->add_retrieval(task.training.seed);
+  if (retrieval) copy->attach(kRetrievalAttention, task.training.seed);
   return copy;
 }
 
-Status save_fine_tuned(const storage::SeriesStore& store, const Task& task,
-                       const std::string& model, const FineTuned& tuned) {
-  const RoleInfo& info = tuned.info;
+Status save_copy(const CopyHome& home, const StoredCopy& copy) {
+  const CopyInfo& info = copy.info;
+  const CopyKind& kind = copy_kind(info.kind);
   Weights weights;
-  for (const auto& item : tuned.network->named_parameters()) {
+  for (const auto& item : copy.network->named_parameters()) {
     weights.tensors[kPrefix + item.key()] = item.value().detach().cpu().contiguous();
   }
-  weights.metadata = tuned.note;
+  weights.metadata = copy.note;
   weights.metadata["kind"] = kKind;
   weights.metadata["version"] = fmt::format("{}", kVersion);
-  weights.metadata["role"] = word(info.role);
-  weights.metadata["archive"] = store.store_id();
-  weights.metadata["model"] = model;
+  weights.metadata["role"] = kind.name;
+  weights.metadata["archive"] = home.archive_id;
+  weights.metadata["model"] = home.model;
   weights.metadata["key"] = info.key;
   weights.metadata["key_mix"] = fmt::format("{}", info.key_mix);
   weights.metadata["neighbours"] = fmt::format("{}", info.neighbours);
   weights.metadata["distance_scale"] = fmt::format("{}", info.distance_scale);
   weights.metadata["evaluations"] = fmt::format("{}", info.evaluations);
-  return write_weights(fine_tuned_path(store, task.name, info.role), weights);
+  SKIPCAST_TRY_OK(write_weights(path_of(home.archive, home.task.name, kind.name), weights));
+  std::error_code gone;
+  std::filesystem::remove(path_of(home.archive, home.task.name, kind.old_name), gone);
+  return {};
 }
 
-Result<FineTuned> read_fine_tuned(const storage::SeriesStore& store, const Task& task,
-                                  const NetworkShape& shape, const std::string& model, Role role) {
-  const std::string path = fine_tuned_path(store, task.name, role);
+Result<StoredCopy> read_copy(const CopyHome& home, const CopyKind& kind) {
+  const std::string path = copy_path(home.archive, home.task.name, kind);
   const auto again = [&](Code code, const std::string& problem) {
-    return train_again(store, task, role, code, problem);
+    return train_again(home, kind, code, problem);
   };
   if (!std::filesystem::exists(path)) {
     return again(Code::kNotFound,
-                 fmt::format("task {} has no {} network yet", task.name, word(role)));
+                 fmt::format("task {} has no {} network yet", home.task.name, kind.name));
   }
   SKIPCAST_TRY(const Weights weights, read_weights(path));
   const auto version = number<int64_t>(weights, "version");
-  if (text_of(weights, "kind") != kKind || text_of(weights, "role") != word(role) || !version) {
-    return again(Code::kDataLoss, path + " is not a network of this role");
+  const CopyKind* said = find_copy_kind(text_of(weights, "role"));
+  if (text_of(weights, "kind") != kKind || said != &kind || !version) {
+    return again(Code::kDataLoss, fmt::format("{} is not a {} network", path, kind.name));
   }
   if (*version > kVersion) {
     return Status(Code::kUnsupported, fmt::format("{} has format version {}, newer than {}; update "
                                                   "skipcast",
                                                   path, *version, kVersion));
   }
-  if (text_of(weights, "archive") != store.store_id()) {
+  if (text_of(weights, "archive") != home.archive_id) {
     return again(Code::kRefused, path + " was trained on another archive");
   }
-  if (text_of(weights, "model") != model) {
-    return again(Code::kRefused,
-                 fmt::format("{} was made of another model than task {} has now", path, task.name));
+  if (text_of(weights, "model") != home.model) {
+    return again(Code::kRefused, fmt::format("{} was made of another model than task {} has now",
+                                             path, home.task.name));
   }
-  FineTuned tuned;
-  tuned.info.role = role;
-  tuned.info.fingerprint = fingerprint_of(weights);
-  if (!read_info(weights, tuned.info)) {
+  StoredCopy copy;
+  copy.info.kind = kind.name;
+  copy.info.fingerprint = fingerprint_of(weights);
+  if (!read_info(weights, copy.info)) {
     return again(Code::kDataLoss, path + " does not say what it was made of");
   }
-  tuned.network = make_network(task.network, shape);
-  if (tuned.info.retrieval) tuned.network->add_retrieval(0);
-  const Status loaded = load_parameters(weights.tensors, kPrefix, *tuned.network);
+  copy.network = make_network(home.task.network, home.shape);
+  attach_stored(weights.tensors, kPrefix, *copy.network);
+  copy.info.retrieval = copy.network->attachment(kRetrievalAttention) != nullptr;
+  const Status loaded = load_parameters(weights.tensors, kPrefix, *copy.network);
   if (!loaded.ok()) return again(Code::kDataLoss, path + ": " + loaded.message());
-  for (auto& parameter : tuned.network->parameters()) parameter.set_requires_grad(false);
-  tuned.network->eval();
-  tuned.note = weights.metadata;
-  return tuned;
+  for (auto& parameter : copy.network->parameters()) parameter.set_requires_grad(false);
+  copy.network->eval();
+  copy.note = weights.metadata;
+  return copy;
 }
 
 }  // namespace skipcast::engine

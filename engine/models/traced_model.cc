@@ -23,8 +23,10 @@ void TracedModel::keep(Record& record, double sigma, const at::Tensor& x,
   record.steps.push_back({sigma, x.clone(), estimate.clone()});
 }
 
-samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise) const {
-  return [denoise = std::move(denoise), record = record_](const at::Tensor& x, double sigma) {
+samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise,
+                                         std::shared_ptr<Record> record) {
+  return [denoise = std::move(denoise), record = std::move(record)](const at::Tensor& x,
+                                                                    double sigma) {
     at::Tensor estimate = denoise(x, sigma);
     keep(*record, sigma, x, estimate);
     return estimate;
@@ -32,12 +34,16 @@ samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise) const {
 }
 
 samplers::Denoiser TracedModel::condition(const ContextBatch& context) const {
-  return recorded(model_->condition(context));
+  return recorded(model_->condition(context), record_);
 }
 
-samplers::Denoiser TracedModel::condition_as(Role role, const ContextBatch& context,
-                                             const RetrievedBatch* retrieved) const {
-  return recorded(model_->condition_as(role, context, retrieved));
+Result<std::shared_ptr<const ModelCopy>> TracedModel::copy(const std::string& kind) const {
+  SKIPCAST_TRY(const std::shared_ptr<const ModelCopy> copy, model_->copy(kind));
+  return std::make_shared<const ModelCopy>(ModelCopy{
+      copy->info,
+      [copy, record = record_](const ContextBatch& context, const RetrievedBatch* retrieved) {
+        return recorded(copy->condition(context, retrieved), record);
+      }});
 }
 
 samplers::MomentDenoiser TracedModel::condition_moments(const ContextBatch& context) const {

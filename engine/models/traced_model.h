@@ -13,7 +13,7 @@
 
 namespace skipcast::engine {
 
-// One evaluation of a chain, [members, T_out, V, P] in target space.
+// One evaluation of a chain, [members, state_shape()...].
 struct Evaluated {
   double sigma = 0;
   at::Tensor x;         // the state handed to the network
@@ -33,18 +33,15 @@ class TracedModel final : public Model {
 
   samplers::Denoiser condition(const ContextBatch& context) const override;
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
-  bool has_moments() const override { return model_->has_moments(); }
-  Status has_role(Role role) const override { return model_->has_role(role); }
-  const RoleInfo& role_info(Role role) const override { return model_->role_info(role); }
-  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                  const RetrievedBatch* retrieved) const override;
+  bool can(std::string_view ability) const override { return model_->can(ability); }
+  Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override;
   const TargetSpace* target_space() const override { return model_->target_space(); }
   at::Tensor mean_forecast(const ContextBatch& contexts) const override;
   at::Tensor past_means(const ContextBatch& contexts,
                         std::span<const int64_t> origins) const override {
     return model_->past_means(contexts, origins);
   }
-  bool cross_fitted() const override { return model_->cross_fitted(); }
+  std::vector<int64_t> state_shape() const override { return model_->state_shape(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override;
   at::Tensor from_target(const at::Tensor& target, const at::Tensor& last) const override;
   const Task& task() const override { return model_->task(); }
@@ -60,7 +57,7 @@ class TracedModel final : public Model {
   };
   static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
 
-  samplers::Denoiser recorded(samplers::Denoiser denoise) const;
+  static samplers::Denoiser recorded(samplers::Denoiser denoise, std::shared_ptr<Record> record);
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it

@@ -3,14 +3,17 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/data/folds.h"
-#include "engine/data/retrieved_futures.h"
 #include "engine/models/model_file.h"
 #include "engine/models/network_copy.h"
-#include "engine/networks/moment_heads.h"
+#include "engine/networks/attachments.h"
+#include "engine/networks/denoisers.h"
+#include "engine/networks/retrieval_attention.h"
 
 namespace skipcast::engine {
 
@@ -19,19 +22,8 @@ const Compute& Model::compute() const {
   return on_cpu;
 }
 
-Status Model::has_role(Role role) const {
-  return Status(Code::kUnsupported, std::string("this model has no copy for: ") + word(role));
-}
-
-const RoleInfo& Model::role_info(Role) const {
-  static const RoleInfo none;
-  SKIPCAST_CHECK(false);
-  return none;
-}
-
-samplers::Denoiser Model::condition_as(Role, const ContextBatch&, const RetrievedBatch*) const {
-  SKIPCAST_CHECK(false);
-  return {};
+Result<std::shared_ptr<const ModelCopy>> Model::copy(const std::string& kind) const {
+  return Status(Code::kUnsupported, "this model has no copies, so no " + kind + " network");
 }
 
 namespace {
@@ -52,6 +44,8 @@ class TrainedModel : public Model {
       : parts_(std::move(parts)),
         fingerprint_(std::move(fingerprint)),
         runner_(std::make_shared<NetworkRunner>(parts_.network, compute)) {
+    const NetworkShape shape =
+        shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
     for (Network* network : networks_of(parts_)) network->eval();
     move_to(compute, parts_);
     if (compute.device.is_cuda()) {
@@ -60,9 +54,7 @@ class TrainedModel : public Model {
     for (const auto& fold : parts_.folds) {
       folds_.push_back(std::make_shared<NetworkRunner>(fold, compute));
     }
-    const NetworkShape shape =
-        shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
-    for (const Role role : {Role::kConditioned, Role::kOneStep}) add_copy(store, shape, role);
+    home_ = copy_home(store, parts_.task, shape, fingerprint_);
   }
 
   const Compute& compute() const override { return runner_->compute(); }
@@ -73,35 +65,29 @@ class TrainedModel : public Model {
     return make_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
 
-  bool has_gradients() const override { return true; }
   samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
-    return [network = parts_.network, conditioning = parts_.network->encode(context),
-            data = parts_.task.sigma_data](const at::Tensor& x, const at::Tensor& sigma) {
-      const at::Tensor total = (sigma.square() + data * data).sqrt();
-      const at::Tensor c_noise = (sigma.log() / 4).to(at::kFloat).view({1});
-      const at::Tensor raw = network->denoise((x / total).to(at::kFloat), c_noise, conditioning);
-      return x * (data * data / total.square()) + raw * (sigma * data / total);
-    };
+    return make_tensor_denoiser(parts_.network, parts_.network->encode(context),
+                                parts_.task.sigma_data);
   }
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
-    if (!has_moments()) return {};
+    if (!can(kMomentHeads)) return {};
     SKIPCAST_CHECK(context.values.size(0) == 1);
     return make_moment_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
   }
-  bool has_moments() const override { return parts_.network->moment_heads() != nullptr; }
+  bool can(std::string_view ability) const override {
+    if (ability == kGradients) return true;
+    if (ability == kCrossFitted) return !folds_.empty();
+    return parts_.network->attachment(ability) != nullptr;
+  }
 
-  Status has_role(Role role) const override { return copies_.at(role).status; }
-  const RoleInfo& role_info(Role role) const override { return copies_.at(role).info; }
-  samplers::Denoiser condition_as(Role role, const ContextBatch& context,
-                                  const RetrievedBatch* retrieved) const override {
-    const at::NoGradGuard no_grad;
-    const Copy& copy = copies_.at(role);
-    SKIPCAST_CHECK(copy.status.ok() && context.values.size(0) == 1);
-    std::vector<at::Tensor> encoded = copy.runner->encode(context);
-    if (retrieved != nullptr) encoded = copy.runner->add_retrieved(encoded, *retrieved);
-    return make_denoiser(copy.runner, std::move(encoded), parts_.task.sigma_data);
+  Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override {
+    const CopyKind& wanted = copy_kind(kind);
+    const std::lock_guard lock(copies_mutex_);  // while it is read, too: once is enough
+    const auto found = copies_.find(wanted.name);
+    if (found != copies_.end()) return found->second;
+    return copies_.emplace(wanted.name, load_copy(wanted)).first->second;
   }
 
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
@@ -134,7 +120,6 @@ class TrainedModel : public Model {
     }
     return all;
   }
-  bool cross_fitted() const override { return !folds_.empty(); }
 
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
     return parts_.target.to_target(normalised, last);
@@ -143,6 +128,7 @@ class TrainedModel : public Model {
     return parts_.target.from_target(target, last);
   }
 
+  std::vector<int64_t> state_shape() const override { return parts_.target.scale.sizes().vec(); }
   const TargetSpace* target_space() const override { return &parts_.target; }
 
   const Task& task() const override { return parts_.task; }
@@ -158,34 +144,39 @@ class TrainedModel : public Model {
     const Task& task = parts_.task;
     const samplers::Denoiser denoise =
         make_denoiser(runner, runner->encode(contexts), task.sigma_data);
-    const at::Tensor zero = at::zeros({contexts.values.size(0), task.spec.future_states,
-                                       contexts.last.size(1), contexts.last.size(2)},
-                                      contexts.last.options());
+    std::vector<int64_t> shape = state_shape();
+    shape.insert(shape.begin(), contexts.values.size(0));
+    const at::Tensor zero = at::zeros(shape, contexts.last.options());
     return from_target(denoise(zero, task.schedule.sigma_max), contexts.last);
   }
 
-  struct Copy {
-    Status status;
-    RoleInfo info;
-    std::shared_ptr<const NetworkRunner> runner;
-  };
-
-  void add_copy(const storage::SeriesStore& store, const NetworkShape& shape, Role role) {
-    Result<FineTuned> tuned = read_fine_tuned(store, parts_.task, shape, fingerprint_, role);
-    Copy& copy = copies_[role];
-    copy.status = tuned.status();
-    if (!tuned.ok()) return;
-    copy.info = tuned->info;
-    tuned->network->to(compute().device);
-    if (compute().device.is_cuda()) lay_out_for_gpu(*tuned->network);
-    copy.runner = std::make_shared<NetworkRunner>(std::move(tuned->network), compute());
+  Result<std::shared_ptr<const ModelCopy>> load_copy(const CopyKind& kind) const {
+    SKIPCAST_TRY(StoredCopy stored, read_copy(home_, kind));
+    stored.network->to(compute().device);
+    if (compute().device.is_cuda()) lay_out_for_gpu(*stored.network);
+    const auto runner = std::make_shared<const NetworkRunner>(stored.network, compute());
+    return std::make_shared<const ModelCopy>(ModelCopy{
+        stored.info, [runner, data = parts_.task.sigma_data](const ContextBatch& context,
+                                                             const RetrievedBatch* retrieved) {
+          const at::NoGradGuard no_grad;
+          SKIPCAST_CHECK(context.values.size(0) == 1);
+          std::vector<at::Tensor> encoded = runner->encode(context);
+          if (retrieved != nullptr) {
+            encoded =
+                runner->conditioned_by(kRetrievalAttention, encoded, of_retrieved(*retrieved));
+          }
+          return make_denoiser(runner, std::move(encoded), data);
+        }});
   }
 
   ModelParts parts_;
   std::string fingerprint_;
   std::shared_ptr<const NetworkRunner> runner_;
   std::vector<std::shared_ptr<const NetworkRunner>> folds_;
-  std::map<Role, Copy> copies_;
+  CopyHome home_;
+  mutable std::mutex copies_mutex_;
+  // By kind; guarded by copies_mutex_, entries are never replaced.
+  mutable std::map<std::string, Result<std::shared_ptr<const ModelCopy>>> copies_;
 };
 
 }  // namespace

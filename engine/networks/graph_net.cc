@@ -4,9 +4,7 @@
 #include <torch/nn/modules/normalization.h>
 
 #include "engine/networks/activations.h"
-#include "engine/networks/moment_heads.h"
 #include "engine/networks/network.h"
-#include "engine/networks/retrieval_attention.h"
 
 namespace skipcast::engine {
 namespace {
@@ -80,7 +78,7 @@ at::Tensor by_place(const at::Tensor& x) { return x.flatten(1, -2).transpose(1, 
 class GraphNet : public Network {
  public:
   GraphNet(const NetworkOptions& options, const NetworkShape& shape)
-      : options_(options), shape_(shape) {
+      : Network(shape), options_(options) {
     const int64_t width = options.width, outputs = shape.future_states * shape.variables;
     const int64_t extra = shape.context_variables - shape.variables;  // masks as means over time
     const int64_t features = shape.context_states * (shape.context_variables + shape.variables) +
@@ -144,31 +142,17 @@ class GraphNet : public Network {
   }
 
   at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) override {
-    return out_(features).transpose(1, 2).reshape(sizes);
+    return states_of(out_(features), sizes);
   }
 
-  at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
-                         at::IntArrayRef sizes) override {
-    return moment_heads_->forward(features, c_noise)
-        .transpose(1, 2)
-        .reshape({sizes[0], 2, sizes[1], sizes[2], sizes[3]});
+  TokenShape token_shape() const override { return {options_.width, options_.heads, 1}; }
+  at::Tensor tokens_of(const at::Tensor& features) const override { return features; }
+  at::Tensor features_of(const at::Tensor& tokens, at::IntArrayRef) const override {
+    return tokens;
   }
-
-  std::shared_ptr<RetrievalAttention> make_retrieval() const override {
-    const int64_t states = shape_.context_states + shape_.future_states;
-    return std::make_shared<RetrievalAttention>(options_.width, options_.heads,
-                                                states * shape_.variables);
-  }
-
-  at::Tensor add_retrieved_rows(const at::Tensor& encoded,
-                                const RetrievedBatch& retrieved) override {
-    const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2);
-    const at::Tensor tokens = states.flatten(2, 3).transpose(2, 3);  // [B, K, P, values]
-    return retrieval_->forward(encoded, tokens, retrieved.facts, retrieved.weight);
-  }
-
-  std::shared_ptr<MomentHeads> make_moment_heads() const override {
-    return std::make_shared<MomentHeads>(options_.width, shape_.future_states * shape_.variables);
+  at::Tensor cells_of(const at::Tensor& states) const override { return by_place(states); }
+  at::Tensor states_of(const at::Tensor& cells, at::IntArrayRef sizes) const override {
+    return cells.transpose(1, 2).reshape(sizes);
   }
 
  protected:
@@ -196,7 +180,6 @@ class GraphNet : public Network {
   }
 
   NetworkOptions options_;
-  NetworkShape shape_;
   torch::nn::Linear features_{nullptr}, calendar_{nullptr}, context_out_{nullptr};
   torch::nn::Linear facts_{nullptr}, place_{nullptr};  // of described places
   torch::nn::Linear noisy_{nullptr}, out_{nullptr};
@@ -208,6 +191,7 @@ class GraphNet : public Network {
 
 }  // namespace
 
+// The table's (network_kinds.cc).
 std::shared_ptr<Network> make_graph_net(const NetworkOptions& options, const NetworkShape& shape) {
   return std::make_shared<GraphNet>(options, shape);
 }

@@ -7,9 +7,7 @@
 #include <torch/nn/modules/normalization.h>
 
 #include "engine/networks/activations.h"
-#include "engine/networks/moment_heads.h"
 #include "engine/networks/network.h"
-#include "engine/networks/retrieval_attention.h"
 
 namespace skipcast::engine {
 namespace {
@@ -136,7 +134,7 @@ class UNet : public nn::Module {
 
 class GridNet : public Network {
  public:
-  GridNet(const NetworkOptions& options, const NetworkShape& shape) : shape_(shape) {
+  GridNet(const NetworkOptions& options, const NetworkShape& shape) : Network(shape) {
     const int64_t fold = kFold * kFold, fine = options.width;
     const int64_t coarse = (fine * 3 / 2 + kGroups - 1) / kGroups * kGroups;
     const int64_t heads = coarse % options.heads == 0 ? options.heads : 1;
@@ -190,36 +188,23 @@ class GridNet : public Network {
     return unfolded(out_(features)).reshape(sizes);
   }
 
-  at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
-                         at::IntArrayRef sizes) override {
-    const at::Tensor tokens = features.flatten(2).transpose(1, 2).contiguous();
-    const at::Tensor made = moment_heads_->forward(tokens, c_noise).transpose(1, 2).contiguous();
-    return unfolded(made.view({sizes[0], -1, rows_, columns_}))
-        .reshape({sizes[0], 2, sizes[1], sizes[2], sizes[3]});
-  }
-
-  std::shared_ptr<RetrievalAttention> make_retrieval() const override {
-    const int64_t states = shape_.context_states + shape_.future_states;
-    const int64_t width = encoded_->options.out_features();
-    return std::make_shared<RetrievalAttention>(width, width % 4 == 0 ? 4 : 1,
-                                                states * shape_.variables * kFold * kFold);
-  }
-
   // Tokens are the folded fields' cells.
-  at::Tensor add_retrieved_rows(const at::Tensor& encoded,
-                                const RetrievedBatch& retrieved) override {
-    const int64_t batch = encoded.size(0), count = retrieved.futures.size(1);
-    const at::Tensor states = at::cat({retrieved.futures, retrieved.mismatch}, 2).flatten(0, 1);
-    const at::Tensor cells = folded(states).flatten(2).transpose(1, 2);
-    const at::Tensor tokens = cells.reshape({batch, count, cells.size(1), cells.size(2)});
-    const at::Tensor h = encoded.flatten(2).transpose(1, 2);
-    const at::Tensor moved = retrieval_->forward(h, tokens, retrieved.facts, retrieved.weight);
-    return moved.transpose(1, 2).reshape(encoded.sizes());
+  TokenShape token_shape() const override {
+    const int64_t width = encoded_->options.out_features();
+    return {width, width % 4 == 0 ? 4 : 1, kFold * kFold};
   }
-
-  std::shared_ptr<MomentHeads> make_moment_heads() const override {
-    return std::make_shared<MomentHeads>(encoded_->options.out_features(),
-                                         shape_.future_states * shape_.variables * kFold * kFold);
+  at::Tensor tokens_of(const at::Tensor& features) const override {
+    return features.flatten(2).transpose(1, 2);
+  }
+  at::Tensor features_of(const at::Tensor& tokens, at::IntArrayRef sizes) const override {
+    return tokens.transpose(1, 2).reshape(sizes);
+  }
+  at::Tensor cells_of(const at::Tensor& states) const override {
+    return folded(states).flatten(2).transpose(1, 2);
+  }
+  at::Tensor states_of(const at::Tensor& cells, at::IntArrayRef sizes) const override {
+    const at::Tensor channels = cells.transpose(1, 2).contiguous();
+    return unfolded(channels.view({sizes[0], -1, rows_, columns_})).reshape(sizes);
   }
 
  protected:
@@ -246,7 +231,6 @@ class GridNet : public Network {
     return at::pixel_shuffle(x, kFold).slice(2, 0, shape_.rows).slice(3, 0, shape_.columns);
   }
 
-  NetworkShape shape_;
   int64_t rows_ = 0, columns_ = 0;
   at::Tensor position_;
   nn::Linear calendar_{nullptr};
@@ -259,6 +243,7 @@ class GridNet : public Network {
 
 }  // namespace
 
+// The table's (network_kinds.cc).
 std::shared_ptr<Network> make_grid_net(const NetworkOptions& options, const NetworkShape& shape) {
   return std::make_shared<GridNet>(options, shape);
 }

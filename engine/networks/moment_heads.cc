@@ -1,7 +1,5 @@
 #include "engine/networks/moment_heads.h"
 
-#include <utility>
-
 #include "engine/networks/activations.h"
 
 namespace skipcast::engine {
@@ -18,9 +16,13 @@ MomentHeads::MomentHeads(int64_t width, int64_t outputs) {
   out_ = register_module("out", torch::nn::Linear(kHidden, 2 * outputs));
 }
 
-at::Tensor MomentHeads::forward(const at::Tensor& features, const at::Tensor& c_noise) {
+at::Tensor MomentHeads::read(const Network& host, const at::Tensor& features,
+                             const at::Tensor& c_noise) {
   const at::Tensor level = level_->forward(c_noise).unsqueeze(1);
-  return out_(steady_silu(hidden_(features) + level));
+  const at::Tensor tokens = host.tokens_of(features).contiguous();
+  const NetworkShape& shape = host.shape();
+  return host.states_of(out_(steady_silu(hidden_(tokens) + level)),
+                        {features.size(0), 2, shape.future_states, shape.variables, shape.places});
 }
 
 void MomentHeads::initialise(uint64_t seed) {
@@ -34,21 +36,12 @@ ResidualMoments residual_moments(const at::Tensor& raw) {
   return {(u + (u * u + 4).sqrt()) * 0.5, raw.select(1, 1)};
 }
 
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                              std::vector<at::Tensor> conditioning,
-                                              double sigma_data) {
-  return [runner = std::move(runner), conditioning = std::move(conditioning), sigma_data](
-             const at::Tensor& x, double sigma) -> samplers::Moments {
-    const at::NoGradGuard no_grad;
-    const samplers::Scalings s = samplers::edm_scalings(sigma, sigma_data);
-    const at::Tensor in = (x * s.c_in).to(at::kFloat);
-    const at::Tensor c_noise = at::full({1}, s.c_noise, in.options());
-    const Network::Outputs raw = runner->denoise_with_moments(in, c_noise, conditioning);
-    const ResidualMoments r = residual_moments(raw.moments.to(x.scalar_type()));
-    const at::Tensor second = r.variance * (s.c_out * s.c_out);
-    return {x * s.c_skip + raw.f.to(x.scalar_type()) * s.c_out, second,
-            second * second.sqrt() * r.skewness};
-  };
+// The table's (attachments.cc).
+std::shared_ptr<Attachment> make_moment_heads(const Network& host) {
+  const Network::TokenShape tokens = host.token_shape();
+  const NetworkShape& shape = host.shape();
+  return std::make_shared<MomentHeads>(tokens.width,
+                                       shape.future_states * shape.variables * tokens.cells);
 }
 
 }  // namespace skipcast::engine

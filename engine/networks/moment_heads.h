@@ -10,28 +10,25 @@
 // itself counts as spread.
 #pragma once
 
-#include <torch/nn/module.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
-#include "engine/networks/network.h"
-#include "engine/networks/network_runner.h"
-#include "samplers/precondition.h"
+#include "engine/networks/attachment.h"
 
 namespace skipcast::engine {
 
 // A layer with SiLU that also sees the noise level, and an output of two values an output of the
 // network: first all u, then all skewnesses.
-class MomentHeads : public torch::nn::Module {
+class MomentHeads : public Attachment {
  public:
   MomentHeads(int64_t width, int64_t outputs);
-  // features [N, tokens, width], c_noise [N] or [1]; returns [N, tokens, 2 outputs].
-  at::Tensor forward(const at::Tensor& features, const at::Tensor& c_noise);
-  // Every parameter as a function of the seed; then the variance is 1, the skewness 0 everywhere.
-  void initialise(uint64_t seed);
+  // Then the variance is 1, the skewness 0 everywhere.
+  void initialise(uint64_t seed) override;
+  // The raw outputs, [N, 2, T_out, V, P].
+  at::Tensor read(const Network& host, const at::Tensor& features,
+                  const at::Tensor& c_noise) override;
 
  private:
   torch::nn::Linear hidden_{nullptr}, out_{nullptr};
@@ -43,10 +40,5 @@ struct ResidualMoments {
   at::Tensor variance, skewness;
 };
 ResidualMoments residual_moments(const at::Tensor& raw);
-
-// As make_denoiser() (engine/models/model_file.h), of a network with moment heads.
-samplers::MomentDenoiser make_moment_denoiser(std::shared_ptr<const NetworkRunner> runner,
-                                              std::vector<at::Tensor> conditioning,
-                                              double sigma_data);
 
 }  // namespace skipcast::engine

@@ -1,4 +1,4 @@
-// The raw networks F(c_in x; c_noise, context) behind a model, and the layers they share.
+// The raw networks F(c_in x; c_noise, context) behind a model.
 // Internal to engine: users see Model's Denoiser, which adds the EDM preconditioning.
 //
 // A network is used in two calls: encode() once per query, denoise() once per step. Rows of a
@@ -8,16 +8,18 @@
 #pragma once
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/linear.h>
 
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/data/dataset.h"
 #include "engine/data/target_space.h"
 #include "engine/data/task.h"
+#include "engine/networks/layers.h"
 
 namespace skipcast::engine {
 
@@ -37,29 +39,14 @@ struct NetworkShape {
 NetworkShape shape_of(const Task& task, const storage::Places& places,
                       const retrieval::Normalizer& normalizer, const TargetSpace& target);
 
-// Where the dropout of a training step gets its bits; without a seed nothing is dropped. Each step
-// sets a seed of its own (a function of seed and step), so that a resumed run repeats it.
-struct DropoutSource {
-  std::optional<uint64_t> seed;
-  uint64_t drawn = 0;  // layers since the seed was set
-
-  void start(uint64_t new_seed) { seed = new_seed, drawn = 0; }
-  void stop() { seed.reset(); }
-};
-
-// x with a share `rate` of its elements (in steps of 1/256) zeroed and the rest scaled up, between
-// start() and stop(); x itself otherwise. Counter-based: the same for any number of threads.
-at::Tensor drop(const at::Tensor& x, double rate, DropoutSource& source);
-
-class MomentHeads;         // engine/networks/moment_heads.h
-class RetrievalAttention;  // engine/networks/retrieval_attention.h
-struct RetrievedBatch;     // engine/data/retrieved_futures.h
+class Attachment;  // engine/networks/attachment.h
 
 inline constexpr int64_t kTokensMin = 32;  // rows x places of a batch
 inline constexpr int64_t kRowsMin = 2;
 
 class Network : public torch::nn::Module {
  public:
+  explicit Network(NetworkShape shape) : shape_(std::move(shape)) {}
   // What denoise() needs to know of the contexts: tensors whose first dimension is B.
   std::vector<at::Tensor> encode(const ContextBatch& contexts);
   // x [N, T_out, V, P] scaled by c_in; c_noise [N] or [1]; conditioning rows N, or 1 for all.
@@ -67,25 +54,37 @@ class Network : public torch::nn::Module {
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning);
 
-  // The same with the moment heads' raw outputs [N, 2, T_out, V, P], of one pass of the trunk; F
-  // has the bits that denoise() gives it. REQUIRES moment heads.
+  // The same with what an attachment reads from the trunk (attachment.h), of one pass; F has the
+  // bits that denoise() gives it. REQUIRES that attachment.
   struct Outputs {
-    at::Tensor f, moments;
+    at::Tensor f, read;
   };
-  Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,
-                               const std::vector<at::Tensor>& conditioning);
+  Outputs denoise_with(const std::string& name, const at::Tensor& x, const at::Tensor& c_noise,
+                       const std::vector<at::Tensor>& conditioning);
+  // What encode() made, moved by an attachment's inputs; rows as theirs. REQUIRES that attachment.
+  std::vector<at::Tensor> conditioned_by(const std::string& name,
+                                         const std::vector<at::Tensor>& encoded,
+                                         const std::vector<at::Tensor>& inputs);
 
-  // Heads trained after the network itself; their parameters come last and begin "moments.".
-  void add_moment_heads(uint64_t seed);
-  MomentHeads* moment_heads() { return moment_heads_.get(); }  // null when there are none
+  // Attachments (attachments.h) come after the network itself: theirs are the last parameters, and
+  // begin with the attachment's name. REQUIRES a name of the table that is not attached yet.
+  Attachment& attach(const std::string& name, uint64_t seed);
+  Attachment* attachment(std::string_view name) const;                    // null when there is none
+  const std::vector<std::string>& attached() const { return attached_; }  // in that order
 
-  // What encode() made, moved by what happened after similar situations; rows of the batch as its.
-  // Where retrieved.weight is 0 nothing changes. REQUIRES retrieval attention.
-  std::vector<at::Tensor> add_retrieved(const std::vector<at::Tensor>& encoded,
-                                        const RetrievedBatch& retrieved);
-  // Its parameters begin "retrieval.".
-  void add_retrieval(uint64_t seed);
-  RetrievalAttention* retrieval() { return retrieval_.get(); }  // null when there is none
+  const NetworkShape& shape() const { return shape_; }
+  // How attachments see the network: features and states as tokens, and the ways back.
+  struct TokenShape {
+    int64_t width = 0, heads = 1;
+    int64_t cells = 1;  // places that a token stands for
+  };
+  virtual TokenShape token_shape() const = 0;
+  // [N, ...] -> [N, tokens, width], a view where it can be; and back to features of these sizes.
+  virtual at::Tensor tokens_of(const at::Tensor& features) const = 0;
+  virtual at::Tensor features_of(const at::Tensor& tokens, at::IntArrayRef sizes) const = 0;
+  // [N, T, V, P] -> [N, tokens, T V cells]; and back to states of these sizes, [N, ..., P].
+  virtual at::Tensor cells_of(const at::Tensor& states) const = 0;
+  virtual at::Tensor states_of(const at::Tensor& cells, at::IntArrayRef sizes) const = 0;
 
   // fill_parameters(), then lets the network set its special ones.
   void initialise(uint64_t seed);
@@ -97,60 +96,19 @@ class Network : public torch::nn::Module {
   virtual std::vector<at::Tensor> encode_rows(const ContextBatch& contexts) = 0;
   virtual at::Tensor trunk_rows(const at::Tensor& x, const at::Tensor& c_noise,
                                 const std::vector<at::Tensor>& conditioning) = 0;
-  // What heads make of the trunk's features, for x of these sizes: F, and the raw moments.
+  // F made of the trunk's features, for x of these sizes.
   virtual at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) = 0;
-  virtual at::Tensor moment_rows(const at::Tensor& features, const at::Tensor& c_noise,
-                                 at::IntArrayRef sizes) = 0;
-  virtual std::shared_ptr<MomentHeads> make_moment_heads() const = 0;
-  virtual std::shared_ptr<RetrievalAttention> make_retrieval() const = 0;
-  virtual at::Tensor add_retrieved_rows(const at::Tensor& encoded,
-                                        const RetrievedBatch& retrieved) = 0;
   // Zero-initialised outputs, open gates, small embeddings.
   virtual void initialise_special(uint64_t seed) = 0;
   std::shared_ptr<DropoutSource> dropout_ = std::make_shared<DropoutSource>();
-  std::shared_ptr<MomentHeads> moment_heads_;
-  std::shared_ptr<RetrievalAttention> retrieval_;
+  const NetworkShape shape_;
+
+ private:
+  std::vector<std::string> attached_;
+  std::vector<std::shared_ptr<Attachment>> attachments_;  // as attached_
 };
 
+// Of the kind that the options name (engine/data/network_kinds.h).
 std::shared_ptr<Network> make_network(const NetworkOptions& options, const NetworkShape& shape);
-std::shared_ptr<Network> make_graph_net(const NetworkOptions& options, const NetworkShape& shape);
-std::shared_ptr<Network> make_grid_net(const NetworkOptions& options, const NetworkShape& shape);
-
-// Features of ln(sigma)/4: cos and sin at 16 frequencies, two layers with SiLU. [N] -> [N, width].
-class SigmaEmbedding : public torch::nn::Module {
- public:
-  explicit SigmaEmbedding(int64_t width);
-  at::Tensor forward(const at::Tensor& c_noise);
-
- private:
-  torch::nn::Linear first_{nullptr}, second_{nullptr};
-  at::Tensor frequencies_;
-};
-
-// Multi-head attention between tokens [B, P, width]; with inducing points (Lee et al. 2019, Set
-// Transformer, ISAB without its inner MLPs) m learned queries first summarise all tokens, and the
-// tokens attend to the m summaries: cost P m instead of P^2. `bias` [heads, P, P] may be undefined.
-class Attention : public torch::nn::Module {
- public:
-  Attention(int64_t width, int64_t heads, int64_t inducing);
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& bias = {});
-  void initialise_special(uint64_t seed);
-  torch::nn::Linear& output() { return output_; }
-
- private:
-  at::Tensor split(const at::Tensor& x) const;
-  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    const at::Tensor& bias) const;
-
-  int64_t heads_, inducing_;
-  torch::nn::Linear qkv_{nullptr}, output_{nullptr}, query_{nullptr}, summary_{nullptr};
-  at::Tensor points_;
-};
-
-// In-place values of one parameter as a function of (seed, stream): standard normal * scale.
-void fill_normal(at::Tensor& parameter, uint64_t seed, int64_t stream, double scale);
-// Every parameter of a module likewise, streams counting up after `stream`: weights normal with the
-// variance 1 / (3 fan-in) of PyTorch's linear layers; vectors 0.
-void fill_parameters(torch::nn::Module& module, uint64_t seed, int64_t stream);
 
 }  // namespace skipcast::engine

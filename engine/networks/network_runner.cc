@@ -96,36 +96,37 @@ std::vector<at::Tensor> NetworkRunner::encode(const ContextBatch& contexts) cons
   return in_float32(network_->encode(contexts));
 }
 
-std::vector<at::Tensor> NetworkRunner::add_retrieved(const std::vector<at::Tensor>& encoded,
-                                                     const RetrievedBatch& retrieved) const {
+std::vector<at::Tensor> NetworkRunner::conditioned_by(const std::string& attachment,
+                                                      const std::vector<at::Tensor>& encoded,
+                                                      const std::vector<at::Tensor>& inputs) const {
   const ArithmeticGuard guard(compute_);
-  return in_float32(network_->add_retrieved(encoded, retrieved));
+  return in_float32(network_->conditioned_by(attachment, encoded, inputs));
 }
 
-// Inputs: x, c_noise, conditioning. Outputs: F, and the raw moments where asked for.
-std::vector<at::Tensor> NetworkRunner::run(Heads heads,
+// Inputs: x, c_noise, conditioning. Outputs: F, and what the reader reads if there is one.
+std::vector<at::Tensor> NetworkRunner::run(const std::string& reader,
                                            const std::vector<at::Tensor>& inputs) const {
   const at::NoGradGuard no_grad;
   const ArithmeticGuard guard(compute_);
   const std::vector<at::Tensor> conditioning(inputs.begin() + 2, inputs.end());
-  if (heads == Heads::kMean) {
+  if (reader.empty()) {
     return {network_->denoise(inputs[0], inputs[1], conditioning).to(at::kFloat)};
   }
   const Network::Outputs outputs =
-      network_->denoise_with_moments(inputs[0], inputs[1], conditioning);
-  return {outputs.f.to(at::kFloat), outputs.moments.to(at::kFloat)};
+      network_->denoise_with(reader, inputs[0], inputs[1], conditioning);
+  return {outputs.f.to(at::kFloat), outputs.read.to(at::kFloat)};
 }
 
-std::vector<at::Tensor> NetworkRunner::evaluate(Heads heads,
+std::vector<at::Tensor> NetworkRunner::evaluate(const std::string& reader,
                                                 const std::vector<at::Tensor>& inputs) const {
-  if (!compute_.graphs || !inputs[0].is_cuda()) return run(heads, inputs);
+  if (!compute_.graphs || !inputs[0].is_cuda()) return run(reader, inputs);
   const std::lock_guard lock(mutex_);
-  const std::string key = (heads == Heads::kMean ? "" : "moments ") + shapes_of(inputs);
+  const std::string key = reader + " " + shapes_of(inputs);
   const auto found = recorded_.find(key);
   if (found != recorded_.end()) return found->second->replay(inputs);
-  if (recorded_.size() >= kShapesMax) return run(heads, inputs);
-  const auto recorded = [this, heads](const std::vector<at::Tensor>& fixed) {
-    return run(heads, fixed);
+  if (recorded_.size() >= kShapesMax) return run(reader, inputs);
+  const auto recorded = [this, reader](const std::vector<at::Tensor>& fixed) {
+    return run(reader, fixed);
   };
   auto& added = recorded_[key];
   added = std::make_unique<RecordedRun>(recorded, inputs);
@@ -136,15 +137,15 @@ at::Tensor NetworkRunner::denoise(const at::Tensor& x, const at::Tensor& c_noise
                                   const std::vector<at::Tensor>& conditioning) const {
   std::vector<at::Tensor> inputs = {x, c_noise};
   inputs.insert(inputs.end(), conditioning.begin(), conditioning.end());
-  return evaluate(Heads::kMean, inputs)[0];
+  return evaluate("", inputs)[0];
 }
 
-Network::Outputs NetworkRunner::denoise_with_moments(
-    const at::Tensor& x, const at::Tensor& c_noise,
-    const std::vector<at::Tensor>& conditioning) const {
+Network::Outputs NetworkRunner::denoise_with(const std::string& attachment, const at::Tensor& x,
+                                             const at::Tensor& c_noise,
+                                             const std::vector<at::Tensor>& conditioning) const {
   std::vector<at::Tensor> inputs = {x, c_noise};
   inputs.insert(inputs.end(), conditioning.begin(), conditioning.end());
-  std::vector<at::Tensor> outputs = evaluate(Heads::kMoments, inputs);
+  std::vector<at::Tensor> outputs = evaluate(attachment, inputs);
   return {std::move(outputs[0]), std::move(outputs[1])};
 }
 

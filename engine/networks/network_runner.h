@@ -43,24 +43,28 @@ class NetworkRunner {
 
   // As Network's.
   std::vector<at::Tensor> encode(const ContextBatch& contexts) const;
-  std::vector<at::Tensor> add_retrieved(const std::vector<at::Tensor>& encoded,
-                                        const RetrievedBatch& retrieved) const;
+  std::vector<at::Tensor> conditioned_by(const std::string& attachment,
+                                         const std::vector<at::Tensor>& encoded,
+                                         const std::vector<at::Tensor>& inputs) const;
   at::Tensor denoise(const at::Tensor& x, const at::Tensor& c_noise,
                      const std::vector<at::Tensor>& conditioning) const;
-  Network::Outputs denoise_with_moments(const at::Tensor& x, const at::Tensor& c_noise,
-                                        const std::vector<at::Tensor>& conditioning) const;
+  Network::Outputs denoise_with(const std::string& attachment, const at::Tensor& x,
+                                const at::Tensor& c_noise,
+                                const std::vector<at::Tensor>& conditioning) const;
   Network& network() const { return *network_; }
   const Compute& compute() const { return compute_; }
 
  private:
-  enum class Heads { kMean, kMoments };
-  std::vector<at::Tensor> evaluate(Heads heads, const std::vector<at::Tensor>& inputs) const;
-  std::vector<at::Tensor> run(Heads heads, const std::vector<at::Tensor>& inputs) const;
+  // `reader` names an attachment, or is empty.
+  std::vector<at::Tensor> evaluate(const std::string& reader,
+                                   const std::vector<at::Tensor>& inputs) const;
+  std::vector<at::Tensor> run(const std::string& reader,
+                              const std::vector<at::Tensor>& inputs) const;
 
   std::shared_ptr<Network> network_;
   const Compute compute_;
   mutable std::mutex mutex_;                                              // guards recorded_
-  mutable std::map<std::string, std::unique_ptr<RecordedRun>> recorded_;  // by shapes
+  mutable std::map<std::string, std::unique_ptr<RecordedRun>> recorded_;  // by reader and shapes
 };
 
 }  // namespace skipcast::engine

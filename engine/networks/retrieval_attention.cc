@@ -1,6 +1,7 @@
 #include "engine/networks/retrieval_attention.h"
 
 #include <cmath>
+#include <memory>
 
 #include "engine/networks/activations.h"
 
@@ -32,8 +33,20 @@ void RetrievalAttention::initialise(uint64_t seed) {
   output_->weight.zero_();
 }
 
-at::Tensor RetrievalAttention::forward(const at::Tensor& h, const at::Tensor& tokens,
-                                       const at::Tensor& facts, const at::Tensor& weight) {
+at::Tensor RetrievalAttention::condition(const Network& host, const at::Tensor& features,
+                                         const std::vector<at::Tensor>& inputs) {
+  SKIPCAST_CHECK(inputs.size() == 4);
+  const at::Tensor &futures = inputs[0], &mismatch = inputs[1];
+  const at::Tensor states = at::cat({futures, mismatch}, 2);  // [B, K, T_out + T_in, V, P]
+  const at::Tensor cells = host.cells_of(states.flatten(0, 1));
+  const at::Tensor tokens =
+      cells.reshape({states.size(0), states.size(1), cells.size(1), cells.size(2)});
+  return host.features_of(moved(host.tokens_of(features), tokens, inputs[2], inputs[3]),
+                          features.sizes());
+}
+
+at::Tensor RetrievalAttention::moved(const at::Tensor& h, const at::Tensor& tokens,
+                                     const at::Tensor& facts, const at::Tensor& weight) {
   const int64_t batch = h.size(0), places = h.size(1), width = h.size(2), count = tokens.size(1);
   const int64_t part = width / heads_;
   const at::Tensor raw = values_(tokens) + facts_(facts).unsqueeze(2);
@@ -46,8 +59,21 @@ at::Tensor RetrievalAttention::forward(const at::Tensor& h, const at::Tensor& to
   const at::Tensor none = none_.expand({batch, 1, places, heads_});
   const at::Tensor shares = at::softmax(at::cat({scores, none}, 1), 1).narrow(1, 0, count);
   const at::Tensor mixed = (shares.unsqueeze(-1) * keyed.select(3, 1)).sum(1);
-  const at::Tensor moved = output_(mixed.reshape({batch, places, width}));
-  return h + weight.view({-1, 1, 1}) * moved;
+  const at::Tensor output = output_(mixed.reshape({batch, places, width}));
+  return h + weight.view({-1, 1, 1}) * output;
+}
+
+std::vector<at::Tensor> of_retrieved(const RetrievedBatch& retrieved) {
+  return {retrieved.futures, retrieved.mismatch, retrieved.facts, retrieved.weight};
+}
+
+// The table's (attachments.cc).
+std::shared_ptr<Attachment> make_retrieval_attention(const Network& host) {
+  const Network::TokenShape tokens = host.token_shape();
+  const NetworkShape& shape = host.shape();
+  const int64_t states = shape.context_states + shape.future_states;
+  return std::make_shared<RetrievalAttention>(tokens.width, tokens.heads,
+                                              states * shape.variables * tokens.cells);
 }
 
 }  // namespace skipcast::engine

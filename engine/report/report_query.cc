@@ -94,7 +94,8 @@ std::string why(const ReportRequest& request, const ReportData& data) {
 ForecastOptions untuned_options(const Forecaster& forecaster, const ReportRequest& request) {
   const Task& task = forecaster.model().task();
   const samplers::ScheduleOptions& schedule = task.schedule;
-  ForecastOptions options{.steps = kChainSteps, .members = request.members, .seed = request.seed};
+  ForecastOptions options{{.steps = kChainSteps},
+                          {.members = request.members, .seed = request.seed}};
   // Analogs an hour apart are one situation told twice: as far apart as the tuner keeps them.
   options.start.separation = std::max<int64_t>(1, task.spec.future_states / 4);
   options.depth.entry_sigma = std::clamp(kUntunedSigma, schedule.sigma_min, schedule.sigma_max);

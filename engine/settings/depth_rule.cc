@@ -14,16 +14,15 @@ constexpr double kLogMax = 5;        // of a factor
 
 }  // namespace
 
-bool can_deepen(const ForecastOptions& options) {
+bool can_deepen(const Setting& options) {
   const samplers::Depth& depth = options.depth;
   return options.steps > 0 && options.start.kind != StartKind::kCold &&
          (depth.entry_sigma || !depth.sigmas.empty());
 }
 
-ForecastOptions deepened(const ForecastOptions& options, double factor,
-                         const samplers::ScheduleOptions& range) {
+Setting deepened(const Setting& options, double factor, const samplers::ScheduleOptions& range) {
   SKIPCAST_CHECK(can_deepen(options) && factor > 0);
-  ForecastOptions out = options;
+  Setting out = options;
   const auto within = [&](double sigma) {
     return std::clamp(sigma, range.sigma_min, range.sigma_max);
   };
@@ -48,7 +47,7 @@ double DepthRule::factor(double measure) const {
   return std::exp(shift + slope * std::clamp(z, -1.0, 1.0));
 }
 
-ForecastOptions DepthRule::apply(const ForecastOptions& options, double measure) const {
+Setting DepthRule::apply(const Setting& options, double measure) const {
   if (!on() || !can_deepen(options)) return options;
   return deepened(options, factor(measure), range());
 }

@@ -10,10 +10,9 @@ namespace skipcast::engine {
 
 // Every level of the setting's chain stretched in log sigma above sigma_min, so that it is entered
 // at `factor` times its entry, at most sigma_max. REQUIRES can_deepen().
-ForecastOptions deepened(const ForecastOptions& options, double factor,
-                         const samplers::ScheduleOptions& range);
+Setting deepened(const Setting& options, double factor, const samplers::ScheduleOptions& range);
 // A chain from an entry sigma or listed levels, not from a cold start.
-bool can_deepen(const ForecastOptions& options);
+bool can_deepen(const Setting& options);
 
 // The entry's factor is exp(shift + slope z), z = log(measure / center) / width within -1 .. 1.
 struct DepthRule {
@@ -25,7 +24,7 @@ struct DepthRule {
   double factor(double measure) const;
   samplers::ScheduleOptions range() const;  // the default one without a rule
   // The setting as it is, or deepened when there is a rule and it can be.
-  ForecastOptions apply(const ForecastOptions& options, double measure) const;
+  Setting apply(const Setting& options, double measure) const;
 };
 
 nlohmann::json rule_json(const DepthRule& rule);

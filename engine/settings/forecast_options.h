@@ -1,5 +1,7 @@
-// What a forecast is asked: how members start, by which chain, and the request around it. Plain
-// values; their words are read and written here. Pure functions, thread-safe.
+// What a forecast is asked. A Setting says how members are made: it is what is tuned, stored and
+// compared by value. A ForecastRequest says for whom: how many members, of which seed, from which
+// part of the archive. ForecastOptions are both. Plain values; their words are read and written
+// here. Pure functions, thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +11,12 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/settings/names.h"
 #include "samplers/schedule.h"
 #include "storage/status.h"
 
 namespace skipcast::engine {
 
-// kMismatched is blind as kRandom is: the analogs of another, past situation.
-// kRedi is the published method (engine/forecast/redi.h), for comparison. kPrevious: the same
-// members of the cycle before, shifted; they are made again here, from up to `rolls` cycles back,
-// where the first one starts from analogs.
-enum class StartKind { kCold, kAnalog, kMean, kRandom, kPersist, kMismatched, kRedi, kPrevious };
-// kMetric: a metric that `skipcast train-encoder` fitted (engine/methods/metric_trainer.h).
-enum class KeyKind { kContext, kForecast, kMixed, kMetric };
-// How an analog's future is moved to the query: not at all, offset to the last observation with
-// decay, residual about the mean forecasts, or the mean of offset and residual.
-enum class Alignment { kNone, kOffset, kResidual, kHalf };
 enum class ArchiveMode { kGrowing, kFrozen };
 // What nearest analogs say of a query: how far they are (mean distance in embedding units, not
 // squared), or how much their futures, moved to the query's last observation, disagree (root mean
@@ -49,9 +42,11 @@ struct StartOptions {
   // value. Each member combines so many stored trajectories.
   int64_t redi_key_step = 1, redi_neighbours = 1;
   int64_t cycle = 1, rolls = 3;  // kPrevious: states between cycles, earlier cycles made
+
+  bool operator==(const StartOptions&) const = default;
 };
 
-struct ForecastOptions {
+struct Setting {
   StartOptions start;
   samplers::Depth depth;  // none set: from sigma_max
   int64_t steps = 4;      // of the solver; 0 = the start itself, no evaluation
@@ -73,6 +68,11 @@ struct ForecastOptions {
   // Factors on every member's distance from the ensemble mean, at knots evenly spaced from the
   // first lead time to the last, linear between them; none: 1 everywhere.
   std::vector<double> inflation;
+
+  bool operator==(const Setting&) const = default;
+};
+
+struct ForecastRequest {
   int64_t members = 32;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
@@ -82,20 +82,13 @@ struct ForecastOptions {
   bool keep_on_device = false;  // leave the members where they were computed
 };
 
-// Starts with an analog a member, and those of them that a search finds.
-bool has_analogs(StartKind kind);
-bool is_retrieved(StartKind kind);
+// {setting, request}; passes for either.
+struct ForecastOptions : Setting, ForecastRequest {};
 
-// "analog", "cold", ...; kUsage lists the words.
-Result<StartKind> start_from(std::string_view word);
-Result<KeyKind> key_from(std::string_view word);
-Result<Alignment> alignment_from(std::string_view word);
+// "growing", "karras", ...; kUsage lists the words.
 Result<ArchiveMode> archive_from(std::string_view word);
 Result<samplers::Spacing> spacing_from(std::string_view word);
 Result<Measure> measure_from(std::string_view word);
-const char* word(StartKind kind);
-const char* word(KeyKind kind);
-const char* word(Alignment alignment);
 const char* word(ArchiveMode mode);
 const char* word(samplers::Spacing spacing);
 const char* word(Measure measure);

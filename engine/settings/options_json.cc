@@ -19,7 +19,7 @@ std::optional<T> optional_from(const json& value) {
 
 }  // namespace
 
-json options_json(const ForecastOptions& options) {
+json options_json(const Setting& options) {
   const StartOptions& start = options.start;
   json object = {
       {"start", word(start.kind)},
@@ -62,12 +62,12 @@ json options_json(const ForecastOptions& options) {
   return object;
 }
 
-Result<ForecastOptions> options_from_json(const json& object) {
-  ForecastOptions options;
+Result<Setting> options_from_json(const json& object) {
+  Setting options;
   StartOptions& start = options.start;
-  SKIPCAST_TRY(start.kind, start_from(object.at("start").get<std::string>()));
-  SKIPCAST_TRY(start.key, key_from(object.at("key").get<std::string>()));
-  SKIPCAST_TRY(start.alignment, alignment_from(object.at("alignment").get<std::string>()));
+  start.kind = read_start(object.at("start").get<std::string>());
+  start.key = read_key(object.at("key").get<std::string>());
+  start.alignment = read_alignment(object.at("alignment").get<std::string>());
   object.at("key_mix").get_to(start.key_mix);
   start.decay_tau = optional_from<double>(object.at("decay_tau"))
                         .value_or(std::numeric_limits<double>::infinity());

@@ -1,5 +1,4 @@
-// Forecast options as JSON: what policies and trials store. Members, seed, archive mode, band and
-// batch are the caller's and left out; doubles are exact, an infinite decay is null.
+// A setting as JSON: what policies and trials store. Doubles are exact, an infinite decay is null.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,10 +7,10 @@
 
 namespace skipcast::engine {
 
-nlohmann::json options_json(const ForecastOptions& options);
+nlohmann::json options_json(const Setting& options);
 
 // kUsage for unknown words. Throws nlohmann's exceptions for missing or mistyped keys; the caller
 // stops them.
-Result<ForecastOptions> options_from_json(const nlohmann::json& object);
+Result<Setting> options_from_json(const nlohmann::json& object);
 
 }  // namespace skipcast::engine

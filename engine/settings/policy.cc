@@ -84,15 +84,15 @@ Status check(const Policy& policy) {
 
 bool is_fixed(const Policy& policy) { return policy.bins.size() < 2 && !policy.depth.on(); }
 
-ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base) {
-  ForecastOptions options = base;
-  options.members = policy.distance_k;
-  options.start = {
+ForecastOptions distance_options(const Policy& policy, const ForecastRequest& request) {
+  const StartOptions nearest = {
       .kind = StartKind::kAnalog, .key = policy.distance_key, .key_mix = policy.distance_mix};
+  ForecastOptions options = {{.start = nearest}, request};
+  options.members = policy.distance_k;
   return options;
 }
 
-ForecastOptions choose(const Policy& policy, double measured, const ForecastOptions& base) {
+ForecastOptions choose(const Policy& policy, double measured, const ForecastRequest& request) {
   SKIPCAST_CHECK(!policy.bins.empty());
   const PolicyBin* chosen = &policy.bins.back();
   for (const PolicyBin& bin : policy.bins) {
@@ -101,15 +101,7 @@ ForecastOptions choose(const Policy& policy, double measured, const ForecastOpti
       break;
     }
   }
-  ForecastOptions options = policy.depth.apply(chosen->options, measured);
-  options.members = base.members;
-  options.seed = base.seed;
-  options.archive = base.archive;
-  options.tuning_band = base.tuning_band;
-  options.member_batch = base.member_batch;
-  options.statistics = base.statistics;
-  options.keep_on_device = base.keep_on_device;
-  return options;
+  return {policy.depth.apply(chosen->options, measured), request};
 }
 
 bool uses_metric(const Policy& policy) {
@@ -158,7 +150,7 @@ Result<Policy> policy_from_json(std::string_view text) {
     }
     SKIPCAST_TRY_OK(check_sum(object));
     Policy policy = policy_of(object);
-    SKIPCAST_TRY(policy.distance_key, key_from(object.at("distance_key").get<std::string>()));
+    policy.distance_key = read_key(object.at("distance_key").get<std::string>());
     object.at("distance_mix").get_to(policy.distance_mix);
     if (object.contains("measure")) {
       SKIPCAST_TRY(policy.measure, measure_from(object["measure"].get<std::string>()));

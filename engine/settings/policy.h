@@ -17,7 +17,7 @@ namespace skipcast::engine {
 
 struct PolicyBin {
   double distance_max = 0;  // queries whose measure is <= this (last bin: infinity)
-  ForecastOptions options;  // how to forecast (members, seed, archive: the caller's)
+  Setting options;          // how to forecast
 };
 
 struct Policy {
@@ -33,16 +33,16 @@ struct Policy {
   std::vector<PolicyBin> bins;
 };
 
-// The analogs that are measured; `base`'s archive.
-ForecastOptions distance_options(const Policy& policy, const ForecastOptions& base);
+// How the analogs are found that are measured, under the request's guard.
+ForecastOptions distance_options(const Policy& policy, const ForecastRequest& request);
 
 // The same for every query: nothing is measured.
 bool is_fixed(const Policy& policy);
 
-// The options for a query of this measure: `base`'s members, seed, archive; the bin's rest, at the
-// rule's depth.
-ForecastOptions choose(const Policy& policy, double measured, const ForecastOptions& base);
-// JSON text of a policy and of the options it chooses; both exact.
+// The request with the setting for a query of this measure: its bin's, at the rule's depth.
+// REQUIRES a bin.
+ForecastOptions choose(const Policy& policy, double measured, const ForecastRequest& request);
+// JSON text of a policy and of the settings it chooses; both exact.
 std::string to_json(const Policy& policy);
 Result<Policy> policy_from_json(std::string_view text);
 

@@ -1,4 +1,4 @@
-// The words users say for values of an enumeration: tables of them, read both ways. Internal to
+// The words users say for values of an enumeration or a table: read both ways. Internal to
 // engine. Pure functions, thread-safe.
 #pragma once
 
@@ -13,6 +13,16 @@
 
 namespace skipcast::engine {
 
+// Adds a name to "cold, analog".
+inline void add_name(std::string& names, std::string_view name) {
+  names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+}
+
+// kUsage: "no start is called 'x'; there are cold, analog".
+inline Status unknown_word(const char* noun, std::string_view word, const std::string& names) {
+  return usage(fmt::format("no {} is called '{}'; there are {}", noun, word, names));
+}
+
 template <typename Kind, size_t n>
 using Words = std::array<std::pair<const char*, Kind>, n>;
 
@@ -22,9 +32,9 @@ Result<Kind> from_word(const Words<Kind, n>& words, const char* noun, std::strin
   std::string all;
   for (const auto& [name, kind] : words) {
     if (name == text) return kind;
-    all += fmt::format("{}{}", all.empty() ? "" : ", ", name);
+    add_name(all, name);
   }
-  return usage(fmt::format("no {} is called '{}'; there are {}", noun, text, all));
+  return unknown_word(noun, text, all);
 }
 
 // REQUIRES a word for it.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "samplers/noise.h"
+#include "samplers/precondition.h"
 
 namespace skipcast::engine {
 namespace {
@@ -108,11 +109,10 @@ NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
   const at::Tensor levels = draw_sigmas(task, rows, step);
   const at::Tensor sigma = levels.to(y.options()).view({rows, 1, 1, 1});
   const at::Tensor x = y + sigma * noise_like(y, options.seed, kNoise, step);
-  const double data = task.sigma_data;
-  const at::Tensor total = (sigma.square() + data * data).sqrt();
-  return {.input = x / total,
-          .c_noise = (levels.log() / 4).to(y.options()),
-          .wanted = (y - x * (data * data) / total.square()) * total / (sigma * data),
+  const samplers::TensorScalings scalings(sigma, task.sigma_data);
+  return {.input = scalings.input(x),
+          .c_noise = samplers::edm_level(levels).to(y.options()),
+          .wanted = scalings.wanted(y, x),
           .mask = batch.mask.repeat_interleave(draws, 0)};
 }
 

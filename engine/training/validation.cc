@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/networks/denoisers.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers/solvers.h"

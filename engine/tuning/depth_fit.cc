@@ -50,7 +50,7 @@ std::vector<Contribution> scores_under(const DepthRule& rule, const DepthFamily&
 
 }  // namespace
 
-DepthFamily::DepthFamily(std::span<const Trial> trials, const ForecastOptions& base,
+DepthFamily::DepthFamily(std::span<const Trial> trials, const Setting& base,
                          const samplers::ScheduleOptions& range)
     : range_(range) {
   const auto add = [&](double factor, const std::string& wanted) {

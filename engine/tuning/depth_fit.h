@@ -20,7 +20,7 @@ inline constexpr double kDepthFactors[] = {0.5, 0.7, 1.4, 2};
 class DepthFamily {
  public:
   // Those of `trials` that are `base`, or `base` deepened by one of kDepthFactors in this range.
-  DepthFamily(std::span<const Trial> trials, const ForecastOptions& base,
+  DepthFamily(std::span<const Trial> trials, const Setting& base,
               const samplers::ScheduleOptions& range);
 
   // Depths tried, 1 included.

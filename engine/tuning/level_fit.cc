@@ -41,15 +41,14 @@ std::vector<double> rounded(std::vector<double> levels) {
   return levels;
 }
 
-// The start's clean states in target space, [members, T_out, V, P].
+// The start's clean states where the chain runs, [members, state_shape()...].
 Result<at::Tensor> clean_of(Forecaster& forecaster, int64_t origin, const ForecastOptions& base) {
   const Model& model = forecaster.model();
   const ContextBatch context = forecaster.dataset().contexts({&origin, 1});
   if (base.start.kind == StartKind::kCold) {
-    const Task& task = model.task();
-    return at::zeros(
-        {base.members, task.spec.future_states, context.last.size(1), context.last.size(2)},
-        context.last.options());
+    std::vector<int64_t> shape = model.state_shape();
+    shape.insert(shape.begin(), base.members);
+    return at::zeros(shape, context.last.options());
   }
   ForecastOptions start = base;
   start.steps = 0;
@@ -75,9 +74,9 @@ Result<samplers::TeacherPair> pair_at(Forecaster& forecaster, int64_t origin,
   return pair;
 }
 
-bool can_learn(const Model& model, const ForecastOptions& base) {
+bool can_learn(const Model& model, const Setting& base) {
   const StartKind kind = base.start.kind;
-  return model.has_gradients() && kind != StartKind::kRedi && kind != StartKind::kPrevious;
+  return model.can(kGradients) && kind != StartKind::kRedi && kind != StartKind::kPrevious;
 }
 
 }  // namespace
@@ -116,19 +115,18 @@ Result<samplers::ErrorCurve> error_curve(const Forecaster& forecaster,
   });
 }
 
-ForecastOptions plain_chain(const ForecastOptions& base) {
-  ForecastOptions plain = base;
-  plain.solver = ForecastOptions().solver;
+Setting plain_chain(const Setting& base) {
+  Setting plain = base;
+  plain.solver = Setting().solver;
   plain.noise_amount.reset();
   plain.noise_scale.reset();
   plain.exit_tolerance = 0;
   return plain;
 }
 
-std::vector<ForecastOptions> with_lists(const ForecastOptions& base,
-                                        const std::vector<ForecastOptions>& lists) {
-  std::vector<ForecastOptions> out = lists;
-  for (const ForecastOptions& list : lists) {
+std::vector<Setting> with_lists(const Setting& base, const std::vector<Setting>& lists) {
+  std::vector<Setting> out = lists;
+  for (const Setting& list : lists) {
     if (list.solver == base.solver) continue;
     out.push_back(list);
     out.back().solver = base.solver;
@@ -144,7 +142,7 @@ LevelFitter::LevelFitter(Forecaster& forecaster, const FitOptions& options)
   options_.members = std::min(options.members, kFitMembers);
 }
 
-Result<std::vector<ForecastOptions>> LevelFitter::lists(const ForecastOptions& base) {
+Result<std::vector<Setting>> LevelFitter::lists(const Setting& base) {
   const samplers::ScheduleOptions& schedule = forecaster_.model().task().schedule;
   const std::vector<double> levels = levels_of(base, schedule);
   SKIPCAST_CHECK(levels.size() >= 2);
@@ -153,15 +151,15 @@ Result<std::vector<ForecastOptions>> LevelFitter::lists(const ForecastOptions& b
   if (!error_) {
     SKIPCAST_TRY(error_, error_curve(forecaster_, origins, options_.seed));
   }
-  std::vector<ForecastOptions> out = {with_levels(
+  std::vector<Setting> out = {with_levels(
       base, rounded(samplers::analytic_levels(static_cast<int64_t>(levels.size()), levels.front(),
                                               schedule.sigma_min, error_)))};
   if (!can_learn(forecaster_.model(), base)) return out;
-  ForecastOptions entering = base;
-  entering.members = options_.members;
-  entering.seed = options_.seed;
-  entering.archive = options_.archive;
-  entering.tuning_band = true;
+  const ForecastOptions entering = {base,
+                                    {.members = options_.members,
+                                     .seed = options_.seed,
+                                     .archive = options_.archive,
+                                     .tuning_band = true}};
   std::vector<samplers::TeacherPair> pairs;
   for (const int64_t origin : origins) {
     SKIPCAST_TRY(samplers::TeacherPair pair,

@@ -14,11 +14,10 @@
 namespace skipcast::engine {
 
 // The setting's chain by DPM-Solver++(2M), whose levels these are; without an early exit.
-ForecastOptions plain_chain(const ForecastOptions& base);
+Setting plain_chain(const Setting& base);
 
 // The setting on each of these lists of levels, by the lists' own solver and by the setting's.
-std::vector<ForecastOptions> with_lists(const ForecastOptions& base,
-                                        const std::vector<ForecastOptions>& lists);
+std::vector<Setting> with_lists(const Setting& base, const std::vector<Setting>& lists);
 
 // What lists are fitted on: validation windows, and how their entries are made.
 struct FitOptions {
@@ -36,7 +35,7 @@ class LevelFitter {
   // has gradients and the start an entry state of its own (not ReDi, not previous); both from the
   // setting's own entry. The teacher is DPM-Solver++(2M) with 24 evaluations. Errors of forecasts.
   // REQUIRES a plain_chain() of two steps or more.
-  Result<std::vector<ForecastOptions>> lists(const ForecastOptions& base);
+  Result<std::vector<Setting>> lists(const Setting& base);
 
  private:
   Forecaster& forecaster_;

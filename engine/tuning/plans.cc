@@ -67,13 +67,13 @@ std::vector<StartOptions> control_starts() {
           {.kind = StartKind::kRandom, .alignment = Alignment::kResidual}};
 }
 
-ForecastOptions chain(const StartOptions& start, double sigma, int64_t nfe) {
-  ForecastOptions options = {.start = start, .steps = nfe};
+Setting chain(const StartOptions& start, double sigma, int64_t nfe) {
+  Setting options = {.start = start, .steps = nfe};
   if (nfe > 0) options.depth.entry_sigma = sigma;
   return options;
 }
 
-ForecastOptions cold(int64_t nfe) {
+Setting cold(int64_t nfe) {
   return {.start = {.kind = StartKind::kCold}, .steps = std::max<int64_t>(nfe, 1)};
 }
 
@@ -154,13 +154,13 @@ TuneSpace space_of(const Forecaster& forecaster, int64_t members) {
                      // Analogs closer than this share most of their futures: one says it all.
                      .separation = std::max<int64_t>(1, task.spec.future_states / 4),
                      .members = members,
-                     .moments = model.has_moments(),
-                     .conditioned = model.has_role(Role::kConditioned).ok(),
+                     .moments = model.can(kMomentHeads),
+                     .conditioned = model.copy(kConditionedCopy).ok(),
                      .metric = !usable_metric(forecaster.store(), model).empty()};
-  if (!model.has_role(Role::kOneStep).ok()) return space;
-  const RoleInfo& one_step = model.role_info(Role::kOneStep);
-  space.one_step_evaluations = one_step.evaluations;
-  space.one_step_retrieval = one_step.retrieval;
+  const auto one_step = model.copy(kOneStepCopy);
+  if (!one_step.ok()) return space;
+  space.one_step_evaluations = (*one_step)->info.evaluations;
+  space.one_step_retrieval = (*one_step)->info.retrieval;
   return space;
 }
 
@@ -185,8 +185,8 @@ std::vector<int64_t> nfe_order(int64_t nfe_max) {
   return order;
 }
 
-std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> cold_plan(const TuneSpace& space, int64_t nfe_max) {
+  std::vector<Setting> plan;
   for (int64_t nfe = 1; nfe <= nfe_max; ++nfe) plan.push_back(cold(nfe));
   for (const double sigma : sigma_grid(space.schedule, kGridSigmas)) {
     if (sigma < kColdSigmaMin || sigma >= space.schedule.sigma_max) continue;
@@ -197,8 +197,8 @@ std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max) 
   return plan;
 }
 
-std::vector<ForecastOptions> finisher_plan(const TuneSpace& space) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> finisher_plan(const TuneSpace& space) {
+  std::vector<Setting> plan;
   const auto add = [&](const StartOptions& start, double sigma, int64_t nfe) {
     for (const double weight : {0.0, 1.0}) {
       if (weight > 0 && !space.one_step_retrieval) continue;
@@ -218,15 +218,15 @@ std::vector<ForecastOptions> finisher_plan(const TuneSpace& space) {
   return plan;
 }
 
-std::vector<ForecastOptions> no_chain_plan(const TuneSpace& space) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> no_chain_plan(const TuneSpace& space) {
+  std::vector<Setting> plan;
   for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, 0, 0));
   for (const StartOptions& start : control_starts()) plan.push_back(chain(start, 0, 0));
   return plan;
 }
 
-std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> wide_plan(const TuneSpace& space, int64_t nfe) {
+  std::vector<Setting> plan;
   for (const double sigma : likely_first(space.schedule)) {
     for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, sigma, nfe));
     for (const StartOptions& start : control_starts()) plan.push_back(chain(start, sigma, nfe));
@@ -234,9 +234,9 @@ std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe) {
   return plan;
 }
 
-std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                           int64_t nfe) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                   int64_t nfe) {
+  std::vector<Setting> plan;
   const double reach = 2.01 * grid_step(space.schedule);
   for (const Trial* trial : chosen(trials, kAnalogSettings, 3)) {
     const double best = trial->options.depth.entry_sigma.value_or(space.schedule.sigma_max);
@@ -248,8 +248,8 @@ std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<con
   return plan;
 }
 
-std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> near_free_plan(std::span<const Trial> free) {
+  std::vector<Setting> plan;
   for (const Trial* trial : chosen(free, 1, 0)) {
     for (const StartOptions& near : near_starts(trial->options.start)) {
       plan.push_back(chain(near, 0, 0));
@@ -258,8 +258,8 @@ std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free) {
   return plan;
 }
 
-std::vector<ForecastOptions> first_plan(const RefineBasis& basis, int64_t nfe) {
-  std::vector<ForecastOptions> plan = {cold(nfe)};
+std::vector<Setting> first_plan(const RefineBasis& basis, int64_t nfe) {
+  std::vector<Setting> plan = {cold(nfe)};
   const auto best = chosen(basis.coarse, 1, 0);
   const double sigma = sigma_of(best);
   for (const auto& trials : {best, chosen(basis.free, 1, 0)}) {
@@ -268,13 +268,12 @@ std::vector<ForecastOptions> first_plan(const RefineBasis& basis, int64_t nfe) {
   return plan;
 }
 
-std::vector<ForecastOptions> refine_plan(const TuneSpace& space, const RefineBasis& basis,
-                                         int64_t nfe) {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> refine_plan(const TuneSpace& space, const RefineBasis& basis, int64_t nfe) {
+  std::vector<Setting> plan;
   for (const Trial* trial : chosen(basis.coarse, 2, 1)) {
     plan.push_back(chain(trial->options.start, sigma_of({trial}), nfe));
   }
-  const std::vector<ForecastOptions> first = first_plan(basis, nfe);
+  const std::vector<Setting> first = first_plan(basis, nfe);
   for (const double step : {0.5, -0.5}) {
     for (size_t i = 1; i < first.size(); ++i) {
       const double near = *first[i].depth.entry_sigma * std::exp(step * grid_step(space.schedule));

@@ -30,7 +30,7 @@ TuneSpace space_of(const Forecaster& forecaster, int64_t members);
 
 // The model's one-step model in as many evaluations as it was trained for: from noise, and from
 // analogs by every key, moved in two ways, at a few depths; told of retrieved futures and not.
-std::vector<ForecastOptions> finisher_plan(const TuneSpace& space);
+std::vector<Setting> finisher_plan(const TuneSpace& space);
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);
@@ -40,22 +40,22 @@ std::vector<int64_t> nfe_order(int64_t nfe_max);
 
 // Cold starts at 1..nfe_max, from sigma_max and from the grid's upper sigmas (noise about the
 // target space's zero): the opponent gets the same choice of entry as every other start.
-std::vector<ForecastOptions> cold_plan(const TuneSpace& space, int64_t nfe_max);
+std::vector<Setting> cold_plan(const TuneSpace& space, int64_t nfe_max);
 
 // Starts without a chain: every key and alignment.
-std::vector<ForecastOptions> no_chain_plan(const TuneSpace& space);
+std::vector<Setting> no_chain_plan(const TuneSpace& space);
 
 // Every start, key, alignment and entry sigma at this many evaluations; promising sigmas first.
-std::vector<ForecastOptions> wide_plan(const TuneSpace& space, int64_t nfe);
+std::vector<Setting> wide_plan(const TuneSpace& space, int64_t nfe);
 
 // From trials at another NFE: the best analog settings and the best of each blind control, with
 // sigmas within two grid steps of their best.
-std::vector<ForecastOptions> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
-                                           int64_t nfe);
+std::vector<Setting> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
+                                   int64_t nfe);
 
 // Starts without a chain beside the best of `free`, which are such trials: its mix halved and
 // doubled, its analogs not kept apart.
-std::vector<ForecastOptions> near_free_plan(std::span<const Trial> free);
+std::vector<Setting> near_free_plan(std::span<const Trial> free);
 
 // What refinement at one NFE starts from. Analogs without a chain cost next to nothing, so they
 // are known on all windows.
@@ -66,11 +66,10 @@ struct RefineBasis {
 
 // For all windows, at one NFE from 1, before anything else: cold, the best coarse analogs, and the
 // best ones without a chain, entered at the same sigma.
-std::vector<ForecastOptions> first_plan(const RefineBasis& basis, int64_t nfe);
+std::vector<Setting> first_plan(const RefineBasis& basis, int64_t nfe);
 
 // Then: the next best analogs and the best control; the best ones with sigma half a grid step up
 // and down, mix halved and doubled, analogs not kept apart.
-std::vector<ForecastOptions> refine_plan(const TuneSpace& space, const RefineBasis& basis,
-                                         int64_t nfe);
+std::vector<Setting> refine_plan(const TuneSpace& space, const RefineBasis& basis, int64_t nfe);
 
 }  // namespace skipcast::engine

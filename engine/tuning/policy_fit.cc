@@ -277,7 +277,7 @@ void validate(std::span<const Trial> trials, const Measured& measured, Policy& p
   std::map<std::string, DepthFamily> families;
   for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
     const double measure = measure_of(trials.front().crps_by_query[i], measured);
-    const ForecastOptions base = choose(flat, measure, {});
+    const Setting base = choose(flat, measure, {});
     const DepthFamily& family =
         families.try_emplace(describe(base), trials, base, policy.depth.range()).first->second;
     const auto mix = family.at(policy.depth.factor(measure));

@@ -58,7 +58,7 @@ std::vector<Contribution> contributions_from(const json& origins, const json& ob
   return contributions;
 }
 
-Trial trial_from(const json& line, const ForecastOptions& options) {
+Trial trial_from(const json& line, const Setting& options) {
   Trial trial = {.options = options};
   line.at("setting").at("windows").get_to(trial.windows);
   const json& result = line.at("result");
@@ -80,10 +80,10 @@ Trial trial_from(const json& line, const ForecastOptions& options) {
   return trial;
 }
 
-std::vector<ForecastOptions> settings_from(const json& list) {
-  std::vector<ForecastOptions> settings;
+std::vector<Setting> settings_from(const json& list) {
+  std::vector<Setting> settings;
   for (const json& each : list) {
-    const Result<ForecastOptions> options = options_from_json(each);
+    const Result<Setting> options = options_from_json(each);
     if (options.ok()) settings.push_back(*options);
   }
   return settings;
@@ -119,7 +119,7 @@ Status TrialLog::read_lines() {
     if (!parsed.is_object() || !parsed.contains("setting")) continue;
     try {
       const json& setting = parsed.at("setting");
-      const Result<ForecastOptions> options = options_from_json(setting.at("options"));
+      const Result<Setting> options = options_from_json(setting.at("options"));
       if (!options.ok()) continue;
       if (parsed.contains("found")) {
         found_[setting.dump()] = settings_from(parsed.at("found"));
@@ -133,7 +133,7 @@ Status TrialLog::read_lines() {
   return {};
 }
 
-std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows) const {
+std::string TrialLog::setting_of(const Setting& options, int64_t windows) const {
   json setting = {{"options", options_json(options)},
                   {"windows", windows},
                   {"members", context_.members},
@@ -142,8 +142,8 @@ std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows
                   {"objective", context_.objective},
                   {"archive_id", context_.archive_id},
                   {"model_fingerprint", context_.model_fingerprint}};
-  const std::optional<Role> role = role_of(options);
-  const auto copy = role ? context_.copies.find(*role) : context_.copies.end();
+  const CopyKind* kind = copy_for(options);
+  const auto copy = kind != nullptr ? context_.copies.find(kind->name) : context_.copies.end();
   if (copy != context_.copies.end()) setting["copy"] = copy->second;
   if (options.start.key == KeyKind::kMetric) {
     setting["metric_fingerprint"] = context_.metric_fingerprint;
@@ -151,7 +151,7 @@ std::string TrialLog::setting_of(const ForecastOptions& options, int64_t windows
   return setting.dump();
 }
 
-std::optional<Trial> TrialLog::find(const ForecastOptions& options, int64_t windows) const {
+std::optional<Trial> TrialLog::find(const Setting& options, int64_t windows) const {
   const auto at = trials_.find(setting_of(options, windows));
   if (at == trials_.end()) return std::nullopt;
   return at->second;
@@ -166,17 +166,16 @@ Status TrialLog::add(const Trial& trial) {
   return {};
 }
 
-std::optional<std::vector<ForecastOptions>> TrialLog::found_from(
-    const ForecastOptions& base) const {
+std::optional<std::vector<Setting>> TrialLog::found_from(const Setting& base) const {
   const auto at = found_.find(setting_of(base, 0));
   if (at == found_.end()) return std::nullopt;
   return at->second;
 }
 
-Status TrialLog::add_found(const ForecastOptions& base, const std::vector<ForecastOptions>& found) {
+Status TrialLog::add_found(const Setting& base, const std::vector<Setting>& found) {
   const std::string setting = setting_of(base, 0);
   json list = json::array();
-  for (const ForecastOptions& options : found) list.push_back(options_json(options));
+  for (const Setting& options : found) list.push_back(options_json(options));
   SKIPCAST_TRY_OK(append(fmt::format("{{\"setting\":{},\"found\":{}}}\n", setting, list.dump())));
   found_[setting] = found;
   return {};

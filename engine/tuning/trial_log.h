@@ -18,7 +18,7 @@ namespace skipcast::engine {
 // What a trial's score depends on besides its options.
 struct TrialContext {
   std::string archive_id, model_fingerprint;
-  std::map<Role, std::string> copies = {};  // fingerprints of the model's fine-tuned copies
+  std::map<std::string, std::string> copies = {};  // fingerprints of the copies, by kind
   std::string metric_fingerprint = {};  // of the learned metric: what its key's trials depend on
   int64_t members = 0;
   uint64_t seed = 0;
@@ -32,13 +32,13 @@ class TrialLog {
   static Result<std::unique_ptr<TrialLog>> open(const std::string& path,
                                                 const TrialContext& context);
   // The result of a trial with these options on so many windows, if there is one.
-  std::optional<Trial> find(const ForecastOptions& options, int64_t windows) const;
+  std::optional<Trial> find(const Setting& options, int64_t windows) const;
   // Appends one line and hands it to the operating system at once.
   Status add(const Trial& trial);
   // Settings found from a setting by something dearer than a trial (learned levels), kept the same
   // way: {"setting": {...}, "found": [options, ...]}.
-  std::optional<std::vector<ForecastOptions>> found_from(const ForecastOptions& base) const;
-  Status add_found(const ForecastOptions& base, const std::vector<ForecastOptions>& found);
+  std::optional<std::vector<Setting>> found_from(const Setting& base) const;
+  Status add_found(const Setting& base, const std::vector<Setting>& found);
 
  private:
   struct Closer {
@@ -47,13 +47,13 @@ class TrialLog {
   TrialLog(std::string path, TrialContext context);
   Status read_lines();
   Status append(const std::string& line);
-  std::string setting_of(const ForecastOptions& options, int64_t windows) const;
+  std::string setting_of(const Setting& options, int64_t windows) const;
 
   std::string path_;
   TrialContext context_;
   std::unique_ptr<std::FILE, Closer> file_;
   std::map<std::string, Trial> trials_;  // by setting, as found_
-  std::map<std::string, std::vector<ForecastOptions>> found_;
+  std::map<std::string, std::vector<Setting>> found_;
 };
 
 }  // namespace skipcast::engine

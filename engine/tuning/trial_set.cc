@@ -17,7 +17,7 @@ std::vector<Trial> TrialSet::where(const Test& test) const {
   return out;
 }
 
-bool TrialSet::holds(const ForecastOptions& options, int64_t windows) const {
+bool TrialSet::holds(const Setting& options, int64_t windows) const {
   const std::string wanted = describe(options);
   return std::any_of(trials_.begin(), trials_.end(), [&](const Trial& trial) {
     return trial.windows == windows && describe(trial.options) == wanted;
@@ -38,21 +38,21 @@ std::vector<Trial> TrialSet::free(int64_t windows) const {
       [&](const Trial& trial) { return trial.windows == windows && trial.options.steps == 0; });
 }
 
-std::vector<ForecastOptions> TrialSet::best_of(const std::vector<ForecastOptions>& plan,
-                                               int64_t windows, size_t count) const {
+std::vector<Setting> TrialSet::best_of(const std::vector<Setting>& plan, int64_t windows,
+                                       size_t count) const {
   std::map<std::string, const Trial*> tried;
   for (const Trial& trial : trials_) {
     if (trial.windows == windows) tried.emplace(describe(trial.options), &trial);
   }
-  std::vector<std::pair<double, const ForecastOptions*>> found;
-  for (const ForecastOptions& options : plan) {
+  std::vector<std::pair<double, const Setting*>> found;
+  for (const Setting& options : plan) {
     const auto at = tried.find(describe(options));
     if (at != tried.end()) found.emplace_back(at->second->score, &options);
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   found.resize(std::min(found.size(), count));
-  std::vector<ForecastOptions> best;
+  std::vector<Setting> best;
   for (const auto& [score, options] : found) best.push_back(*options);
   return best;
 }

@@ -13,7 +13,7 @@ class TrialSet {
   void add(Trial trial) { trials_.push_back(std::move(trial)); }
   const std::vector<Trial>& all() const { return trials_; }
   // Plans overlap: a setting is tried once on so many windows.
-  bool holds(const ForecastOptions& options, int64_t windows) const;
+  bool holds(const Setting& options, int64_t windows) const;
   // All trials on so many windows; those of them of an NFE (policy_fit.h's nfe_class).
   std::vector<Trial> on(int64_t windows) const;
   std::vector<Trial> on(int64_t windows, int64_t nfe) const;
@@ -26,8 +26,8 @@ class TrialSet {
   };
   std::vector<Trial> best(const Wanted& wanted, size_t count) const;
   // The best `count` of these settings on so many windows, best first; untried ones are left out.
-  std::vector<ForecastOptions> best_of(const std::vector<ForecastOptions>& plan, int64_t windows,
-                                       size_t count) const;
+  std::vector<Setting> best_of(const std::vector<Setting>& plan, int64_t windows,
+                               size_t count) const;
 
  private:
   template <typename Test>

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "engine/forecast/start_table.h"
 #include "engine/tuning/policy_fit.h"
 
 namespace skipcast::engine {
@@ -14,7 +15,7 @@ std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
       "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
       "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front,setting\n";
   for (const Trial& trial : trials) {
-    const ForecastOptions& options = trial.options;
+    const Setting& options = trial.options;
     const StartOptions& start = options.start;
     const bool analog = is_retrieved(start.kind), past = has_analogs(start.kind);
     text += fmt::format(
@@ -31,7 +32,7 @@ std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
   return text;
 }
 
-std::string describe(const ForecastOptions& options) {
+std::string describe(const Setting& options) {
   const StartOptions& start = options.start;
   std::string text = word(start.kind);
   if (is_retrieved(start.kind)) {

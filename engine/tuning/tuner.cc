@@ -48,8 +48,9 @@ TrialContext context_of(const Forecaster& forecaster, const TuneRequest& request
                           .seed = request.seed,
                           .archive = request.archive,
                           .objective = word(request.objective)};
-  for (const Role role : {Role::kConditioned, Role::kOneStep}) {
-    if (model.has_role(role).ok()) context.copies[role] = model.role_info(role).fingerprint;
+  for (const CopyKind& kind : copy_kinds()) {
+    const auto copy = model.copy(kind.name);
+    if (copy.ok()) context.copies[kind.name] = (*copy)->info.fingerprint;
   }
   return context;
 }
@@ -73,18 +74,18 @@ class Tuner {
   enum class Budget { kLimited, kUnlimited };
 
   Status coarse();
-  Status halve(const std::vector<ForecastOptions>& plan);
+  Status halve(const std::vector<Setting>& plan);
   Status vary();
   Status vary_at(int64_t nfe, bool cold);
   Status fit_levels();
   Status fit(const Trial& best);
   Status refine();
   Status deepen();
-  Status run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget);
+  Status run(const std::vector<Setting>& plan, int64_t windows, Budget budget);
   int64_t first_windows() const {
     return std::min(coarse_windows(), std::max(kFirstWindowsMin, coarse_windows() / 4));
   }
-  Result<Trial> tried(const ForecastOptions& options, int64_t windows);
+  Result<Trial> tried(const Setting& options, int64_t windows);
   bool out_of_budget() const { return spent_s_ >= allowed_s_; }
   std::vector<Trial> coarse_at(int64_t nfe) const { return trials_.on(coarse_windows(), nfe); }
   std::vector<Trial> best_coarse(int64_t nfe, bool cold, size_t count) const {
@@ -92,7 +93,7 @@ class Tuner {
   }
   std::vector<Trial> full() const { return trials_.on(request_.windows); }
   RefineBasis basis(int64_t nfe) const;
-  std::vector<ForecastOptions> finals(int64_t nfe, size_t count) const;
+  std::vector<Setting> finals(int64_t nfe, size_t count) const;
   double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
     return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
@@ -109,7 +110,7 @@ class Tuner {
   bool left_out_ = false;
 };
 
-Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
+Result<Trial> Tuner::tried(const Setting& options, int64_t windows) {
   if (std::optional<Trial> known = log_.find(options, windows)) {
     ++reused_;
     return *std::move(known);
@@ -121,7 +122,7 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
       .members = request_.members,
       .seed = request_.seed,
       .archive = request_.archive,
-      .candidates = {{.name = describe(options), .options = options}},
+      .candidates = {{.name = describe(options), .options = {options, {}}}},
       .score = {.pairs_max = kVariogramPairs},
       .physical_scores = false,
       .progress = [this](const ProgressStep& step) {
@@ -149,8 +150,8 @@ Result<Trial> Tuner::tried(const ForecastOptions& options, int64_t windows) {
   return trial;
 }
 
-Status Tuner::run(const std::vector<ForecastOptions>& plan, int64_t windows, Budget budget) {
-  for (const ForecastOptions& options : plan) {
+Status Tuner::run(const std::vector<Setting>& plan, int64_t windows, Budget budget) {
+  for (const Setting& options : plan) {
     if (trials_.holds(options, windows)) continue;
     const bool known = log_.find(options, windows).has_value();
     if (!known && budget == Budget::kLimited && out_of_budget()) {
@@ -173,7 +174,7 @@ RefineBasis Tuner::basis(int64_t nfe) const {
 
 // Successive halving (Jamieson & Talwalkar 2016): the plan on a quarter of the coarse windows, its
 // best third on all of them. Unless the budget is spent, the second rung has some of it.
-Status Tuner::halve(const std::vector<ForecastOptions>& plan) {
+Status Tuner::halve(const std::vector<Setting>& plan) {
   const double allowed_s = allowed_s_;
   allowed_s_ = spent_s_ + kFirstShare * (allowed_s - spent_s_);
   const Status first = run(plan, first_windows(), Budget::kLimited);
@@ -214,7 +215,7 @@ Status Tuner::vary() {
 // Every knob about the best coarse setting there is now.
 Status Tuner::vary_at(int64_t nfe, bool cold) {
   for (const Trial& best : best_coarse(nfe, cold, 1)) {
-    std::vector<ForecastOptions> plan = variations(best.options, nfe, space_);
+    std::vector<Setting> plan = variations(best.options, nfe, space_);
     for (const auto& more : {anytime(best.options), calibrated(best)}) {
       plan.insert(plan.end(), more.begin(), more.end());
     }
@@ -243,10 +244,10 @@ Status Tuner::fit_levels() {
 
 // The levels of this setting fitted, with its own solver and with the one they were fitted for.
 Status Tuner::fit(const Trial& best) {
-  const ForecastOptions base = plain_chain(best.options);
+  const Setting base = plain_chain(best.options);
   const std::vector<double> levels = levels_of(base, space_.schedule);
   if (levels.size() < 2 || static_cast<double>(levels.size()) != best.nfe) return {};
-  std::optional<std::vector<ForecastOptions>> lists = log_.found_from(base);
+  std::optional<std::vector<Setting>> lists = log_.found_from(base);
   if (!lists && out_of_budget()) {
     left_out_ = true;
     return {};
@@ -264,8 +265,8 @@ Status Tuner::fit(const Trial& best) {
 }
 
 // The best coarse settings of an NFE as they are, cold ones first.
-std::vector<ForecastOptions> Tuner::finals(int64_t nfe, size_t count) const {
-  std::vector<ForecastOptions> plan;
+std::vector<Setting> Tuner::finals(int64_t nfe, size_t count) const {
+  std::vector<Setting> plan;
   for (const bool cold : {true, false}) {
     for (const Trial& trial : best_coarse(nfe, cold, count)) plan.push_back(trial.options);
   }
@@ -304,8 +305,8 @@ Status Tuner::deepen() {
   allowed_s_ = request_.budget_minutes * 60;
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<Trial> trials = full();
-    const ForecastOptions& single = single_choice(trials, request_.members).options;
-    std::vector<ForecastOptions> plan;
+    const Setting& single = single_choice(trials, request_.members).options;
+    std::vector<Setting> plan;
     for (const double factor : kDepthFactors) {
       if (can_deepen(single)) plan.push_back(deepened(single, factor, space_.schedule));
     }
@@ -324,6 +325,7 @@ Status Tuner::sweep() {
 
 Result<TuneReport> Tuner::report() && {
   TuneReport report;
+  report.members = request_.members;
   const std::string folder =
       (std::filesystem::path(forecaster_.store().path()) / "policies").string();
   const std::string base = folder + "/" + request_.name;

@@ -43,7 +43,7 @@ struct TuneRequest {
 };
 
 struct Trial {
-  ForecastOptions options;
+  Setting options;
   int64_t windows = 0;
   double crps = 0, energy = 0, variogram = 0, spread_skill = 0;  // normalised, fair
   double nfe = 0, nfe_shared = 0, seconds_per_query = 0;
@@ -58,6 +58,7 @@ struct TuneReport {
   std::vector<Trial> trials;              // all
   std::map<int64_t, Trial> best_per_nfe;  // at most this NFE, any start (policy_fit.h)
   std::map<int64_t, Trial> cold_per_nfe;
+  int64_t members = 0;  // of every trial
   int64_t trials_reused = 0;
   bool budget_spent = false;  // some trials of the plan were left out
   Policy policy;
@@ -71,6 +72,6 @@ struct TuneReport {
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request);
 
 // "analog key=forecast align=residual sigma=3.00 nfe=3": one line for people.
-std::string describe(const ForecastOptions& options);
+std::string describe(const Setting& options);
 
 }  // namespace skipcast::engine

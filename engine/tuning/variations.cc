@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/forecast/ensemble_statistics.h"
+#include "engine/forecast/start_table.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers/solvers.h"
 
@@ -34,16 +35,15 @@ bool needs_moments(std::string_view solver) {
   return found && found->needs_moments;
 }
 
-bool is_one_step(const ForecastOptions& options) {
+bool is_one_step(const Setting& options) {
   const auto found = samplers::find_solver(options.solver);
   return found && found->needs_one_step;
 }
 
-void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
-                 std::vector<ForecastOptions>& out) {
+void turn_solver(const Setting& base, int64_t nfe, bool moments, std::vector<Setting>& out) {
   if (!base.depth.sigmas.empty() && base.steps != nfe) return;  // two evaluations a listed level
   const auto add = [&](std::string_view solver, int64_t steps, std::optional<double> amount) {
-    ForecastOptions turned = base;
+    Setting turned = base;
     turned.solver = solver;
     turned.steps = steps;
     turned.noise_amount = amount;
@@ -66,8 +66,8 @@ void turn_solver(const ForecastOptions& base, int64_t nfe, bool moments,
 }
 
 // The one-step model in place of the chain, from this start at a few depths, or from noise.
-void turn_one_step(const ForecastOptions& base, int64_t nfe, const TuneSpace& space,
-                   std::vector<ForecastOptions>& out) {
+void turn_one_step(const Setting& base, int64_t nfe, const TuneSpace& space,
+                   std::vector<Setting>& out) {
   if (nfe > space.one_step_evaluations) return;
   std::vector<double> depths = {space.schedule.sigma_max};
   if (base.start.kind != StartKind::kCold) depths = {1.5, 3, 6, 12};
@@ -84,8 +84,7 @@ void turn_one_step(const ForecastOptions& base, int64_t nfe, const TuneSpace& sp
 }
 
 // The chain of an conditioned network.
-void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
-                    std::vector<ForecastOptions>& out) {
+void turn_retrieval(const Setting& base, const TuneSpace& space, std::vector<Setting>& out) {
   if (!space.conditioned || is_one_step(base) || needs_moments(base.solver)) return;
   out.push_back(base);
   out.back().retrieval_weight.reset();
@@ -95,7 +94,7 @@ void turn_retrieval(const ForecastOptions& base, const TuneSpace& space,
   }
 }
 
-void turn_spacing(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+void turn_spacing(const Setting& base, std::vector<Setting>& out) {
   if (base.steps < 3 || !base.depth.sigmas.empty()) return;  // two levels are the range's ends
   for (const double rho : {3.0, 5.0, 12.0}) {
     out.push_back(base);
@@ -109,7 +108,7 @@ void turn_spacing(const ForecastOptions& base, std::vector<ForecastOptions>& out
   }
 }
 
-void turn_pool(const ForecastOptions& base, int64_t members, std::vector<ForecastOptions>& out) {
+void turn_pool(const Setting& base, int64_t members, std::vector<Setting>& out) {
   if (base.start.kind != StartKind::kAnalog) return;
   const auto add = [&](int64_t pool, std::optional<double> temperature) {
     out.push_back(base);
@@ -121,7 +120,7 @@ void turn_pool(const ForecastOptions& base, int64_t members, std::vector<Forecas
   for (const double temperature : {0.1, 0.3, 1.0}) add(3 * members, temperature);
 }
 
-void turn_added_noise(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+void turn_added_noise(const Setting& base, std::vector<Setting>& out) {
   if (base.start.kind == StartKind::kCold) return;
   for (const double spread : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     out.push_back(base);
@@ -134,7 +133,7 @@ void turn_added_noise(const ForecastOptions& base, std::vector<ForecastOptions>&
   }
 }
 
-void turn_alignment(const ForecastOptions& base, std::vector<ForecastOptions>& out) {
+void turn_alignment(const Setting& base, std::vector<Setting>& out) {
   const Alignment alignment = base.start.alignment;
   const bool decays = alignment == Alignment::kOffset || alignment == Alignment::kHalf;
   if (!has_analogs(base.start.kind) || !decays) return;
@@ -163,9 +162,8 @@ double wanted_at(const std::vector<double>& ratios, const std::vector<double>& p
 
 }  // namespace
 
-std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe,
-                                        const TuneSpace& space) {
-  std::vector<ForecastOptions> out;
+std::vector<Setting> variations(const Setting& base, int64_t nfe, const TuneSpace& space) {
+  std::vector<Setting> out;
   if (nfe > 0) {
     turn_solver(base, nfe, space.moments, out);
     turn_one_step(base, nfe, space, out);
@@ -178,8 +176,8 @@ std::vector<ForecastOptions> variations(const ForecastOptions& base, int64_t nfe
   return out;
 }
 
-std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
-  std::vector<ForecastOptions> out;
+std::vector<Setting> anytime(const Setting& base) {
+  std::vector<Setting> out;
   // Nothing to compare, a listed chain, or a solver that cannot.
   if (base.steps < 2 || !base.depth.sigmas.empty() || needs_moments(base.solver) ||
       is_one_step(base)) {
@@ -195,10 +193,10 @@ std::vector<ForecastOptions> anytime(const ForecastOptions& base) {
   return out;
 }
 
-std::vector<ForecastOptions> calibrated(const Trial& trial) {
+std::vector<Setting> calibrated(const Trial& trial) {
   std::vector<double> ratios = trial.lead_spread_skill;
   if (ratios.empty()) ratios = {trial.spread_skill};
-  std::vector<ForecastOptions> out;
+  std::vector<Setting> out;
   const auto positive = [](double ratio) { return ratio > 0; };
   if (std::none_of(ratios.begin(), ratios.end(), positive)) return out;
   const auto leads = static_cast<int64_t>(ratios.size());
@@ -217,8 +215,7 @@ std::vector<ForecastOptions> calibrated(const Trial& trial) {
   return out;
 }
 
-std::vector<double> levels_of(const ForecastOptions& options,
-                              const samplers::ScheduleOptions& schedule) {
+std::vector<double> levels_of(const Setting& options, const samplers::ScheduleOptions& schedule) {
   samplers::ScheduleOptions spaced = schedule;
   spaced.spacing = options.spacing;
   spaced.rho = options.rho.value_or(schedule.rho);
@@ -227,8 +224,8 @@ std::vector<double> levels_of(const ForecastOptions& options,
   return {entry->sigmas.begin(), entry->sigmas.end() - 1};
 }
 
-ForecastOptions with_levels(const ForecastOptions& base, std::vector<double> levels) {
-  ForecastOptions options = base;
+Setting with_levels(const Setting& base, std::vector<double> levels) {
+  Setting options = base;
   options.steps = static_cast<int64_t>(levels.size());
   options.depth = {.sigmas = std::move(levels)};
   options.spacing = samplers::Spacing::kKarras;
@@ -236,11 +233,10 @@ ForecastOptions with_levels(const ForecastOptions& base, std::vector<double> lev
   return options;
 }
 
-std::vector<ForecastOptions> moved_levels(const ForecastOptions& base,
-                                          const samplers::ScheduleOptions& schedule,
-                                          double factor) {
+std::vector<Setting> moved_levels(const Setting& base, const samplers::ScheduleOptions& schedule,
+                                  double factor) {
   const std::vector<double> levels = levels_of(base, schedule);
-  std::vector<ForecastOptions> out;
+  std::vector<Setting> out;
   for (size_t i = 0; i < levels.size(); ++i) {
     for (const double by : {factor, 1 / factor}) {
       std::vector<double> moved = levels;

@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include "samplers/precondition.h"
+
 namespace skipcast::samplers {
 
 // Root mean square error of the denoised estimate at a sigma, any units.
@@ -24,9 +26,6 @@ using ErrorCurve = std::function<double(double sigma)>;
 // REQUIRES steps >= 1, 0 < sigma_min < entry, a positive curve.
 std::vector<double> analytic_levels(int64_t steps, double entry, double sigma_min,
                                     const ErrorCurve& error);
-
-// A denoiser that autograd can follow: sigma is a float64 scalar tensor.
-using TensorDenoiser = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& sigma)>;
 
 // dpmpp_2m() on the levels exp(log_sigmas) [steps], then 0, differentiable in log_sigmas and x.
 at::Tensor dpmpp_2m_tensor(const TensorDenoiser& denoise, at::Tensor x,

@@ -72,7 +72,10 @@ class GaussianModel final : public engine::Model {
     };
   }
 
-  bool has_gradients() const override { return gradients; }
+  bool can(std::string_view ability) const override {
+    return (ability == engine::kGradients && gradients) ||
+           (ability == engine::kMomentHeads && moments);
+  }
   samplers::TensorDenoiser differentiable(const engine::ContextBatch&) const override {
     return [this](const at::Tensor& x, const at::Tensor& sigma) {
       const at::Tensor noise = sigma.square();
@@ -87,7 +90,6 @@ class GaussianModel final : public engine::Model {
       return {denoise(x, sigma), second, at::zeros_like(x)};
     };
   }
-  bool has_moments() const override { return moments; }
 
   at::Tensor mean_forecast(const engine::ContextBatch& contexts) const override {
     mean_forecasts += contexts.last.size(0);
@@ -95,6 +97,7 @@ class GaussianModel final : public engine::Model {
     return noise * mean_ / (variance_ + noise) + decay_ * contexts.last.unsqueeze(1);
   }
 
+  std::vector<int64_t> state_shape() const override { return mean_.sizes().vec(); }
   at::Tensor to_target(const at::Tensor& normalised, const at::Tensor& last) const override {
     return normalised - decay_ * last.unsqueeze(-3);
   }

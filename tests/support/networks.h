@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "engine/networks/network.h"
@@ -31,7 +32,7 @@ inline engine::NetworkShape graph_shape(int64_t places) {
 }
 
 // A small network of this kind, and a shape that it fits.
-inline engine::NetworkOptions small_options(engine::NetworkKind kind) {
+inline engine::NetworkOptions small_options(const std::string& kind) {
   engine::NetworkOptions options;
   options.kind = kind;
   options.width = 16;
@@ -40,9 +41,9 @@ inline engine::NetworkOptions small_options(engine::NetworkKind kind) {
   return options;
 }
 
-inline engine::NetworkShape shape_for(engine::NetworkKind kind) {
-  engine::NetworkShape shape = graph_shape(kind == engine::NetworkKind::kGrid ? 15 : 5);
-  if (kind == engine::NetworkKind::kGrid) shape.rows = 3, shape.columns = 5;
+inline engine::NetworkShape shape_for(const std::string& kind) {
+  engine::NetworkShape shape = graph_shape(kind == engine::kGridNet ? 15 : 5);
+  if (kind == engine::kGridNet) shape.rows = 3, shape.columns = 5;
   return shape;
 }
 

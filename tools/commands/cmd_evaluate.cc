@@ -10,6 +10,8 @@
 
 #include "engine/evaluation/evaluate.h"
 #include "engine/forecast/policy_forecast.h"
+#include "engine/forecast/start_table.h"
+#include "engine/keys/key_table.h"
 #include "engine/settings/presets.h"
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
@@ -73,7 +75,7 @@ std::string name_of(const engine::ForecastOptions& options) {
 
 // Starts that search for analogs, by a key.
 bool has_keys(const std::string& start) {
-  return start == "analog" || start == "dress" || start == "shuffled";
+  return start == "dress" || engine::is_retrieved(engine::read_start(start));
 }
 
 void set_depth(double sigma, int64_t steps, ForecastFlags& flags) {
@@ -210,9 +212,8 @@ void add_lists(CLI::App& command, EvaluateArguments& arguments) {
         ->allow_extra_args(false)
         ->capture_default_str();
   };
-  list("--starts", arguments.starts,
-       "starts to compare: cold,analog,dress,mean,redi,random,shuffled,persist");
-  list("--keys", arguments.keys, "keys of analog starts: context,forecast,mixed,learned");
+  list("--starts", arguments.starts, "starts to compare: dress, " + engine::start_names());
+  list("--keys", arguments.keys, "keys of analog starts: " + engine::key_names());
   list("--nfe,--steps", arguments.steps, "solver steps of the starts: 2,3,4");
   list("--entry-sigma,--start-sigma", arguments.sigmas, "entry sigmas of all starts but cold: 3,5");
   list("--cold-sigma", arguments.cold_sigmas, "entry sigmas of cold starts; 0 = sigma_max");

@@ -61,14 +61,14 @@ std::string places_text(const storage::Places& places) {
   return text + (places.names.size() > 4 ? ", ..." : "");
 }
 
-// Fine-tuned copies of a model, by role: their fingerprint, or why they cannot be used.
+// Copies of a model, by kind: their fingerprint, or why they cannot be used.
 json copies_of(const engine::Model& model) {
   json copies = json::object();
-  for (const engine::Role role : {engine::Role::kConditioned, engine::Role::kOneStep}) {
-    const Status status = model.has_role(role);
-    if (status.code() == Code::kNotFound) continue;
-    copies[engine::word(role)] =
-        status.ok() ? model.role_info(role).fingerprint : "unusable: " + status.message();
+  for (const engine::CopyKind& kind : engine::copy_kinds()) {
+    const auto copy = model.copy(kind.name);
+    if (copy.status().code() == Code::kNotFound) continue;
+    copies[kind.name] =
+        copy.ok() ? (*copy)->info.fingerprint : "unusable: " + copy.status().message();
   }
   return copies;
 }
@@ -83,7 +83,7 @@ json models_of(const storage::SeriesStore& store) {
                       {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
                       {"parameters", (*model)->parameters()},
-                      {"cross_fitted", (*model)->cross_fitted()},
+                      {"cross_fitted", (*model)->can(engine::kCrossFitted)},
                       {"described_places", (*model)->task().network.described_places},
                       {"copies", copies_of(**model)}});
     } else if (model.status().code() == Code::kNotFound) {

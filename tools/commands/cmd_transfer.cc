@@ -19,14 +19,12 @@ struct TransferArguments {
 };
 
 void print(const engine::TransferReport& report, const std::string& task, bool json) {
-  std::vector<std::string> copies;
-  for (const engine::Role role : report.copies) copies.emplace_back(word(role));
   if (json) {
     const nlohmann::json value = {{"task", task},
                                   {"model", report.model_path},
                                   {"places", report.places},
                                   {"places_trained_on", report.seen},
-                                  {"copies", copies},
+                                  {"copies", report.copies},
                                   {"seconds", report.seconds},
                                   {"validation_crps_normalised", report.validation_crps}};
     print_json(value);
@@ -34,7 +32,7 @@ void print(const engine::TransferReport& report, const std::string& task, bool j
   }
   fmt::print("transferred {}: {} places, {} of them among those trained on\n", task, report.places,
              report.seen);
-  for (const std::string& copy : copies) fmt::print("copy      {}\n", copy);
+  for (const std::string& copy : report.copies) fmt::print("copy      {}\n", copy);
   fmt::print("model     {} (fair CRPS on validation {:.4f} in normalised units)\n",
              report.model_path, report.validation_crps);
   fmt::print("note      tune it here: skipcast tune\n");

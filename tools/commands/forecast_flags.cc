@@ -4,6 +4,9 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "engine/forecast/alignment.h"
+#include "engine/forecast/start_table.h"
+#include "engine/keys/key_table.h"
 #include "engine/settings/presets.h"
 
 namespace skipcast::tools {
@@ -43,12 +46,12 @@ void add_start_flags(CLI::App& command, ForecastFlags& flags) {
       .add_option("--start", flags.start,
                   "what the chain starts from: cold, analog, dress (analog, residual "
                   "alignment), mean, redi (the published method), previous (the cycle "
-                  "before), or the blind controls random, shuffled and persist")
+                  "before), or the blind controls random, mismatched and persist")
       ->capture_default_str();
   command
       .add_option("--key", flags.key,
                   "how analogs are found: by the context, by the network's mean forecast of it "
-                  "(forecast), mixed, or by the metric of train-metric (learned)")
+                  "(forecast), mixed, or by the metric of train-metric (metric)")
       ->capture_default_str();
   add_alignment_flags(command, flags);
   command

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "engine/keys/key_table.h"
 #include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {

@@ -59,7 +59,7 @@ std::string map_figure(const WindowView& view, const storage::Places& places) {
 
 std::string depth_words(const engine::QueryFacts& query) {
   const engine::Forecast& forecast = query.forecast;
-  const char* start = word(query.options.start.kind);
+  const std::string start = word(query.options.start.kind);
   if (forecast.nfe == 0) return fmt::format("the {} start itself, no chain (0 NFE)", start);
   return fmt::format("{} start entered at sigma {:.3g}, {} NFE a member", start,
                      forecast.entry_sigma, forecast.nfe);

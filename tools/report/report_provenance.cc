@@ -51,8 +51,9 @@ void add_model(const ReportInput& input, Facts& facts) {
   const storage::TimeAxis& axis = input.store.schema().axis;
   const engine::Split& split = model.split();
   facts.add("task", model.task().name);
-  facts.add("model", fmt::format("fingerprint {}, {} parameters{}", model.fingerprint(),
-                                 model.parameters(), model.cross_fitted() ? ", cross-fitted" : ""));
+  facts.add("model",
+            fmt::format("fingerprint {}, {} parameters{}", model.fingerprint(), model.parameters(),
+                        model.can(engine::kCrossFitted) ? ", cross-fitted" : ""));
   facts.add("split", fmt::format("validation from {}, test from {}, of {} states at training",
                                  time_html(axis.time_at(split.train_end)),
                                  time_html(axis.time_at(split.validation_end)), split.states));

@@ -9,6 +9,7 @@
 
 #include "engine/forecast/forecaster.h"
 #include "engine/methods/method_table.h"
+#include "tests/support/copies.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
 #include "tests/support/trained.h"
@@ -68,23 +69,22 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
       *from,
       {.task = "small", .method = "one-step", .steps_max = 5, .key = engine::KeyKind::kContext});
   REQUIRE_MESSAGE(tuned.ok(), tuned.status().message());
+  age_copy(*from, "small", engine::kOneStepCopy);
   const auto report = engine::transfer(*from, *to, {.task = "small"});
   REQUIRE_MESSAGE(report.ok(), report.status().message());
   CHECK(report->places == 3);
   CHECK(report->seen == 3);
   REQUIRE(report->copies.size() == 1);
-  CHECK(engine::word(report->copies[0]) == std::string("finisher"));
+  CHECK(report->copies[0] == engine::kOneStepCopy);
   CHECK(report->validation_crps > 0);
-  ForecastOptions chain = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 6};
+  ForecastOptions chain = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}};
   CHECK(at::equal(made(*from, chain).members, made(*to, chain).members));
   chain.start.key = engine::KeyKind::kForecast;
   chain.start.alignment = engine::Alignment::kResidual;
   CHECK(at::equal(made(*from, chain).members, made(*to, chain).members));
-  const ForecastOptions finished = {.depth = {.entry_sigma = 3},
-                                    .steps = 1,
-                                    .solver = "finisher",
-                                    .retrieval_weight = 1.0,
-                                    .members = 6};
+  const ForecastOptions finished = {
+      {.depth = {.entry_sigma = 3}, .steps = 1, .solver = "finisher", .retrieval_weight = 1.0},
+      {.members = 6}};
   CHECK(at::equal(made(*from, finished).members, made(*to, finished).members));
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("Transfer: places never seen are forecast, better than by a network th
   CHECK(learned->places == 5);
   CHECK(learned->seen == 1);
   CHECK(learned->validation_crps < 0.8 * ignorant->validation_crps);
-  const Forecast forecast = made(*to, {.depth = {.entry_sigma = 3}, .steps = 3, .members = 6});
+  const Forecast forecast = made(*to, {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}});
   CHECK(forecast.members.sizes() == at::IntArrayRef({6, 4, 1, 5}));
   CHECK(forecast.members.isfinite().all().item<bool>());
   // It is a model like any other: it can be fine-tuned there.

@@ -4,6 +4,7 @@
 // Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
 
+#include "engine/networks/attachments.h"
 #include "engine/networks/network_runner.h"
 #include "tests/support/networks.h"
 #include "tests/support/torch_doctest.h"
@@ -107,7 +108,7 @@ TEST_CASE("Recorded run: a network evaluated on fixed tensors has the bits of th
 TEST_CASE("NetworkRunner: float32 is the network itself; bfloat16 is near it") {
   const NetworkShape shape = graph_shape(9);
   const auto network = awake(small_options(), shape);
-  network->add_moment_heads(7);
+  network->attach(kMomentHeads, 7);
   const at::NoGradGuard no_grad;
   const ContextBatch context = random_contexts(shape, 1, 5);
   const at::Tensor x = random_values({6, 4, 2, 9}, 3), level = at::full({1}, 0.3f);
@@ -116,7 +117,7 @@ TEST_CASE("NetworkRunner: float32 is the network itself; bfloat16 is near it") {
   CHECK(at::equal(conditioning[0], network->encode(context)[0]));
   const at::Tensor f = plain.denoise(x, level, conditioning);
   CHECK(at::equal(f, network->denoise(x, level, conditioning)));
-  CHECK(at::equal(plain.denoise_with_moments(x, level, conditioning).f, f));
+  CHECK(at::equal(plain.denoise_with(kMomentHeads, x, level, conditioning).f, f));
   const at::Tensor near = rounded.denoise(x, level, rounded.encode(context));
   CHECK((near.scalar_type() == at::kFloat));
   const double apart = (near - f).square().mean().sqrt().item<double>();

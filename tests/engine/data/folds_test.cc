@@ -71,17 +71,17 @@ TEST_CASE("Cross-fitting: past means are the folds' in the training part, then t
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = loaded(t);
-  const ForecastOptions cold = {
-      .start = {.kind = engine::StartKind::kCold}, .steps = 3, .members = 4};
+  const ForecastOptions cold = {{.start = {.kind = engine::StartKind::kCold}, .steps = 3},
+                                {.members = 4}};
   const at::Tensor expected = made(t, cold);
-  ForecastOptions residual = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 4};
+  ForecastOptions residual = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 4}};
   residual.start.key = engine::KeyKind::kForecast;
   residual.start.alignment = engine::Alignment::kResidual;
   const at::Tensor dishonest = made(t, residual);
   cross_fit(t, 8);
   const auto after = loaded(t);
-  CHECK_FALSE(before->cross_fitted());
-  CHECK(after->cross_fitted());
+  CHECK_FALSE(before->can(engine::kCrossFitted));
+  CHECK(after->can(engine::kCrossFitted));
   CHECK(after->fingerprint() != before->fingerprint());
   CHECK(at::equal(made(t, cold), expected));
   CHECK_FALSE(at::equal(made(t, residual), dishonest));
@@ -129,13 +129,13 @@ TEST_CASE("Cross-fitting: kept by moment heads, another model to copies; stopped
       .task = "small", .method = "one-step", .steps_max = 2, .key = engine::KeyKind::kContext};
   REQUIRE(engine::train(*t.store, one_step).ok());
   cross_fit(t, 4);
-  CHECK(loaded(t)->has_role(engine::Role::kOneStep).code() == Code::kRefused);
+  CHECK(loaded(t)->copy(engine::kOneStepCopy).status().code() == Code::kRefused);
   REQUIRE(
       engine::train(*t.store, {.task = "small", .method = "moment-heads", .steps_max = 3}).ok());
-  CHECK(loaded(t)->cross_fitted());
-  CHECK(loaded(t)->has_moments());
+  CHECK(loaded(t)->can(engine::kCrossFitted));
+  CHECK(loaded(t)->can(engine::kMomentHeads));
   REQUIRE(engine::train(*t.store, one_step).ok());
-  CHECK(loaded(t)->has_role(engine::Role::kOneStep).ok());
+  CHECK(loaded(t)->copy(engine::kOneStepCopy).ok());
   CHECK(engine::train(*t.store, {.task = "none", .method = "cross-fit"}).status().code() ==
         Code::kNotFound);
 }

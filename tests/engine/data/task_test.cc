@@ -49,8 +49,8 @@ TEST_CASE("Task: four keys suffice, the rest has the documented defaults") {
   CHECK(task.context_variables == task.variables);
   CHECK(task.spec == skipcast::storage::WindowSpec{4, 2});
   CHECK(task.split == std::array<double, 3>{0.6, 0.2, 0.2});
-  CHECK(task.network.kind == NetworkKind::kGraph);
-  CHECK(read(minimal(), PlacesKind::kGrid).network.kind == NetworkKind::kGrid);
+  CHECK(task.network.kind == kGraphNet);
+  CHECK(read(minimal(), PlacesKind::kGrid).network.kind == kGridNet);
 }
 
 TEST_CASE("Task: every key is written, read back, and changes something") {
@@ -87,8 +87,8 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
 }
 
 TEST_CASE("Task: the network's kind may stand alone") {
-  CHECK(read(with("network", "grid"), PlacesKind::kGrid).network.kind == NetworkKind::kGrid);
-  CHECK(read(with("network", "graph"), PlacesKind::kGrid).network.kind == NetworkKind::kGraph);
+  CHECK(read(with("network", "grid"), PlacesKind::kGrid).network.kind == kGridNet);
+  CHECK(read(with("network", "graph"), PlacesKind::kGrid).network.kind == kGraphNet);
   CHECK(fault(with("network", "gird")) == "task t, \"network\": \"kind\" is none of: graph, grid");
 }
 

@@ -37,11 +37,11 @@ struct City {
 
 Candidate cold(int64_t steps, const char* solver) {
   return {.name = "cold",
-          .options = {.start = {.kind = StartKind::kCold}, .steps = steps, .solver = solver}};
+          .options = {{.start = {.kind = StartKind::kCold}, .steps = steps, .solver = solver}}};
 }
 
 Candidate chain(StartKind kind, double sigma, int64_t steps) {
-  Candidate candidate = {.name = "chain", .options = {.steps = steps}};
+  Candidate candidate = {.name = "chain", .options = {{.steps = steps}}};
   candidate.options.start.kind = kind;
   candidate.options.start.alignment = Alignment::kResidual;
   candidate.options.depth.entry_sigma = sigma;
@@ -181,7 +181,7 @@ TEST_CASE("Evaluate: wrong requests are refused, stopping is interrupted") {
 
 TEST_CASE("Evaluate: JSON and table hold every candidate") {
   City city;
-  ForecastOptions options = {.steps = 2};
+  ForecastOptions options = {{.steps = 2}};
   options.depth.entry_sigma = 2;
   auto candidates = engine::standard_candidates(options);
   REQUIRE(candidates.size() == 13);

@@ -4,8 +4,8 @@
 // Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
 
+#include "engine/forecast/analog_guidance.h"
 #include "engine/forecast/ensemble_statistics.h"
-#include "engine/forecast/network_choice.h"
 #include "tests/support/gaussian_forecasts.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -21,7 +21,7 @@ using engine::StartKind;
 constexpr engine::Split kSplit = kGaussianSplit;
 
 ForecastOptions analog() {
-  ForecastOptions options = {.steps = 3, .members = 15};
+  ForecastOptions options = {{.steps = 3}, {.members = 15}};
   options.depth.entry_sigma = 2;
   return options;
 }
@@ -55,7 +55,7 @@ TEST_CASE("Chain: the mean widened by its own error is the exact forecast, at no
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
   const ForecastOptions options = {
-      .start = {.kind = StartKind::kMean, .added_noise = 1}, .steps = 0, .members = 4000};
+      {.start = {.kind = StartKind::kMean, .added_noise = 1}, .steps = 0}, {.members = 4000}};
   const Forecast made = forecast(**forecaster, options);
   CHECK(made.nfe == 0);
   CHECK(made.nfe_shared == 1);
@@ -74,11 +74,11 @@ TEST_CASE("Chain: ReDi's members follow stored trajectories, which here are all 
   const auto model = gaussian_model(store, kSplit);
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
-  ForecastOptions options = {.start = {.kind = StartKind::kRedi, .redi_key_step = 2},
-                             .depth = {.skip_steps = 6},
-                             .steps = 10,
-                             .solver = "heun",
-                             .members = 15};
+  ForecastOptions options = {{.start = {.kind = StartKind::kRedi, .redi_key_step = 2},
+                              .depth = {.skip_steps = 6},
+                              .steps = 10,
+                              .solver = "heun"},
+                             {.members = 15}};
   REQUIRE((*forecaster)->prepare(options).ok());
   const int64_t windows = 360 - 6;  // of 4 and 3 states in the training part
   CHECK(model->evaluations == windows * 6 * 2);
@@ -166,8 +166,8 @@ TEST_CASE("Chain: gms has the law's spread in few steps, one evaluation each, an
   const auto model = gaussian_model(store, kSplit);
   auto forecaster = Forecaster::with_model(store, model);
   REQUIRE(forecaster.ok());
-  ForecastOptions options = {
-      .start = {.kind = StartKind::kCold}, .steps = 5, .solver = "gms", .members = 4000};
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 5, .solver = "gms"},
+                             {.members = 4000}};
   const Forecast made = forecast(**forecaster, options);
   CHECK(made.nfe == 5);
   CHECK(model->evaluations == 5 * 4000);
@@ -193,7 +193,7 @@ TEST_CASE("Chain: gms has the law's spread in few steps, one evaluation each, an
 TEST_CASE("Chain: inflation moves members away from their mean, which stays") {
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
-  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 4, .members = 9};
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 4}, {.members = 9}};
   const Forecast plain = forecast(*forecaster, options);
   options.inflation = {1, 1.5};
   const Forecast wide = forecast(*forecaster, options);
@@ -213,7 +213,7 @@ TEST_CASE("Chain: inflation moves members away from their mean, which stays") {
 TEST_CASE("Chain: guidance draws a cold start towards what followed similar situations") {
   const MemoryStore store = ar1_store(600);
   const auto forecaster = forecaster_on(store);
-  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 8, .members = 400};
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 8}, {.members = 400}};
   options.start.key = engine::KeyKind::kForecast;
   const Forecast plain = forecast(*forecaster, options);
   ForecastOptions analogs = options;

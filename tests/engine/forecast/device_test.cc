@@ -143,7 +143,7 @@ TEST_CASE("Device: every solver comes to the CPU's values from cold and from ana
   const Scene scene;
   for (const auto& solver : skipcast::samplers::solvers()) {
     CAPTURE(solver.name);
-    ForecastOptions options = {.steps = 4, .solver = std::string(solver.name), .members = 5};
+    ForecastOptions options = {{.steps = 4, .solver = std::string(solver.name)}, {.members = 5}};
     options.start.kind = StartKind::kCold;
     scene.check_same(options);
     options.start.kind = StartKind::kAnalog;
@@ -157,7 +157,7 @@ TEST_CASE("Device: every solver comes to the CPU's values from cold and from ana
 
 TEST_CASE("Device: every start, key and alignment comes to the CPU's values") {
   const Scene scene;
-  ForecastOptions options = {.steps = 3, .members = 4};
+  ForecastOptions options = {{.steps = 3}, {.members = 4}};
   options.depth.entry_sigma = 3;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kRandom, StartKind::kMismatched,
                                StartKind::kMean, StartKind::kPersist, StartKind::kPrevious}) {
@@ -186,7 +186,7 @@ TEST_CASE("Device: every start, key and alignment comes to the CPU's values") {
 
 TEST_CASE("Device: members stay there when they are told to, and statistics come back") {
   const Scene scene;
-  ForecastOptions options = {.steps = 2, .members = 6, .statistics = true};
+  ForecastOptions options = {{.steps = 2}, {.members = 6, .statistics = true}};
   options.depth.entry_sigma = 3;
   options.keep_on_device = true;
   const Forecast made = scene.there->forecast(kOrigin, options).value();

@@ -122,7 +122,7 @@ TEST_CASE("Starts: the query's mean is evaluated for those that use it, and for 
 
 TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the key") {
   Scene scene;
-  ForecastOptions options = {.start = {.kind = StartKind::kRandom}, .members = 2000};
+  ForecastOptions options = {{.start = {.kind = StartKind::kRandom}}, {.members = 2000}};
   const auto drawn =
       engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(drawn.ok());
@@ -146,7 +146,7 @@ TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the k
 
 TEST_CASE("Starts: distances are not squared and grow, the nearest is the nearest") {
   Scene scene;
-  const ForecastOptions options = {.members = 9};
+  const ForecastOptions options = {{}, {.members = 9}};
   const auto found =
       engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());
@@ -167,7 +167,8 @@ TEST_CASE("Starts: distances are not squared and grow, the nearest is the neares
 TEST_CASE("Starts: members are assigned from the pool, near analogs more often when it is cold") {
   Scene scene;
   const auto times_used = [&scene](std::optional<double> temperature) {
-    ForecastOptions options = {.start = {.pool = 5, .temperature = temperature}, .members = 100};
+    ForecastOptions options = {{.start = {.pool = 5, .temperature = temperature}},
+                               {.members = 100}};
     const auto found =
         engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
     std::vector<std::pair<float, int>> uses;  // distance, times; nearest first
@@ -198,7 +199,7 @@ TEST_CASE("Starts: members are assigned from the pool, near analogs more often w
 
 TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
   Scene scene;
-  const ForecastOptions options = {.start = {.kind = StartKind::kMismatched}, .members = 9};
+  const ForecastOptions options = {{.start = {.kind = StartKind::kMismatched}}, {.members = 9}};
   const auto found =
       engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());
@@ -208,7 +209,7 @@ TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
     engine::Query other = scene.query;
     other.origin = origin;
     const auto of_other =
-        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other, {.members = 9});
+        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other, {{}, {.members = 9}});
     bool same = true;
     for (size_t m = 0; m < 9; ++m) {
       same = same && of_other->analogs[m].origin == found->analogs[m].origin;
@@ -221,7 +222,7 @@ TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
 
 TEST_CASE("Starts: separation keeps analogs apart") {
   Scene scene;
-  const ForecastOptions options = {.start = {.separation = 6}, .members = 20};
+  const ForecastOptions options = {{.start = {.separation = 6}}, {.members = 20}};
   const auto found =
       engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
   REQUIRE(found.ok());

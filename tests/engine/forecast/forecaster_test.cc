@@ -43,7 +43,7 @@ auto refused_by(Forecaster& forecaster) {
 }
 
 ForecastOptions analog(KeyKind key, Alignment alignment) {
-  ForecastOptions options = {.steps = 3, .members = 15};
+  ForecastOptions options = {{.steps = 3}, {.members = 15}};
   options.start.key = key;
   options.start.alignment = alignment;
   options.depth.entry_sigma = 2;
@@ -74,7 +74,7 @@ std::vector<ForecastOptions> all_kinds() {
     all.push_back(analog(KeyKind::kContext, Alignment::kOffset));
     all.back().solver = solver;
   }
-  all.push_back({.start = {.kind = StartKind::kCold}, .steps = 5, .members = 15});
+  all.push_back({{.start = {.kind = StartKind::kCold}, .steps = 5}, {.members = 15}});
   all.push_back(all.back());
   all.back().guidance = 0.4;
   all.push_back(analog(KeyKind::kForecast, Alignment::kResidual));
@@ -294,7 +294,7 @@ TEST_CASE("Forecaster: wrong wishes are refused in a sentence") {
   bad = good;
   bad.steps = -1;
   check_usage(bad, "steps");
-  bad = {.start = {.kind = StartKind::kCold}, .steps = 0};
+  bad = {{.start = {.kind = StartKind::kCold}, .steps = 0}};
   check_usage(bad, "cold start");
   bad = good;
   bad.start.pool = -1;

@@ -172,7 +172,7 @@ TEST_CASE("--key learned: what comes after the query does not change a bit of it
   const auto forecast = [&](MemoryStore& store) {
     auto forecaster = engine::Forecaster::with_model(store, scene.model);
     REQUIRE(forecaster.ok());
-    engine::ForecastOptions options = {.steps = 2, .members = 6};
+    engine::ForecastOptions options = {{.steps = 2}, {.members = 6}};
     options.start.key = KeyKind::kMetric;
     options.depth.entry_sigma = 2;
     auto made = (*forecaster)->forecast(kQuery, options);

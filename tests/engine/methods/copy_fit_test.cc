@@ -33,7 +33,7 @@ TrainReport tuned(const SeriesStore& store, TrainRequest request) {
   return *report;
 }
 
-TrainRequest one_step(int64_t steps) {
+TrainRequest distill(int64_t steps) {
   return {.task = "small", .method = "one-step", .steps_max = steps, .key = KeyKind::kContext};
 }
 
@@ -50,8 +50,8 @@ std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
 }
 
 ForecastOptions finished(int64_t steps, double entry_sigma) {
-  return {
-      .depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher", .members = 6};
+  return {{.depth = {.entry_sigma = entry_sigma}, .steps = steps, .solver = "finisher"},
+          {.members = 6}};
 }
 
 Forecast made(Forecaster& forecaster, int64_t origin, const ForecastOptions& options) {
@@ -64,6 +64,10 @@ Status failure(Forecaster& forecaster, const ForecastOptions& options) {
   return forecaster.forecast(380, options).status();
 }
 
+Status one_step(const SeriesStore& store) {
+  return opened(store)->model().copy(kOneStepCopy).status();
+}
+
 bool mentions(const Status& status, const std::string& words) {
   return status.message().find(words) != std::string::npos;
 }
@@ -74,10 +78,10 @@ TEST_CASE("Copies: a one-step model learns, and the model keeps its bits and pol
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = opened(*t.store);
-  const ForecastOptions chain = {.depth = {.entry_sigma = 3}, .steps = 3, .members = 6};
+  const ForecastOptions chain = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}};
   const Forecast expected = made(*before, 380, chain);
-  const auto early = figures(tuned(*t.store, one_step(2)))["validation"];
-  const auto late = figures(tuned(*t.store, one_step(120)));
+  const auto early = figures(tuned(*t.store, distill(2)))["validation"];
+  const auto late = figures(tuned(*t.store, distill(120)));
   const auto scores = late["validation"];
   REQUIRE(scores.size() == 2);
   CHECK(scores[0]["start"] == "cold");
@@ -94,26 +98,27 @@ TEST_CASE("Copies: a one-step model learns, and the model keeps its bits and pol
   CHECK(at::equal(made(*after, 380, chain).members, expected.members));
   ForecastOptions options = finished(1, 3);
   const Forecast untold = made(*after, 380, options);
-  CHECK(untold.notes.front().find("told of no futures") != std::string::npos);
+  CHECK(untold.notes.front().find("without retrieved futures") != std::string::npos);
   options.retrieval_weight = 1.0;
   const Forecast one = made(*after, 380, options);
   CHECK_FALSE(at::equal(one.members, untold.members));
   CHECK(one.nfe == 1);
   CHECK(one.nfe_shared == 0);  // the context key needs no mean forecast
   CHECK(one.members.isfinite().all().item<bool>());
-  CHECK(one.notes.front().find("finisher network, told of 8 retrieved futures (context key)") !=
+  CHECK(one.notes.front().find(
+            "one-step network, conditioned on 8 retrieved futures (context key)") !=
         std::string::npos);
 }
 
 TEST_CASE("Copies: the same steps give the same bits, a member has them in any batch") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
-  tuned(*t.store, one_step(7));
+  const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
+  tuned(*t.store, distill(7));
   const auto first = read_weights(path);
-  tuned(*t.store, one_step(9));
+  tuned(*t.store, distill(9));
   CHECK(read_weights(path)->metadata != first->metadata);
-  tuned(*t.store, one_step(7));
+  tuned(*t.store, distill(7));
   const auto again = read_weights(path);
   REQUIRE(again.ok());
   CHECK(again->metadata == first->metadata);
@@ -135,7 +140,7 @@ TEST_CASE("Copies: retrieved futures count by their weight, another situation's 
   const TrainedModel t(folder.file("a"));
   tuned(*t.store, conditioned(40));
   const auto forecaster = opened(*t.store);
-  ForecastOptions options = {.start = {.kind = StartKind::kCold}, .steps = 2, .members = 4};
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 2}, {.members = 4}};
   const at::Tensor plain = made(*forecaster, 380, options).members;
   options.retrieval_weight = 0.0;
   CHECK(at::equal(made(*forecaster, 380, options).members, plain));
@@ -153,17 +158,17 @@ TEST_CASE("Copies: retrieved futures count by their weight, another situation's 
 TEST_CASE("Copies: what happens after a query's origin does not change a bit") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  tuned(*t.store, one_step(5));
+  tuned(*t.store, distill(5));
   tuned(*t.store, conditioned(5));
   constexpr int64_t kOrigin = 399;  // the last state
   std::vector<ForecastOptions> all = {finished(1, 3)};
   all[0].retrieval_weight = 1.0;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold}) {
-    all.push_back({.start = {.kind = kind},
-                   .depth = {.entry_sigma = 4},
-                   .steps = 2,
-                   .retrieval_weight = 1.0,
-                   .members = 4});
+    all.push_back({{.start = {.kind = kind},
+                    .depth = {.entry_sigma = 4},
+                    .steps = 2,
+                    .retrieval_weight = 1.0},
+                   {.members = 4}});
   }
   std::vector<at::Tensor> expected;
   for (const ForecastOptions& options : all) {
@@ -235,19 +240,19 @@ TEST_CASE("Copies: what a model's copies cannot do is refused in a sentence") {
   const auto without = opened(*t.store);
   CHECK(failure(*without, finished(1, 3)).code() == Code::kNotFound);
   CHECK(mentions(failure(*without, finished(1, 3)), "skipcast distill"));
-  ForecastOptions told = {.steps = 2, .retrieval_weight = 1.0, .members = 4};
+  ForecastOptions told = {{.steps = 2, .retrieval_weight = 1.0}, {.members = 4}};
   CHECK(mentions(failure(*without, told), "skipcast adapt"));
   told.steps = 0;
   CHECK(failure(*without, told).code() == Code::kUsage);
   told.retrieval_weight = -1.0;
   CHECK(failure(*without, told).code() == Code::kUsage);
-  TrainRequest wrong = one_step(3);
+  TrainRequest wrong = distill(3);
   wrong.evaluations = 3;
   CHECK(train(*t.store, wrong).status().code() == Code::kUsage);
   CHECK(train(*t.store, {.task = "none", .method = "one-step"}).status().code() == Code::kNotFound);
   CHECK(train(*t.store, {.task = "small", .method = "none"}).status().code() == Code::kUsage);
 
-  TrainRequest plain = one_step(3);
+  TrainRequest plain = distill(3);
   plain.retrieval = false;
   CHECK(figures(tuned(*t.store, plain))["validation"].size() == 1);
   const auto with = opened(*t.store);
@@ -260,7 +265,7 @@ TEST_CASE("Copies: what a model's copies cannot do is refused in a sentence") {
   options.exit_tolerance = 0.1;
   CHECK(failure(*with, options).code() == Code::kUsage);
 
-  TrainRequest twice = one_step(3);
+  TrainRequest twice = distill(3);
   twice.evaluations = 2;
   tuned(*t.store, twice);
   CHECK(made(*opened(*t.store), 380, finished(2, 3)).nfe == 2);
@@ -269,13 +274,13 @@ TEST_CASE("Copies: what a model's copies cannot do is refused in a sentence") {
 TEST_CASE("Copies: another model's or a damaged copy is refused; stopped is nothing") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string path = fine_tuned_path(*t.store, "small", Role::kOneStep);
-  TrainRequest stopped = one_step(50);
+  const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
+  TrainRequest stopped = distill(50);
   stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "one-step"; };
   CHECK(train(*t.store, stopped).status().code() == Code::kInterrupted);
-  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kNotFound);
+  CHECK(one_step(*t.store).code() == Code::kNotFound);
 
-  tuned(*t.store, one_step(2));
+  tuned(*t.store, distill(2));
   const auto verdicts = [&] {
     std::string text;
     for (const Verdict& verdict : check_archive(folder.file("a")).value()) {
@@ -289,13 +294,13 @@ TEST_CASE("Copies: another model's or a damaged copy is refused; stopped is noth
     file.seekp(5000);
     file.put('?');
   }
-  CHECK(opened(*t.store)->model().has_role(Role::kOneStep).code() == Code::kDataLoss);
-  CHECK(verdicts().find("small.finisher.safetensors") != std::string::npos);
+  CHECK(one_step(*t.store).code() == Code::kDataLoss);
+  CHECK(verdicts().find("small.one-step.safetensors") != std::string::npos);
 
-  tuned(*t.store, one_step(2));
+  tuned(*t.store, distill(2));
   REQUIRE(train(*t.store, {.task = "small", .steps_max = 6}).ok());
-  const Status other = opened(*t.store)->model().has_role(Role::kOneStep);
+  const Status other = one_step(*t.store);
   CHECK(other.code() == Code::kRefused);
   CHECK(mentions(other, "another model"));
-  CHECK(opened(*t.store)->forecast(380, {.steps = 2, .members = 3}).ok());
+  CHECK(opened(*t.store)->forecast(380, {{.steps = 2}, {.members = 3}}).ok());
 }

@@ -22,7 +22,7 @@ NetworkShape grid_shape(int64_t grid_rows, int64_t columns) {
 
 NetworkOptions small_options() {
   NetworkOptions options;
-  options.kind = NetworkKind::kGrid;
+  options.kind = kGridNet;
   options.width = 16;
   options.context_blocks = 1;
   options.blocks = 1;

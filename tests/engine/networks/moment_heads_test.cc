@@ -12,6 +12,7 @@
 #include "engine/methods/method_table.h"
 #include "engine/models/model.h"
 #include "engine/models/weights.h"
+#include "engine/networks/denoisers.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
 #include "storage/files/fingerprint.h"
@@ -67,7 +68,7 @@ std::string old_fingerprint(const TrainedModel& t) {
 }  // namespace
 
 TEST_CASE("Moment heads: untrained they say variance 1 and no skewness; F has its bits") {
-  for (const NetworkKind kind : {NetworkKind::kGraph, NetworkKind::kGrid}) {
+  for (const char* kind : {kGraphNet, kGridNet}) {
     const NetworkShape shape = shape_for(kind);
     const auto network = awake(small_options(kind), shape);
     const at::NoGradGuard no_grad;
@@ -75,10 +76,10 @@ TEST_CASE("Moment heads: untrained they say variance 1 and no skewness; F has it
     const at::Tensor x = random_values({6, 4, 2, shape.places}, 4);
     const at::Tensor level = at::full({1}, 0.3, at::kFloat);
     const at::Tensor f = network->denoise(x, level, context);
-    network->add_moment_heads(7);
-    const Network::Outputs both = network->denoise_with_moments(x, level, context);
+    network->attach(kMomentHeads, 7);
+    const Network::Outputs both = network->denoise_with(kMomentHeads, x, level, context);
     CHECK(at::equal(both.f, f));
-    const ResidualMoments said = residual_moments(both.moments);
+    const ResidualMoments said = residual_moments(both.read);
     CHECK(said.variance.sizes() == x.sizes());
     CHECK((said.variance == 1).all().item<bool>());
     CHECK((said.skewness == 0).all().item<bool>());
@@ -86,12 +87,12 @@ TEST_CASE("Moment heads: untrained they say variance 1 and no skewness; F has it
 }
 
 TEST_CASE("Moment heads: bits depend neither on the batch nor on threads, and the sign is right") {
-  for (const NetworkKind kind : {NetworkKind::kGraph, NetworkKind::kGrid}) {
+  for (const char* kind : {kGraphNet, kGridNet}) {
     const NetworkShape shape = shape_for(kind);
     const auto network = awake(small_options(kind), shape);
-    network->add_moment_heads(7);
+    network->attach(kMomentHeads, 7);
     const at::NoGradGuard no_grad;
-    for (auto& parameter : network->moment_heads()->parameters()) {
+    for (auto& parameter : network->attachment(kMomentHeads)->parameters()) {
       parameter.add_(random_values({parameter.numel()}, parameter.numel()).view_as(parameter));
     }
     const auto moments = make_moment_denoiser(std::make_shared<NetworkRunner>(network, Compute()),
@@ -117,7 +118,7 @@ TEST_CASE("Moments: trained heads beat constant moments, and leave the network a
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = loaded(*t.store);
-  CHECK_FALSE(before->has_moments());
+  CHECK_FALSE(before->can(kMomentHeads));
   CHECK(before->fingerprint() == old_fingerprint(t));
   const ContextBatch context = context_of(*t.store, *before);
   CHECK_FALSE(before->condition_moments(context));
@@ -130,7 +131,7 @@ TEST_CASE("Moments: trained heads beat constant moments, and leave the network a
   const double constant = figures["validation_loss_constant"];
   CHECK(figures["validation_loss"] < constant - 0.05);
   const auto after = loaded(*t.store);
-  CHECK(after->has_moments());
+  CHECK(after->can(kMomentHeads));
   CHECK(after->parameters() == before->parameters() + report.parameters);
   CHECK(after->fingerprint() != before->fingerprint());
   CHECK(at::equal(after->condition(context)(x, 1.5), estimate));
@@ -164,8 +165,8 @@ TEST_CASE("Moments: a model without heads refuses gms and says which command tra
   const TrainedModel t(folder.file("a"));
   auto forecaster = Forecaster::open(*t.store, "small");
   REQUIRE(forecaster.ok());
-  const ForecastOptions options = {
-      .start = {.kind = StartKind::kCold}, .solver = "gms", .members = 4};
+  const ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .solver = "gms"},
+                                   {.members = 4}};
   const auto refused = (*forecaster)->forecast(380, options);
   CHECK(refused.status().code() == Code::kRefused);
   CHECK(refused.status().message().find("skipcast train " + t.store->path() +

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "engine/networks/attachments.h"
 #include "tests/support/networks.h"
 #include "tests/support/torch_doctest.h"
 
@@ -19,7 +20,7 @@ using skipcast::tests::shape_for;
 using skipcast::tests::small_options;
 
 constexpr int64_t kAnalogs = 3;
-constexpr NetworkKind kKinds[] = {NetworkKind::kGraph, NetworkKind::kGrid};
+constexpr const char* kKinds[] = {kGraphNet, kGridNet};
 
 RetrievedBatch random_retrieved(const NetworkShape& s, int64_t batch) {
   return {random_values({batch, kAnalogs, s.future_states, s.variables, s.places}, 31),
@@ -28,14 +29,19 @@ RetrievedBatch random_retrieved(const NetworkShape& s, int64_t batch) {
 }
 
 // With attention whose output is not 0.
-std::shared_ptr<Network> told_network(NetworkKind kind) {
+std::shared_ptr<Network> told_network(const char* kind) {
   auto network = awake(small_options(kind), shape_for(kind));
-  network->add_retrieval(7);
+  network->attach(kRetrievalAttention, 7);
   const at::NoGradGuard no_grad;
-  for (auto& parameter : network->retrieval()->parameters()) {
+  for (auto& parameter : network->attachment(kRetrievalAttention)->parameters()) {
     parameter.add_(0.2 * random_values({parameter.numel()}, parameter.numel()).view_as(parameter));
   }
   return network;
+}
+
+std::vector<at::Tensor> moved(Network& network, const std::vector<at::Tensor>& encoded,
+                              const RetrievedBatch& retrieved) {
+  return network.conditioned_by(kRetrievalAttention, encoded, of_retrieved(retrieved));
 }
 
 RetrievedBatch picked(const RetrievedBatch& all, int64_t dimension, const at::Tensor& which) {
@@ -49,39 +55,38 @@ RetrievedBatch picked(const RetrievedBatch& all, int64_t dimension, const at::Te
 }  // namespace
 
 TEST_CASE("Retrieval attention: untrained, or with no weight, the features keep their bits") {
-  for (const NetworkKind kind : kKinds) {
+  for (const char* kind : kKinds) {
     const NetworkShape shape = shape_for(kind);
     const at::NoGradGuard no_grad;
     const auto fresh = awake(small_options(kind), shape);
-    fresh->add_retrieval(7);
+    fresh->attach(kRetrievalAttention, 7);
     const auto encoded = fresh->encode(random_contexts(shape, 4, 5));
-    CHECK(at::equal(fresh->add_retrieved(encoded, random_retrieved(shape, 4))[0], encoded[0]));
+    CHECK(at::equal(moved(*fresh, encoded, random_retrieved(shape, 4))[0], encoded[0]));
 
     const auto told = told_network(kind);
     RetrievedBatch retrieved = random_retrieved(shape, 4);
-    CHECK_FALSE(at::allclose(told->add_retrieved(encoded, retrieved)[0], encoded[0], 1e-3, 1e-3));
+    CHECK_FALSE(at::allclose(moved(*told, encoded, retrieved)[0], encoded[0], 1e-3, 1e-3));
     retrieved.weight = at::tensor({0.0f, 1.0f, 0.0f, 1.0f});
-    const at::Tensor some = told->add_retrieved(encoded, retrieved)[0];
+    const at::Tensor some = moved(*told, encoded, retrieved)[0];
     CHECK(at::equal(some[0], encoded[0][0]));
     CHECK_FALSE(at::allclose(some[1], encoded[0][1], 1e-3, 1e-3));
   }
 }
 
 TEST_CASE("Retrieval attention: the order of the analogs does not matter, what they say does") {
-  for (const NetworkKind kind : kKinds) {
+  for (const char* kind : kKinds) {
     const NetworkShape shape = shape_for(kind);
     const at::NoGradGuard no_grad;
     const auto network = told_network(kind);
     const auto encoded = network->encode(random_contexts(shape, 4, 5));
     RetrievedBatch retrieved = random_retrieved(shape, 4);
-    const at::Tensor first = network->add_retrieved(encoded, retrieved)[0];
+    const at::Tensor first = moved(*network, encoded, retrieved)[0];
     const at::Tensor turned = at::tensor({2, 0, 1}, at::kLong);
-    CHECK(at::allclose(network->add_retrieved(encoded, picked(retrieved, 1, turned))[0], first, 0,
-                       1e-5));
+    CHECK(at::allclose(moved(*network, encoded, picked(retrieved, 1, turned))[0], first, 0, 1e-5));
     for (at::Tensor* part : {&retrieved.futures, &retrieved.mismatch, &retrieved.facts}) {
       const at::Tensor before = part->clone();
       part->add_(1);
-      CHECK_FALSE(at::allclose(network->add_retrieved(encoded, retrieved)[0], first, 1e-3, 1e-3));
+      CHECK_FALSE(at::allclose(moved(*network, encoded, retrieved)[0], first, 1e-3, 1e-3));
       part->copy_(before);
     }
   }
@@ -89,19 +94,19 @@ TEST_CASE("Retrieval attention: the order of the analogs does not matter, what t
 
 TEST_CASE("Retrieval attention: a query's bits depend neither on its batch nor on threads") {
   const int before = at::get_num_threads();
-  for (const NetworkKind kind : kKinds) {
+  for (const char* kind : kKinds) {
     const NetworkShape shape = shape_for(kind);
     const at::NoGradGuard no_grad;
     const auto network = told_network(kind);
     const auto encoded = network->encode(random_contexts(shape, 6, 5));
     const RetrievedBatch retrieved = random_retrieved(shape, 6);
     at::set_num_threads(1);
-    const at::Tensor all = network->add_retrieved(encoded, retrieved)[0];
+    const at::Tensor all = moved(*network, encoded, retrieved)[0];
     at::set_num_threads(2);
     for (const int64_t row : {0, 3, 5}) {
       const at::Tensor alone = at::tensor({row}, at::kLong);
-      const at::Tensor one = network->add_retrieved({encoded[0].index_select(0, alone)},
-                                                    picked(retrieved, 0, alone))[0];
+      const at::Tensor one =
+          moved(*network, {encoded[0].index_select(0, alone)}, picked(retrieved, 0, alone))[0];
       CHECK(at::equal(one[0], all[row]));
     }
     at::set_num_threads(before);

@@ -35,7 +35,7 @@ struct TracedScene {
 };
 
 engine::ForecastOptions chain_of(const char* solver) {
-  engine::ForecastOptions options{.steps = 4, .solver = solver, .members = 5};
+  engine::ForecastOptions options{{.steps = 4, .solver = solver}, {.members = 5}};
   options.depth.entry_sigma = 2;
   return options;
 }

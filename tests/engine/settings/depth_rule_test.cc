@@ -15,7 +15,7 @@ namespace {
 
 using engine::DepthFamily;
 using engine::DepthRule;
-using engine::ForecastOptions;
+using engine::Setting;
 using engine::StartKind;
 using engine::Trial;
 
@@ -27,15 +27,15 @@ const DepthRule kRule = {.center = 2,
                          .sigma_min = 0.02,
                          .sigma_max = 80};
 
-ForecastOptions at(double sigma) {
-  ForecastOptions options = {.start = {.kind = StartKind::kAnalog}, .steps = 3};
+Setting at(double sigma) {
+  Setting options = {.start = {.kind = StartKind::kAnalog}, .steps = 3};
   options.depth.entry_sigma = sigma;
   return options;
 }
 
-ForecastOptions listed(std::vector<double> sigmas) {
-  ForecastOptions options = {.start = {.kind = StartKind::kAnalog},
-                             .steps = static_cast<int64_t>(sigmas.size())};
+Setting listed(std::vector<double> sigmas) {
+  Setting options = {.start = {.kind = StartKind::kAnalog},
+                     .steps = static_cast<int64_t>(sigmas.size())};
   options.depth.sigmas = std::move(sigmas);
   return options;
 }
@@ -62,11 +62,11 @@ TEST_CASE("Depth: a list is stretched in log sigma; order and range are kept") {
 }
 
 TEST_CASE("Depth: cold starts, starts without a chain and skipped lists are left alone") {
-  ForecastOptions cold = at(3), none = at(3), skipped = at(3);
+  Setting cold = at(3), none = at(3), skipped = at(3);
   cold.start.kind = StartKind::kCold;
   none.steps = 0;
   skipped.depth = {.skip_steps = 2};
-  for (const ForecastOptions& options : {cold, none, skipped}) {
+  for (const Setting& options : {cold, none, skipped}) {
     CHECK_FALSE(engine::can_deepen(options));
     CHECK(describe(kRule.apply(options, 100)) == describe(options));
   }
@@ -107,7 +107,7 @@ TEST_CASE("Depth rule: JSON keeps every bit in a policy; nonsense is refused") {
 }
 
 // A trial whose score of query i, of measure 1 + i % 12, is lowest where its depth suits it.
-Trial suited(const ForecastOptions& options, double entry) {
+Trial suited(const Setting& options, double entry) {
   Trial trial = {.options = options};
   trial.nfe = 3;
   for (int64_t i = 0; i < 96; ++i) {

@@ -19,26 +19,24 @@ namespace {
 
 using engine::Alignment;
 using engine::ArchiveMode;
-using engine::ForecastOptions;
 using engine::KeyKind;
 using engine::Policy;
+using engine::Setting;
 using engine::StartKind;
 using engine::Trial;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 const samplers::ScheduleOptions kRange = {.sigma_min = 0.02, .sigma_max = 80};
 
-ForecastOptions analog(double sigma, int64_t steps) {
-  ForecastOptions options = {.steps = steps};
+Setting analog(double sigma, int64_t steps) {
+  Setting options = {.steps = steps};
   options.start = {
       .kind = StartKind::kAnalog, .key = KeyKind::kForecast, .alignment = Alignment::kResidual};
   options.depth.entry_sigma = sigma;
   return options;
 }
 
-ForecastOptions cold(int64_t steps) {
-  return {.start = {.kind = StartKind::kCold}, .steps = steps};
-}
+Setting cold(int64_t steps) { return {.start = {.kind = StartKind::kCold}, .steps = steps}; }
 
 Policy two_bins() {
   Policy policy = {.name = "p",
@@ -53,13 +51,12 @@ Policy two_bins() {
 
 TEST_CASE("Policy: chooses by distance and keeps the caller's members, seed and archive") {
   const Policy policy = two_bins();
-  ForecastOptions base = cold(9);
-  base.members = 5;
-  base.seed = 77;
-  base.archive = ArchiveMode::kFrozen;
-  base.tuning_band = true;
-  base.member_batch = 2;
-  const ForecastOptions near = choose(policy, 1.5, base);
+  const engine::ForecastRequest base = {.members = 5,
+                                        .seed = 77,
+                                        .archive = ArchiveMode::kFrozen,
+                                        .tuning_band = true,
+                                        .member_batch = 2};
+  const engine::ForecastOptions near = choose(policy, 1.5, base);
   CHECK(near.start.kind == StartKind::kAnalog);
   CHECK(near.steps == 3);
   CHECK(*near.depth.entry_sigma == 1.0 / 3);
@@ -87,7 +84,7 @@ TEST_CASE("Policy: JSON keeps every bit") {
 TEST_CASE("Policy: JSON keeps solver settings, and is silent about those not made") {
   Policy policy = two_bins();
   CHECK(to_json(policy).find("noise") == std::string::npos);
-  ForecastOptions& options = policy.bins[0].options;
+  Setting& options = policy.bins[0].options;
   options.solver = "dpmpp_2m_sde";
   options.noise_amount = 0.1 + 0.2;
   options.noise_scale = 1.0 / 3;
@@ -96,7 +93,7 @@ TEST_CASE("Policy: JSON keeps solver settings, and is silent about those not mad
   options.depth = {.sigmas = {5, 1.0 / 7, 0.1}};
   const auto back = engine::policy_from_json(to_json(policy));
   REQUIRE_MESSAGE(back.ok(), back.status().message());
-  const ForecastOptions again = choose(*back, 0, cold(2));
+  const Setting again = choose(*back, 0, {});
   CHECK(again.solver == "dpmpp_2m_sde");
   CHECK(again.noise_amount == 0.1 + 0.2);
   CHECK(again.noise_scale == 1.0 / 3);
@@ -177,7 +174,7 @@ TEST_CASE("Policy: forecasts with what it chooses and counts its own evaluations
   policy.distance_key = KeyKind::kMixed;
   policy.distance_mix = 0.25;
   policy.bins[0].distance_max = 1e9;
-  const ForecastOptions base = {.members = 6, .seed = 3};
+  const engine::ForecastRequest base = {.members = 6, .seed = 3};
   const auto made = forecast_by(*archive.forecaster, policy, 250, base);
   REQUIRE_MESSAGE(made.ok(), made.status().message());
   const auto direct = archive.forecaster->forecast(250, choose(policy, 0, base));
@@ -193,7 +190,7 @@ TEST_CASE("Policy: forecasts with what it chooses and counts its own evaluations
 
 TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where it enters") {
   Archive archive;
-  const ForecastOptions nearest = {.members = 8};
+  const engine::ForecastOptions nearest = {{}, {.members = 8}};
   const auto distance = archive.forecaster->measure(250, nearest, engine::Measure::kDistance);
   const auto spread = archive.forecaster->measure(250, nearest, engine::Measure::kDisagreement);
   REQUIRE(distance.ok());
@@ -202,7 +199,7 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
   // Futures of eight analogs moved to the query's last state differ by their innovations.
   CHECK(*spread > 0.1);
   CHECK(*spread < 2);
-  const ForecastOptions alone = {.members = 1};
+  const engine::ForecastOptions alone = {{}, {.members = 1}};
   CHECK(*archive.forecaster->measure(250, alone, engine::Measure::kDisagreement) == 0);
 
   Policy policy = archive.policy();
@@ -210,7 +207,7 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
   policy.bins = {{kInfinity, analog(1, 3)}};
   policy.distance_key = KeyKind::kContext;
   policy.depth = {.center = *spread, .width = 1, .shift = 0.5, .sigma_min = 0.02, .sigma_max = 80};
-  const ForecastOptions base = {.members = 6, .seed = 3};
+  const engine::ForecastRequest base = {.members = 6, .seed = 3};
   const auto made = forecast_by(*archive.forecaster, policy, 250, base);
   REQUIRE_MESSAGE(made.ok(), made.status().message());
   CHECK(made->entry_sigma == doctest::Approx(std::exp(0.5)));
@@ -220,7 +217,7 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
 }
 
 // A trial whose CRPS of query i (distance i) is below or above the cut.
-Trial trial(const ForecastOptions& options, double near, double far, int64_t queries = 48) {
+Trial trial(const Setting& options, double near, double far, int64_t queries = 48) {
   Trial made = {.options = options, .windows = queries};
   made.nfe = static_cast<double>(options.steps);
   for (int64_t i = 0; i < queries; ++i) {

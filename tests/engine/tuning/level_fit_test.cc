@@ -12,8 +12,8 @@
 namespace skipcast::tests {
 namespace {
 
-using engine::ForecastOptions;
 using engine::LevelFitter;
+using engine::Setting;
 using engine::StartKind;
 
 constexpr engine::Split kSplit = {.states = 900, .train_end = 300, .validation_end = 800};
@@ -30,13 +30,13 @@ struct City {
   }
 };
 
-ForecastOptions chain(StartKind kind, int64_t steps) {
-  ForecastOptions options = {.start = {.kind = kind}, .steps = steps};
+Setting chain(StartKind kind, int64_t steps) {
+  Setting options = {.start = {.kind = kind}, .steps = steps};
   options.depth.entry_sigma = 3;
   return options;
 }
 
-std::vector<ForecastOptions> lists_of(City& city, const ForecastOptions& base) {
+std::vector<Setting> lists_of(City& city, const Setting& base) {
   auto lists = LevelFitter(*city.forecaster, {.windows = 12, .members = 4}).lists(base);
   REQUIRE_MESSAGE(lists.ok(), lists.status().message());
   return std::move(lists).value();
@@ -67,10 +67,10 @@ TEST_CASE("Level fit: an analytic and a learned list from the setting's own entr
   City city;
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold, StartKind::kMean,
                                StartKind::kPersist, StartKind::kRandom, StartKind::kMismatched}) {
-    const ForecastOptions base = chain(kind, 3);
+    const Setting base = chain(kind, 3);
     const auto lists = lists_of(city, base);
     REQUIRE(lists.size() == 2);
-    for (const ForecastOptions& list : lists) {
+    for (const Setting& list : lists) {
       REQUIRE(list.depth.sigmas.size() == 3);
       CHECK(list.depth.sigmas.front() == 3);
       CHECK(list.start.kind == kind);
@@ -83,21 +83,9 @@ TEST_CASE("Level fit: an analytic and a learned list from the setting's own entr
   }
 }
 
-TEST_CASE("Level fit: members, seed and archive stay the caller's") {
-  City city;
-  ForecastOptions base = chain(StartKind::kAnalog, 2);
-  base.members = 31;
-  base.seed = 77;
-  for (const ForecastOptions& list : lists_of(city, base)) {
-    CHECK(list.members == 31);
-    CHECK(list.seed == 77);
-    CHECK_FALSE(list.tuning_band);
-  }
-}
-
 TEST_CASE("Level fit: nothing is learned without gradients, nor from another forecast's states") {
   City city;
-  ForecastOptions redi = {.start = {.kind = StartKind::kRedi}, .steps = 6};
+  Setting redi = {.start = {.kind = StartKind::kRedi}, .steps = 6};
   redi.depth.skip_steps = 3;
   CHECK(lists_of(city, redi).size() == 1);
   CHECK(lists_of(city, chain(StartKind::kPrevious, 3)).size() == 1);
@@ -106,15 +94,15 @@ TEST_CASE("Level fit: nothing is learned without gradients, nor from another for
 }
 
 TEST_CASE("Level fit: a plain chain has no noise and no exit; lists go to both solvers") {
-  ForecastOptions base = chain(StartKind::kAnalog, 3);
+  Setting base = chain(StartKind::kAnalog, 3);
   base.solver = "ddim";
   base.noise_amount = 0.5;
   base.exit_tolerance = 0.1;
-  const ForecastOptions plain = engine::plain_chain(base);
+  const Setting plain = engine::plain_chain(base);
   CHECK(plain.solver == "dpmpp_2m");
   CHECK_FALSE(plain.noise_amount);
   CHECK(plain.exit_tolerance == 0);
-  ForecastOptions list = plain;
+  Setting list = plain;
   list.depth = {.sigmas = {3, 1, 0.1}};
   const auto both = engine::with_lists(base, {list});
   REQUIRE(both.size() == 2);

@@ -20,7 +20,7 @@
 namespace skipcast::tests {
 namespace {
 
-using engine::ForecastOptions;
+using engine::Setting;
 using engine::StartKind;
 using engine::Trial;
 using engine::TuneReport;
@@ -87,10 +87,10 @@ TEST_CASE("TunerPlan: NFE 0 to the most, each once, and no setting twice") {
   CHECK((engine::nfe_order(2) == std::vector<int64_t>{2, 0, 1}));
   std::set<std::string> seen;
   const auto plan = engine::wide_plan({{.sigma_min = 0.02, .sigma_max = 80}, 6}, 3);
-  for (const ForecastOptions& options : plan) seen.insert(engine::describe(options));
+  for (const Setting& options : plan) seen.insert(engine::describe(options));
   CHECK(seen.size() == plan.size());
   std::set<double> sigmas;
-  for (const ForecastOptions& options : plan) sigmas.insert(*options.depth.entry_sigma);
+  for (const Setting& options : plan) sigmas.insert(*options.depth.entry_sigma);
   CHECK(*sigmas.begin() == 0.02);
   CHECK(*sigmas.rbegin() == 80);
 }
@@ -109,7 +109,7 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
   std::set<std::string> plan;
   const engine::RefineBasis basis = {{worse, good}, {free}};
   for (const auto& part : {engine::first_plan(basis, 3), engine::refine_plan(space, basis, 3)}) {
-    for (const ForecastOptions& options : part) plan.insert(engine::describe(options));
+    for (const Setting& options : part) plan.insert(engine::describe(options));
   }
   CHECK(engine::first_plan(basis, 3).size() == 3);
   const double half = std::sqrt(std::pow(4000, 1.0 / 8));
@@ -135,7 +135,7 @@ TEST_CASE("TunerPlan: the best analogs without a chain are tried with other neig
   start.key_mix = 0.05;
   const Trial other = {.options = {.start = start, .steps = 0}, .score = 0.3};
   std::set<std::string> plan;
-  for (const ForecastOptions& options : engine::near_free_plan({{other, best}})) {
+  for (const Setting& options : engine::near_free_plan({{other, best}})) {
     plan.insert(engine::describe(options));
   }
   CHECK((plan ==

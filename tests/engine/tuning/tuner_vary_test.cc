@@ -14,18 +14,18 @@
 namespace skipcast::tests {
 namespace {
 
-using engine::ForecastOptions;
+using engine::Setting;
 using engine::StartKind;
 
-ForecastOptions analog(int64_t steps) {
-  ForecastOptions options = {.steps = steps};
+Setting analog(int64_t steps) {
+  Setting options = {.steps = steps};
   if (steps > 0) options.depth.entry_sigma = 3;
   return options;
 }
 
 const engine::TuneSpace kSpace = {.moments = true};
 
-int64_t nfe_of(const ForecastOptions& options) {
+int64_t nfe_of(const Setting& options) {
   const auto chain = engine::chain_for(ar1_task(), options);
   REQUIRE_MESSAGE(chain.ok(), chain.status().message());
   return engine::evaluations(*chain);
@@ -34,11 +34,11 @@ int64_t nfe_of(const ForecastOptions& options) {
 TEST_CASE("Variations: every one runs, at the same evaluations, and no two are the same") {
   for (const StartKind kind : {StartKind::kAnalog, StartKind::kCold, StartKind::kMean}) {
     for (const int64_t nfe : {1, 2, 3, 4, 5, 10}) {
-      ForecastOptions base = analog(nfe);
+      Setting base = analog(nfe);
       base.start.kind = kind;
       std::set<std::string> seen;
       const auto turned = engine::variations(base, nfe, kSpace);
-      for (const ForecastOptions& options : turned) {
+      for (const Setting& options : turned) {
         CHECK(nfe_of(options) == nfe);
         seen.insert(engine::describe(options));
       }
@@ -60,7 +60,7 @@ TEST_CASE("Calibration: knots that make spread and error alike, from where they 
   trial.options.inflation = {1.2};
   trial.lead_spread_skill = {1.25, 1.0, 0.8};
   std::vector<std::vector<double>> knots;
-  for (const ForecastOptions& options : engine::calibrated(trial)) {
+  for (const Setting& options : engine::calibrated(trial)) {
     knots.push_back(options.inflation);
     CHECK(nfe_of(options) == 2);
   }
@@ -72,28 +72,28 @@ TEST_CASE("Calibration: knots that make spread and error alike, from where they 
 }
 
 TEST_CASE("Variations: a setting of two evaluations a step is varied at what it costs") {
-  ForecastOptions base = analog(2);
+  Setting base = analog(2);
   base.solver = "heun";
-  for (const ForecastOptions& options : engine::variations(base, 3, kSpace)) {
+  for (const Setting& options : engine::variations(base, 3, kSpace)) {
     CHECK(nfe_of(options) == 3);
   }
   base.depth = {.sigmas = {4, 1}};
-  for (const ForecastOptions& options : engine::variations(base, 3, kSpace)) {
+  for (const Setting& options : engine::variations(base, 3, kSpace)) {
     CHECK(options.solver == "heun");
   }
 }
 
 TEST_CASE("Variations: gms where the model has moments, and then without an exit") {
-  const auto has_gms = [](const ForecastOptions& base, const engine::TuneSpace& space) {
+  const auto has_gms = [](const Setting& base, const engine::TuneSpace& space) {
     int64_t found = 0;
-    for (const ForecastOptions& options : engine::variations(base, 3, space)) {
+    for (const Setting& options : engine::variations(base, 3, space)) {
       if (options.solver != "gms") continue;
       CHECK(options.exit_tolerance == 0);
       ++found;
     }
     return found;
   };
-  ForecastOptions base = analog(3);
+  Setting base = analog(3);
   base.exit_tolerance = 0.1;
   CHECK(has_gms(base, kSpace) == 2);
   CHECK(has_gms(base, {}) == 0);
@@ -102,15 +102,15 @@ TEST_CASE("Variations: gms where the model has moments, and then without an exit
 }
 
 TEST_CASE("Variations: knobs that a start does not have are left alone") {
-  ForecastOptions cold = analog(3);
+  Setting cold = analog(3);
   cold.start.kind = StartKind::kCold;
-  for (const ForecastOptions& options : engine::variations(cold, 3, kSpace)) {
+  for (const Setting& options : engine::variations(cold, 3, kSpace)) {
     CHECK(options.start.pool == 0);
     CHECK(options.start.added_noise == 0);
     CHECK(options.start.cold_share == 0);
   }
   bool spread = false, pool = false;
-  for (const ForecastOptions& options : engine::variations(analog(0), 0, kSpace)) {
+  for (const Setting& options : engine::variations(analog(0), 0, kSpace)) {
     CHECK(options.start.cold_share == 0);  // members without a chain cannot start cold
     CHECK(options.solver == "dpmpp_2m");
     spread = spread || options.start.added_noise > 0;
@@ -129,7 +129,7 @@ TEST_CASE("Levels: what a setting runs, each moved alone and kept between its ne
   CHECK(levels.back() == 0.02);
   const auto moved = engine::moved_levels(analog(3), schedule, 1.5);
   CHECK(moved.size() == 5);  // the last one cannot go below sigma_min
-  for (const ForecastOptions& options : moved) {
+  for (const Setting& options : moved) {
     const std::vector<double>& now = options.depth.sigmas;
     REQUIRE(now.size() == 3);
     CHECK_FALSE(options.depth.entry_sigma);
@@ -138,7 +138,7 @@ TEST_CASE("Levels: what a setting runs, each moved alone and kept between its ne
     CHECK(changed == 1);
     CHECK(nfe_of(options) == 3);
   }
-  ForecastOptions tight = analog(2);
+  Setting tight = analog(2);
   tight.depth = {.sigmas = {1, 0.9}};
   CHECK(engine::moved_levels(tight, schedule, 1.5).size() == 2);  // apart, not across each other
 }

@@ -1,4 +1,4 @@
-// skipcast train-metric, and --key learned before, after and beside a retrained model.
+// skipcast train-metric, and --key metric before, after and beside a retrained model.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -15,9 +15,9 @@ namespace {
 const std::vector<std::string> kTrain = {"train-metric", "city.skc", "--task",
                                          "tiny-6",       "--steps",  "20"};
 
-TEST_CASE("train-metric: --key learned is refused before, forecasts after, and is verified") {
+TEST_CASE("train-metric: --key metric is refused before, forecasts after, and is verified") {
   const TrainedCity city;
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1,
                     {"no learned metric yet", "skipcast train-metric", "--task tiny-6"}) == "");
   CHECK(not_refused(
             city.tiny.skipcast({"train-metric", "city.skc", "--task", "tiny-6", "--steps", "-1"}),
@@ -33,17 +33,17 @@ TEST_CASE("train-metric: --key learned is refused before, forecasts after, and i
     CHECK(report[key]["crps_fair"] > 0);
     CHECK(report[key]["rank_correlation"] > 0);
   }
-  const ProgramRun made = city.forecast({"--key", "learned"});
+  const ProgramRun made = city.forecast({"--key", "metric"});
   CHECK_MESSAGE(made.exit_code == 0, made.err);
   const ProgramRun scored = city.tiny.skipcast(
       {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "4", "--starts", "analog", "--keys",
-       "context,forecast,learned", "--baselines", "--no-reference"});
+       "context,forecast,metric", "--baselines", "--no-reference"});
   CHECK_MESSAGE(scored.exit_code == 0, scored.err);
-  CHECK(scored.out.find("analogs raw, learned") != std::string::npos);
+  CHECK(scored.out.find("analogs raw, metric") != std::string::npos);
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc", "--deep"});
   CHECK_MESSAGE(verified.exit_code == 0, verified.out);
   CHECK(verified.out.find("learned metric of tiny-6") != std::string::npos);
-  CHECK(verified.out.find("tiny-6.learned.skx, deep") != std::string::npos);
+  CHECK(verified.out.find("tiny-6.metric.skx, deep") != std::string::npos);
   const ProgramRun saved = city.tiny.skipcast({"backup", "city.skc", "copy.skc"});
   CHECK_MESSAGE(saved.exit_code == 0, saved.err);
   const std::string file = "/models/tiny-6.metric.safetensors";
@@ -58,14 +58,14 @@ TEST_CASE("train-metric: a damaged metric is named, not believed; a new model ha
   file.seekp(-2, std::ios::end);
   file.put('\x55');
   file.close();
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1, {"tiny-6.metric.safetensors"}) == "");
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1, {"tiny-6.metric.safetensors"}) == "");
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc"});
   CHECK(verified.exit_code == 1);
   CHECK(verified.out.find("train-metric") != std::string::npos);
   REQUIRE(city.tiny.skipcast(kTrain).exit_code == 0);
   REQUIRE(city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "7"}).exit_code ==
           0);
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1,
                     {"another model", "skipcast train-metric"}) == "");
   CHECK(city.tiny.skipcast({"verify", "city.skc"}).exit_code == 0);
 }

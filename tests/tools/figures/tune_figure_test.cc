@@ -10,7 +10,6 @@ namespace {
 
 engine::Trial trial(int64_t windows, double nfe, double crps) {
   engine::Trial made;
-  made.options.members = 16;
   made.windows = windows;
   made.nfe = nfe;
   made.nfe_shared = 8;
@@ -22,7 +21,7 @@ engine::Trial trial(int64_t windows, double nfe, double crps) {
 }  // namespace
 
 TEST_CASE("Tune figure: trials on fewer windows, whatever they score, are not drawn") {
-  engine::TuneReport report;
+  engine::TuneReport report = {.members = 16};
   report.trials = {trial(6, 2, 0.1), trial(25, 2, 0.9), trial(100, 2, 0.5), trial(100, 4, 0.4)};
   report.best_per_nfe[3] = report.trials[2];
   report.best_per_nfe[5] = report.trials[3];
