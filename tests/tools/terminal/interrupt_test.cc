@@ -83,5 +83,5 @@ TEST_CASE("Interrupt: a training stopped by Ctrl-C goes on to the same bits") {
     CHECK(text_of(folder.path() + file) == text_of(whole_folder.path() + file));
   };
   check("train", "train", "/city.skc/models/tiny-6.safetensors");
-  check("distill", "one-step", "/city.skc/models/tiny-6.finisher.safetensors");
+  check("distill", "one-step", "/city.skc/models/tiny-6.one-step.safetensors");
 }
