@@ -14,7 +14,7 @@
 #include "bench/pairs.h"
 #include "bench/simulated.h"
 #include "engine/forecast/forecaster.h"
-#include "engine/methods/network_trainer.h"
+#include "engine/methods/method_table.h"
 #include "samplers/noise.h"
 
 namespace {

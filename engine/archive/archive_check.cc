@@ -45,7 +45,7 @@ Verdict weights_verdict(const std::string& path) {
   const bool metric = path.ends_with(kMetricEnding);
   Verdict verdict = {.part = path,
                      .status = weights.status(),
-                     .remedy = metric ? "copy it back, or run skipcast train-encoder"
+                     .remedy = metric ? "copy it back, or run skipcast train-metric"
                                       : "copy it back, or run skipcast train"};
   if (weights.ok()) verdict.facts = fmt::format("{} tensors", weights->tensors.size());
   return verdict;
@@ -88,7 +88,7 @@ Verdict metric_verdict(const storage::SeriesStore& store, const Model& model) {
   Verdict verdict = {.part = "learned metric of " + model.task().name,
                      .status = status,
                      .facts = "fits its model",
-                     .remedy = "run skipcast train-encoder"};
+                     .remedy = "run skipcast train-metric"};
   if (status.code() == Code::kRefused) verdict.status = {};
   if (!status.ok()) verdict.facts = status.message();
   return verdict;

@@ -1,5 +1,5 @@
 // The learned key: windows compared by features of context and mean forecast whose weights were
-// trained so that near windows have like futures (metric_trainer.h).
+// trained so that near windows have like futures (engine/methods/learned_metric.cc).
 #pragma once
 
 #include <memory>

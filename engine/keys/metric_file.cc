@@ -19,7 +19,7 @@ constexpr const char* kFactors = "factors";
 constexpr const char* kNote = "note.";
 
 std::string remedy(const storage::SeriesStore& store, const Model& model) {
-  return fmt::format("run  skipcast train-encoder {} --task {}", store.path(), model.task().name);
+  return fmt::format("run  skipcast train-metric {} --task {}", store.path(), model.task().name);
 }
 
 // What a metric must say of itself to be used with this archive and model.

@@ -1,7 +1,7 @@
 // A learned metric and its file, models/<task>.metric.safetensors: the factor by which each group
 // of features (metric_features.h) is multiplied before windows are compared. It belongs to one
 // archive, one model and one set of features and refuses others. Every byte is under a checksum
-// (weights.h). `skipcast train-encoder` makes it. Functions and values, thread-safe.
+// (weights.h). `skipcast train-metric` makes it. Functions and values, thread-safe.
 #pragma once
 
 #include <map>

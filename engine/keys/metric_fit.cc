@@ -14,10 +14,9 @@ namespace {
 
 constexpr int64_t kMembers = 16;
 constexpr int64_t kBatch = 96;
-constexpr double kLearningRate = 0.08, kRidge = 0.002;
+constexpr double kRidge = 0.002;
 constexpr double kSoft = 0.1, kSharp = 0.02;  // widths, in mean squared distances of the analogs
 constexpr double kForecastShare = 0.9, kContextShare = 0.05, kOtherShare = 0.005;
-constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
 
 // [A] fair CRPS of each anchor's ensemble by these distances [A, C].
 at::Tensor ensemble_crps(const at::Tensor& d, const at::Tensor& errors, const at::Tensor& apart,
@@ -86,32 +85,27 @@ std::vector<double> start_weights(const MetricFeatures& features) {
   return weights;
 }
 
-MetricFit fit_metric(const MetricFeatures& features, const Anchors& anchors, uint64_t seed,
-                     const std::function<bool(int64_t)>& more) {
-  const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
-  const at::Tensor shape = shape_of_weights(features.groups());
-  const at::Tensor start = as_tensor(start_weights(features)).log();
-  at::Tensor values = at::zeros({shape.size(1)}), first = values.clone(), second = values.clone();
-  MetricFit fit;
-  for (; more(fit.steps); ++fit.steps) {
-    const at::Tensor theta = values.clone().set_requires_grad(true);
-    const at::Tensor weights = (start + at::mv(shape, theta)).exp();
-    const at::Tensor rows = drawn_rows(seed, fit.steps, anchors.count());
-    const at::Tensor d = at::matmul(anchors.distances.index_select(0, rows), weights);
-    const at::Tensor crps = ensemble_crps(d, anchors.errors.index_select(0, rows),
-                                          anchors.apart.index_select(0, rows), kSoft);
-    (crps.mean() + kRidge * theta.square().sum()).backward();
-    const at::NoGradGuard no_grad;
-    first.lerp_(theta.grad(), 1 - kBeta1);
-    second.mul_(kBeta2).addcmul_(theta.grad(), theta.grad(), 1 - kBeta2);
-    const auto step = static_cast<double>(fit.steps + 1);
-    const at::Tensor size = (second / (1 - std::pow(kBeta2, step))).sqrt() + kEpsilon;
-    values = values - kLearningRate * (first / (1 - std::pow(kBeta1, step))) / size;
-  }
-  const at::Tensor weights = (start + at::mv(shape, values)).softmax(0).contiguous();
+MetricObjective::MetricObjective(const MetricFeatures& features)
+    : shape_(shape_of_weights(features.groups())),
+      start_(as_tensor(start_weights(features)).log()) {}
+
+at::Tensor MetricObjective::first_parameters() const { return at::zeros({shape_.size(1)}); }
+
+at::Tensor MetricObjective::loss(const at::Tensor& theta, const Anchors& anchors, uint64_t seed,
+                                 int64_t step) const {
+  const at::Tensor weights = (start_ + at::mv(shape_, theta)).exp();
+  const at::Tensor rows = drawn_rows(seed, step, anchors.count());
+  const at::Tensor d = at::matmul(anchors.distances.index_select(0, rows), weights);
+  const at::Tensor crps = ensemble_crps(d, anchors.errors.index_select(0, rows),
+                                        anchors.apart.index_select(0, rows), kSoft);
+  return crps.mean() + kRidge * theta.square().sum();
+}
+
+std::vector<double> MetricObjective::weights(const at::Tensor& theta) const {
+  const at::NoGradGuard no_grad;
+  const at::Tensor weights = (start_ + at::mv(shape_, theta)).softmax(0).contiguous();
   const float* from = weights.const_data_ptr<float>();
-  fit.weights.assign(from, from + weights.numel());
-  return fit;
+  return {from, from + weights.numel()};
 }
 
 double pool_score(const Anchors& anchors, const std::vector<double>& weights) {

@@ -13,7 +13,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -49,15 +48,23 @@ int64_t metric_separation(const storage::WindowSpec& spec);
 // Shares of the mean squared distance to begin with: the forecast key with a little of the rest.
 std::vector<double> start_weights(const MetricFeatures& features);
 
-struct MetricFit {
-  std::vector<double> weights;  // one a group, sum 1
-  int64_t steps = 0;
+// What is minimised, of parameters that give each group its weight.
+class MetricObjective {
+ public:
+  explicit MetricObjective(const MetricFeatures& features);
+
+  // [n], those of start_weights().
+  at::Tensor first_parameters() const;
+  // On anchors drawn by (seed, step); autograd follows it to the parameters.
+  at::Tensor loss(const at::Tensor& parameters, const Anchors& anchors, uint64_t seed,
+                  int64_t step) const;
+  std::vector<double> weights(const at::Tensor& parameters) const;  // one a group, sum 1
+
+ private:
+  at::Tensor shape_;  // [G, n]
+  at::Tensor start_;  // [G], ln of the first weights
 };
-// Adam from start_weights(); the same number of steps gives the same bits on one thread count.
-// `more(steps done)` says whether to go on.
-MetricFit fit_metric(const MetricFeatures& features, const Anchors& anchors, uint64_t seed,
-                     const std::function<bool(int64_t)>& more);
-// What fit_metric() minimises, without the ridge, by sharply chosen analogs.
+// What it minimises, without the ridge, by sharply chosen analogs.
 double pool_score(const Anchors& anchors, const std::vector<double>& weights);
 Anchors joined(const Anchors& a, const Anchors& b);
 

@@ -1,5 +1,5 @@
-// One step of fine-tuning, in parts: which analogs, which starts, which loss. Internal to
-// fine_tuner.cc. Everything random is a function of (seed, step).
+// Batches of windows with their analogs, on which copies of a network are trained. Everything
+// random is a function of (seed, step). Internal to engine/methods.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,9 @@ struct FineTuningBatch {
   at::Tensor starts;  // [B, members, T_out, V, P] in target space; undefined without retrieval
 };
 
+// Uniform in (0, 1), keyed by (the task's seed, purpose, row, step).
+double uniform_draw(const Task& task, int64_t purpose, int64_t row, int64_t step);
+
 // Makes batches of windows.
 class FineTuningSource {
  public:
@@ -43,24 +46,7 @@ class FineTuningSource {
   BatchSource batches_;
 };
 
-// The contexts as the network sees them: encoded, and told of the retrieved futures.
+// The contexts as the network sees them: encoded, conditioned on the retrieved futures.
 std::vector<at::Tensor> conditioning_of(Network& network, const FineTuningBatch& batch);
-
-// The denoising loss of `batch` (engine/training/batches.h) with what was retrieved.
-at::Tensor conditioned_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                            int64_t step);
-
-// How a one-step model makes the ensembles that are scored.
-struct OneStepPass {
-  int64_t step = 0;
-  int64_t evaluations = 1;            // 1 or 2
-  bool cold = true;                   // from noise at sigma_max, else from noised analogs
-  std::optional<double> entry_sigma;  // none: a draw between 0.5 and 20 for each window
-};
-struct OneStepLoss {
-  at::Tensor total, crps;  // the latter a part of it: fair, in normalised units
-};
-OneStepLoss one_step_loss(Network& network, const FineTuningBatch& batch, const Task& task,
-                          const TargetSpace& target, const OneStepPass& pass);
 
 }  // namespace skipcast::engine

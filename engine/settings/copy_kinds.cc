@@ -19,8 +19,8 @@ bool is_conditioned(const ForecastOptions& options) {
 }
 
 constexpr std::array kCopyKinds = {
-    CopyKind{kConditionedCopy, "informed", "train {} --task {} --informed", is_conditioned, false},
-    CopyKind{kOneStepCopy, "finisher", "train {} --task {} --finisher", runs_one_step, true},
+    CopyKind{kConditionedCopy, "informed", "adapt {} --task {}", is_conditioned, false},
+    CopyKind{kOneStepCopy, "finisher", "distill {} --task {}", runs_one_step, true},
 };
 
 }  // namespace

@@ -37,7 +37,7 @@ const CopyKind& copy_kind(std::string_view name);
 // What these options run; null: the model itself, or no network at all.
 const CopyKind* copy_for(const ForecastOptions& options);
 
-// "skipcast train ARCHIVE --task TASK ...".
+// "skipcast distill ARCHIVE --task TASK".
 std::string training_command(const CopyKind& kind, std::string_view archive, std::string_view task);
 
 // What a copy was made of.

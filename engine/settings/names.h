@@ -51,7 +51,7 @@ inline constexpr StartKind StartKind::kRedi("redi");
 inline constexpr StartKind StartKind::kPrevious("previous");
 
 // What is compared when analogs are searched. kMetric: by a metric that was fitted to the archive
-// (engine/methods/metric_trainer.h).
+// (engine/methods/learned_metric.cc).
 struct KeyKind : Name<KeyKind> {
   using Name::Name;
   static const KeyKind kContext, kForecast, kMixed, kMetric;

@@ -1,10 +1,9 @@
-// One training step, in parts: parameters in one buffer, AdamW, batches, the EDM loss. Internal to
-// trainer.cc. Everything random is a function of (seed, step): a resumed run repeats it bit by bit.
+// What a training step is taken on: batches of windows, noised futures, the EDM loss. Everything
+// random is a function of (seed, step): a resumed run repeats it bit by bit. Internal to engine.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "engine/data/dataset.h"
@@ -12,38 +11,6 @@
 #include "engine/networks/network.h"
 
 namespace skipcast::engine {
-
-// Moves a network's parameters (and their gradients) into one flat buffer each, of which they
-// become views: an optimiser step is a handful of operations and a checkpoint a few tensors.
-class FlatParameters {
- public:
-  // The module must outlive this, and its parameters must not be replaced.
-  explicit FlatParameters(torch::nn::Module& network);
-
-  at::Tensor values;     // [n], gaps between parameters 0
-  at::Tensor gradients;  // [n]
-  at::Tensor decays;     // [n], 1 where weight decay applies: parameters of two or more dimensions
-  std::string layout;    // fingerprint of names and shapes, in order
-};
-
-// AdamW (Loshchilov & Hutter 2019) on flat buffers, betas (.9, .99), eps 1e-8.
-struct AdamW {
-  at::Tensor first, second;  // moments, [n]
-
-  explicit AdamW(const FlatParameters& parameters);
-  // `step` counts from 1.
-  void update(FlatParameters& parameters, double learning_rate, double weight_decay, int64_t step);
-};
-
-// The gradient's 2-norm; the gradient is scaled down to norm_max when longer.
-double clip_gradient(FlatParameters& parameters, double norm_max);
-
-// Share of the learning rate at a step (from 0) and a fraction of the budget: linear warm-up times
-// a cosine from 1 to 2 %.
-double learning_rate_factor(const TrainingOptions& options, int64_t step, double fraction);
-
-// The mean of the EMA: min(ema_decay, (1 + step) / (10 + step)).
-double ema_decay_at(const TrainingOptions& options, int64_t step);
 
 struct TrainingBatch {
   ContextBatch contexts;  // [B, ...]

@@ -1,5 +1,5 @@
-// What every training job does around its steps: how much of its budget is spent, and errors of
-// LibTorch as a status. Internal to engine.
+// What every training job does around its work: threads, and errors of LibTorch as a status.
+// Internal to engine.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -15,20 +15,6 @@
 #include "storage/status.h"
 
 namespace skipcast::engine {
-
-// What was asked for (0 = the default). Steps alone rule alone: a run is then a function of them.
-struct TrainingBudget {
-  double minutes = 0, minutes_default = 1;
-  int64_t steps = 0, steps_default = 1;
-
-  // Share that is spent after so many steps and seconds; 1 and more: all.
-  double fraction(int64_t step, double seconds) const {
-    const auto steps_max = static_cast<double>(steps > 0 ? steps : steps_default);
-    const double by_steps = static_cast<double>(step) / steps_max;
-    if (steps > 0 && minutes == 0) return by_steps;
-    return std::max(by_steps, seconds / (60 * (minutes > 0 ? minutes : minutes_default)));
-  }
-};
 
 // What `job` returns, on so many intra-op threads (0 = all cores). kUnsupported, naming the task,
 // when LibTorch fails or memory is short; `remedy` says what to do about the latter ("; lower

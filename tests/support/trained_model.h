@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/methods/network_trainer.h"
+#include "engine/methods/method_table.h"
 #include "engine/models/model_file.h"
 #include "tests/support/torch_doctest.h"
 #include "tests/support/trained.h"

@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
@@ -14,16 +15,17 @@ namespace skipcast::tools {
 
 using AddCommand = void(CLI::App& program, Invocation& invocation);
 // A command: its file cmd_<name>.cc, which defines add_<name>(), and its name here and below.
-AddCommand add_ingest, add_inspect, add_verify, add_archive_commands, add_train, add_train_encoder,
-    add_transfer, add_forecast, add_evaluate, add_compare, add_tune, add_report, add_doctor;
+AddCommand add_ingest, add_inspect, add_verify, add_archive_commands, add_train, add_distill,
+    add_adapt, add_train_metric, add_transfer, add_forecast, add_evaluate, add_compare, add_tune,
+    add_report, add_doctor;
 
 namespace {
 
 // In the order of --help.
-constexpr AddCommand* kCommands[] = {
-    add_ingest,        add_inspect,  add_verify,   add_archive_commands, add_train,
-    add_train_encoder, add_transfer, add_forecast, add_evaluate,         add_compare,
-    add_tune,          add_report,   add_doctor};
+constexpr AddCommand* kCommands[] = {add_ingest,   add_inspect,  add_verify,   add_archive_commands,
+                                     add_train,    add_distill,  add_adapt,    add_train_metric,
+                                     add_transfer, add_forecast, add_evaluate, add_compare,
+                                     add_tune,     add_report,   add_doctor};
 
 void declare(CLI::App& program, Invocation& invocation) {
   program.set_version_flag("--version", "skipcast " SKIPCAST_VERSION);
@@ -36,9 +38,12 @@ void declare(CLI::App& program, Invocation& invocation) {
   for (AddCommand* const add : kCommands) add(program, invocation);
 }
 
+// Without those that are hidden.
 std::vector<std::string> subcommand_names(const CLI::App& program) {
   std::vector<std::string> names;
-  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
   return names;
 }
 
@@ -79,10 +84,12 @@ Status explain(const CLI::App& program, const CLI::ParseError& error) {
 // A first word that is no subcommand; CLI11 would only call it unexpected.
 Status check_subcommand(const CLI::App& program, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return {};
+  const auto all = program.get_subcommands({});
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (std::any_of(all.begin(), all.end(), named)) return {};
   const std::vector<std::string> names = subcommand_names(program);
   std::string list;
   for (const std::string& name : names) {
-    if (name == argv[1]) return {};
     list += (list.empty() ? "" : ", ") + name;
   }
   return usage(fmt::format("there is no subcommand '{}'.{} There are: {}", argv[1],

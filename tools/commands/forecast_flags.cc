@@ -51,7 +51,7 @@ void add_start_flags(CLI::App& command, ForecastFlags& flags) {
   command
       .add_option("--key", flags.key,
                   "how analogs are found: by the context, by the network's mean forecast of it "
-                  "(forecast), mixed, or by the metric of train-encoder (metric)")
+                  "(forecast), mixed, or by the metric of train-metric (metric)")
       ->capture_default_str();
   add_alignment_flags(command, flags);
   command

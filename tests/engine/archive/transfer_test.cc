@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "engine/forecast/forecaster.h"
-#include "engine/methods/copy_trainer.h"
-#include "engine/methods/network_trainer.h"
+#include "engine/methods/method_table.h"
 #include "tests/support/copies.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -66,10 +65,9 @@ TEST_CASE("Transfer: to an archive of the same states, forecasts keep their bits
   const auto from = make_archive(folder.file("a"), kStates);
   const auto to = make_archive(folder.file("b"), kStates);
   train(*from, true);
-  const auto tuned = engine::fine_tune(*from, {.task = "small",
-                                               .copy = engine::kOneStepCopy,
-                                               .key = engine::KeyKind::kContext,
-                                               .steps_max = 5});
+  const auto tuned = engine::train(
+      *from,
+      {.task = "small", .method = "one-step", .steps_max = 5, .key = engine::KeyKind::kContext});
   REQUIRE_MESSAGE(tuned.ok(), tuned.status().message());
   age_copy(*from, "small", engine::kOneStepCopy);
   const auto report = engine::transfer(*from, *to, {.task = "small"});
@@ -110,10 +108,9 @@ TEST_CASE("Transfer: places never seen are forecast, better than by a network th
   CHECK(forecast.members.sizes() == at::IntArrayRef({6, 4, 1, 5}));
   CHECK(forecast.members.isfinite().all().item<bool>());
   // It is a model like any other: it can be fine-tuned there.
-  const auto tuned = engine::fine_tune(*to, {.task = "small",
-                                             .copy = engine::kOneStepCopy,
-                                             .key = engine::KeyKind::kContext,
-                                             .steps_max = 3});
+  const auto tuned = engine::train(
+      *to,
+      {.task = "small", .method = "one-step", .steps_max = 3, .key = engine::KeyKind::kContext});
   CHECK_MESSAGE(tuned.ok(), tuned.status().message());
 }
 

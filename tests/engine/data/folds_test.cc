@@ -7,8 +7,7 @@
 
 #include "engine/forecast/forecaster.h"
 #include "engine/keys/forecast_key.h"
-#include "engine/methods/copy_trainer.h"
-#include "engine/methods/moment_trainer.h"
+#include "engine/methods/method_table.h"
 #include "tests/support/skip.h"
 #include "tests/support/trained_model.h"
 
@@ -37,7 +36,8 @@ at::Tensor made(const TrainedModel& t, const ForecastOptions& options) {
 }
 
 void cross_fit(const TrainedModel& t, int64_t steps) {
-  const auto report = engine::cross_fit(*t.store, {.task = "small", .steps_max = steps});
+  const auto report =
+      engine::train(*t.store, {.task = "small", .method = "cross-fit", .steps_max = steps});
   REQUIRE_MESSAGE(report.ok(), report.status().message());
   CHECK(report->steps == kFolds * steps);
 }
@@ -121,23 +121,23 @@ TEST_CASE("Cross-fitting: kept by moment heads, another model to copies; stopped
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const std::string before = loaded(t)->fingerprint();
-  engine::TrainRequest stopped = {.task = "small", .steps_max = 50};
+  engine::TrainRequest stopped = {.task = "small", .method = "cross-fit", .steps_max = 50};
   stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "fold 2 of 2"; };
-  CHECK(engine::cross_fit(*t.store, stopped).status().code() == Code::kInterrupted);
+  CHECK(engine::train(*t.store, stopped).status().code() == Code::kInterrupted);
   CHECK(loaded(t)->fingerprint() == before);
-  const engine::FineTuneRequest finisher = {.task = "small",
-                                            .copy = engine::kOneStepCopy,
-                                            .key = engine::KeyKind::kContext,
-                                            .steps_max = 2};
-  REQUIRE(engine::fine_tune(*t.store, finisher).ok());
+  const engine::TrainRequest one_step = {
+      .task = "small", .method = "one-step", .steps_max = 2, .key = engine::KeyKind::kContext};
+  REQUIRE(engine::train(*t.store, one_step).ok());
   cross_fit(t, 4);
   CHECK(loaded(t)->copy(engine::kOneStepCopy).status().code() == Code::kRefused);
-  REQUIRE(engine::train_moments(*t.store, {.task = "small", .steps_max = 3}).ok());
+  REQUIRE(
+      engine::train(*t.store, {.task = "small", .method = "moment-heads", .steps_max = 3}).ok());
   CHECK(loaded(t)->can(engine::kCrossFitted));
   CHECK(loaded(t)->can(engine::kMomentHeads));
-  REQUIRE(engine::fine_tune(*t.store, finisher).ok());
+  REQUIRE(engine::train(*t.store, one_step).ok());
   CHECK(loaded(t)->copy(engine::kOneStepCopy).ok());
-  CHECK(engine::cross_fit(*t.store, {.task = "none"}).status().code() == Code::kNotFound);
+  CHECK(engine::train(*t.store, {.task = "none", .method = "cross-fit"}).status().code() ==
+        Code::kNotFound);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include "engine/forecast/forecaster.h"
 #include "engine/forecast/reverse_chain.h"
-#include "engine/methods/moment_trainer.h"
+#include "engine/methods/method_table.h"
 #include "engine/training/batches.h"
 #include "samplers/solvers/solvers.h"
 #include "tests/support/fake_device.h"
@@ -27,7 +27,8 @@ struct Scene {
   std::unique_ptr<Forecaster> here, there;
 
   Scene() {
-    const auto heads = train_moments(*trained.store, {.task = "small", .steps_max = 3});
+    const auto heads =
+        train(*trained.store, {.task = "small", .method = "moment-heads", .steps_max = 3});
     REQUIRE_MESSAGE(heads.ok(), heads.status().message());
     here = std::move(Forecaster::open(*trained.store, "small")).value();
     there = std::move(Forecaster::open(*trained.store, "small", {},

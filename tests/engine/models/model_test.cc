@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/methods/network_trainer.h"
+#include "engine/methods/method_table.h"
 #include "engine/models/model_file.h"
 #include "storage/files/file_io.h"
 #include "tests/support/networks.h"

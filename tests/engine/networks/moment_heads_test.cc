@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/forecast/forecaster.h"
-#include "engine/methods/moment_trainer.h"
+#include "engine/methods/method_table.h"
 #include "engine/models/model.h"
 #include "engine/models/weights.h"
 #include "engine/networks/denoisers.h"
@@ -33,8 +33,9 @@ using skipcast::tests::small_options;
 using skipcast::tests::TempDir;
 using skipcast::tests::TrainedModel;
 
-MomentsReport trained_heads(const SeriesStore& store, int64_t steps) {
-  const auto report = train_moments(store, {.task = "small", .steps_max = steps, .threads = 1});
+TrainReport trained_heads(const SeriesStore& store, int64_t steps) {
+  const auto report =
+      train(store, {.task = "small", .method = "moment-heads", .steps_max = steps, .threads = 1});
   REQUIRE_MESSAGE(report.ok(), report.status().message());
   return *report;
 }
@@ -124,9 +125,11 @@ TEST_CASE("Moments: trained heads beat constant moments, and leave the network a
   const at::Tensor x = random_values({5, 4, 1, 3}, 3) * 2;
   const at::Tensor estimate = before->condition(context)(x, 1.5);
 
-  const MomentsReport report = trained_heads(*t.store, 250);
+  const TrainReport report = trained_heads(*t.store, 250);
   CHECK(report.steps == 250);
-  CHECK(report.loss < report.loss_constant - 0.05);
+  const auto figures = nlohmann::json::parse(report.figures);
+  const double constant = figures["validation_loss_constant"];
+  CHECK(figures["validation_loss"] < constant - 0.05);
   const auto after = loaded(*t.store);
   CHECK(after->can(kMomentHeads));
   CHECK(after->parameters() == before->parameters() + report.parameters);
@@ -181,14 +184,16 @@ TEST_CASE("Moments: stopped on the way, the model is as it was; a damaged head i
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const std::string before = loaded(*t.store)->fingerprint();
-  const auto stopped = train_moments(
+  const auto stopped = train(
       *t.store, {.task = "small",
+                 .method = "moment-heads",
                  .steps_max = 50,
                  .threads = 1,
                  .progress = [](const skipcast::ProgressStep& s) { return s.fraction < 0.2; }});
   CHECK(stopped.status().code() == Code::kInterrupted);
   CHECK(loaded(*t.store)->fingerprint() == before);
-  CHECK(train_moments(*t.store, {.task = "none"}).status().code() == Code::kNotFound);
+  CHECK(train(*t.store, {.task = "none", .method = "moment-heads"}).status().code() ==
+        Code::kNotFound);
 
   trained_heads(*t.store, 3);
   Weights weights = read_weights(t.paths.weights).value();

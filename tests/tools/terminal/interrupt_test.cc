@@ -65,20 +65,23 @@ TEST_CASE("Interrupt: an ingest stopped by Ctrl-C goes on with --resume and ends
 TEST_CASE("Interrupt: a training stopped by Ctrl-C goes on to the same bits") {
   const TempDir folder, whole_folder;
   const TinyCity tiny(folder.path()), whole(whole_folder.path());
-  const std::vector<std::string> words = {"train",     "city.skc", "--task",  "tiny-6",
-                                          "--threads", "1",        "--steps", "600"};
   REQUIRE(tiny.ingest().exit_code == 0);
-  const ProgramRun copied =
-      run_program({"cp", "-r", folder.file("city.skc"), whole_folder.file("city.skc")});
-  REQUIRE(copied.exit_code == 0);  // the same archive: models carry its id
-  const ProgramRun stopped = tiny.skipcast(words, interrupt_during("train"));
-  REQUIRE(not_refused(stopped, 130, {"--resume", "checkpoint"}) == "");
+  const auto check = [&](const std::string& verb, const std::string& job, const char* file) {
+    const std::vector<std::string> words = {verb,        "city.skc", "--task",  "tiny-6",
+                                            "--threads", "1",        "--steps", "600"};
+    const ProgramRun copied =
+        run_program({"cp", "-rT", folder.file("city.skc"), whole_folder.file("city.skc")});
+    REQUIRE(copied.exit_code == 0);  // the same archive: models carry its id
+    const ProgramRun stopped = tiny.skipcast(words, interrupt_during(job));
+    REQUIRE(not_refused(stopped, 130, {"run again with --resume", "checkpoint"}) == "");
 
-  std::vector<std::string> again = words;
-  again.push_back("--resume");
-  const ProgramRun resumed = tiny.skipcast(again);
-  REQUIRE_MESSAGE(resumed.exit_code == 0, resumed.err);
-  REQUIRE(whole.skipcast(words).exit_code == 0);
-  const std::string weights = "/city.skc/models/tiny-6.safetensors";
-  CHECK(text_of(folder.path() + weights) == text_of(whole_folder.path() + weights));
+    std::vector<std::string> again = words;
+    again.push_back("--resume");
+    const ProgramRun resumed = tiny.skipcast(again);
+    REQUIRE_MESSAGE(resumed.exit_code == 0, resumed.err);
+    REQUIRE(whole.skipcast(words).exit_code == 0);
+    CHECK(text_of(folder.path() + file) == text_of(whole_folder.path() + file));
+  };
+  check("train", "train", "/city.skc/models/tiny-6.safetensors");
+  check("distill", "one-step", "/city.skc/models/tiny-6.one-step.safetensors");
 }

@@ -1,4 +1,4 @@
-// skipcast train-encoder, and --key learned before, after and beside a retrained model.
+// skipcast train-metric, and --key metric before, after and beside a retrained model.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -12,15 +12,15 @@
 namespace skipcast::tests {
 namespace {
 
-const std::vector<std::string> kTrain = {"train-encoder", "city.skc", "--task",
-                                         "tiny-6",        "--steps",  "20"};
+const std::vector<std::string> kTrain = {"train-metric", "city.skc", "--task",
+                                         "tiny-6",       "--steps",  "20"};
 
-TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and is verified") {
+TEST_CASE("train-metric: --key metric is refused before, forecasts after, and is verified") {
   const TrainedCity city;
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
-                    {"no learned metric yet", "skipcast train-encoder", "--task tiny-6"}) == "");
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1,
+                    {"no learned metric yet", "skipcast train-metric", "--task tiny-6"}) == "");
   CHECK(not_refused(
-            city.tiny.skipcast({"train-encoder", "city.skc", "--task", "tiny-6", "--steps", "-1"}),
+            city.tiny.skipcast({"train-metric", "city.skc", "--task", "tiny-6", "--steps", "-1"}),
             2, {"--steps"}) == "");
   std::vector<std::string> words = kTrain;
   words.push_back("--json");
@@ -33,11 +33,11 @@ TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and 
     CHECK(report[key]["crps_fair"] > 0);
     CHECK(report[key]["rank_correlation"] > 0);
   }
-  const ProgramRun made = city.forecast({"--key", "learned"});
+  const ProgramRun made = city.forecast({"--key", "metric"});
   CHECK_MESSAGE(made.exit_code == 0, made.err);
   const ProgramRun scored = city.tiny.skipcast(
       {"evaluate", "city.skc", "--task", "tiny-6", "--windows", "4", "--starts", "analog", "--keys",
-       "context,forecast,learned", "--baselines", "--no-reference"});
+       "context,forecast,metric", "--baselines", "--no-reference"});
   CHECK_MESSAGE(scored.exit_code == 0, scored.err);
   CHECK(scored.out.find("analogs raw, metric") != std::string::npos);
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc", "--deep"});
@@ -50,7 +50,7 @@ TEST_CASE("train-encoder: --key learned is refused before, forecasts after, and 
   CHECK(std::filesystem::exists(city.tiny.folder + "/copy.skc" + file));
 }
 
-TEST_CASE("train-encoder: a damaged metric is named, not believed; a new model has none") {
+TEST_CASE("train-metric: a damaged metric is named, not believed; a new model has none") {
   const TrainedCity city;
   REQUIRE(city.tiny.skipcast(kTrain).exit_code == 0);
   const std::string path = city.tiny.folder + "/city.skc/models/tiny-6.metric.safetensors";
@@ -58,16 +58,25 @@ TEST_CASE("train-encoder: a damaged metric is named, not believed; a new model h
   file.seekp(-2, std::ios::end);
   file.put('\x55');
   file.close();
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1, {"tiny-6.metric.safetensors"}) == "");
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1, {"tiny-6.metric.safetensors"}) == "");
   const ProgramRun verified = city.tiny.skipcast({"verify", "city.skc"});
   CHECK(verified.exit_code == 1);
-  CHECK(verified.out.find("train-encoder") != std::string::npos);
+  CHECK(verified.out.find("train-metric") != std::string::npos);
   REQUIRE(city.tiny.skipcast(kTrain).exit_code == 0);
   REQUIRE(city.tiny.skipcast({"train", "city.skc", "--task", "tiny-6", "--steps", "7"}).exit_code ==
           0);
-  CHECK(not_refused(city.forecast({"--key", "learned"}), 1,
-                    {"another model", "skipcast train-encoder"}) == "");
+  CHECK(not_refused(city.forecast({"--key", "metric"}), 1,
+                    {"another model", "skipcast train-metric"}) == "");
   CHECK(city.tiny.skipcast({"verify", "city.skc"}).exit_code == 0);
+}
+
+TEST_CASE("train-encoder: the earlier word still trains the metric, and names the new one") {
+  const TrainedCity city;
+  const ProgramRun trained =
+      city.tiny.skipcast({"train-encoder", "city.skc", "--task", "tiny-6", "--steps", "3"});
+  CHECK_MESSAGE(trained.exit_code == 0, trained.err);
+  CHECK(trained.err.find("skipcast train-metric") != std::string::npos);
+  CHECK(trained.out.find("learned metric of tiny-6: 3 steps") != std::string::npos);
 }
 
 }  // namespace

@@ -1,23 +1,23 @@
-#include "engine/methods/moment_trainer.h"
+// Training the moment heads of a task that is trained already: the network itself is frozen, so
+// that its forecasts by the other solvers keep their bits. Heads belong to one set of weights;
+// training the task anew drops them. Heads and network are written together as
+// models/<task>.safetensors, durably, at the end.
+#include "engine/networks/moment_heads.h"
 
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
+#include "engine/methods/method_table.h"
 #include "engine/models/model_file.h"
 #include "engine/networks/attachments.h"
-#include "engine/networks/moment_heads.h"
 #include "engine/training/batches.h"
-#include "engine/training/training_job.h"
 
 namespace skipcast::engine {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr double kMinutes = 4;
 constexpr int64_t kStepsMax = 20000;
@@ -62,35 +62,45 @@ at::Tensor skewness_loss(const at::Tensor& cubes, const at::Tensor& skewness,
   return masked_mean((cubes - skewness).square() / kCubesVariance, mask);
 }
 
-// A training run of the heads: built once, then run() until the budget is spent.
-class HeadsRun {
+class MomentHeadsMethod : public Method {
  public:
-  HeadsRun(const storage::SeriesStore& store, const MomentsRequest& request, StoredModel stored)
-      : store_(store), request_(request), stored_(std::move(stored)) {}
+  MomentHeadsMethod(const storage::SeriesStore& store, const TrainRequest& request)
+      : store_(store), request_(request) {}
 
-  Status build();
-  Result<MomentsReport> run();
+  Result<TrainingOrigin> open() override;
+  Status prepare(const TrainingState*) override;
+  Result<TrainingStage> begin(int64_t) override;
+  at::Tensor loss(int64_t step) override;
+  void fetch_ahead(int64_t step) override { batches_->fetch_ahead(step); }
+  Status finish(TrainReport& report) override;
 
  private:
+  struct Score {
+    double loss = 0;      // on validation windows: of the heads, and
+    double constant = 0;  // of the best moments that are the same for every value and noise level
+  };
+
   ModelParts& parts() { return stored_.parts; }
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-  double fraction() const;
-  Status train_one_step();
-  void score(MomentsReport& report);
+  Score score();
 
   const storage::SeriesStore& store_;
-  const MomentsRequest& request_;
+  const TrainRequest& request_;
   StoredModel stored_;
   std::unique_ptr<Dataset> dataset_;
   std::unique_ptr<BatchSource> batches_, held_out_;
-  std::unique_ptr<FlatParameters> heads_;
-  std::unique_ptr<AdamW> optimiser_;
-  int64_t step_ = 0;
-  double loss_ = 0;  // smoothed
-  Clock::time_point start_ = Clock::now();
 };
 
-Status HeadsRun::build() {
+Result<TrainingOrigin> MomentHeadsMethod::open() {
+  SKIPCAST_TRY(stored_, read_model(store_, request_.task));
+  const Task& task = parts().task;
+  return TrainingOrigin{.task = task,
+                        .split = parts().split,
+                        .base = stored_.fingerprint,
+                        .checkpoint = checkpoint_path(store_, task.name, request_.method),
+                        .if_diverged = "the model is as it was"};
+}
+
+Status MomentHeadsMethod::prepare(const TrainingState*) {
   const Task& task = parts().task;
   SKIPCAST_TRY(dataset_,
                Dataset::load(store_, task, parts().normalizer, kDatasetBytesMax, request_.compute));
@@ -111,44 +121,34 @@ Status HeadsRun::build() {
     network.attach(kMomentHeads, task.training.seed);
   }
   move_to(request_.compute, parts());
-  for (auto& parameter : network.attachment(kMomentHeads)->parameters())
+  for (auto& parameter : network.attachment(kMomentHeads)->parameters()) {
     parameter.set_requires_grad(true);
-  heads_ = std::make_unique<FlatParameters>(*network.attachment(kMomentHeads));
-  optimiser_ = std::make_unique<AdamW>(*heads_);
-  return {};
-}
-
-double HeadsRun::fraction() const {
-  const TrainingBudget budget = {request_.minutes, kMinutes, request_.steps_max, kStepsMax};
-  return budget.fraction(step_, seconds());
-}
-
-Status HeadsRun::train_one_step() {
-  const TrainingOptions& t = parts().task.training;
-  heads_->gradients.zero_();
-  const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
-  const Residuals batch = residuals(*parts().network, batches_->batch(step_), parts().task, step_);
-  const at::Tensor& v = batch.said.variance;
-  const at::Tensor loss = variance_loss(batch.r, v, batch.mask) +
-                          skewness_loss(cubes(batch.r, v), batch.said.skewness, batch.mask);
-  loss.backward();
-  batches_->fetch_ahead(step_ + 1);  // while the device is at this one
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    return bad_input(
-        fmt::format("task {}: the moment heads' loss is not finite at step {}; the "
-                    "model is as it was",
-                    parts().task.name, step_));
   }
-  clip_gradient(*heads_, t.gradient_clip);
-  const double rate = kLearningRate * learning_rate_factor(t, step_, fraction());
-  optimiser_->update(*heads_, rate, t.weight_decay, step_ + 1);
-  loss_ = step_ == 0 ? value : loss_ + 0.02 * (value - loss_);
-  ++step_;
   return {};
 }
 
-void HeadsRun::score(MomentsReport& report) {
+Result<TrainingStage> MomentHeadsMethod::begin(int64_t) {
+  TrainingStage stage;
+  stage.parameters = std::make_unique<FlatParameters>(*parts().network->attachment(kMomentHeads));
+  stage.optimiser = std::make_unique<AdamW>(*stage.parameters);
+  stage.options = parts().task.training;
+  stage.options.minutes = kMinutes;
+  stage.options.steps_max = kStepsMax;
+  stage.options.learning_rate = kLearningRate;
+  stage.options.validations = 0;
+  set_budget(request_, 1, stage.options);
+  stage.label = "moments";
+  return stage;
+}
+
+at::Tensor MomentHeadsMethod::loss(int64_t step) {
+  const Residuals batch = residuals(*parts().network, batches_->batch(step), parts().task, step);
+  const at::Tensor& v = batch.said.variance;
+  return variance_loss(batch.r, v, batch.mask) +
+         skewness_loss(cubes(batch.r, v), batch.said.skewness, batch.mask);
+}
+
+MomentHeadsMethod::Score MomentHeadsMethod::score() {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> r, mask, variance, skewness;
   for (int64_t step = 0; step < kHeldOutBatches; ++step) {
@@ -164,40 +164,35 @@ void HeadsRun::score(MomentsReport& report) {
     return (variance_loss(all, second, observed) + skewness_loss(z3, skew, observed))
         .item<double>();
   };
-  report.loss = loss(v, at::cat(skewness));
-  report.loss_constant = loss(masked_mean(all.square(), observed), masked_mean(z3, observed));
+  return {loss(v, at::cat(skewness)),
+          loss(masked_mean(all.square(), observed), masked_mean(z3, observed))};
 }
 
-Result<MomentsReport> HeadsRun::run() {
-  while (fraction() < 1) {
-    SKIPCAST_TRY_OK(train_one_step());
-    const ProgressStep done{std::min(1.0, fraction()), "moments",
-                            fmt::format("step {}, loss {:.4f}", step_, loss_)};
-    if (!tell(request_.progress, done)) {
-      return Status(Code::kInterrupted, "stopped; the model is as it was");
-    }
-  }
-  MomentsReport report = {.steps = step_, .seconds = seconds()};
-  for (const auto& parameter : parts().network->attachment(kMomentHeads)->parameters()) {
-    report.parameters += parameter.numel();
-  }
-  score(report);
-  report.model_path = model_paths(store_, parts().task.name).weights;
+Status MomentHeadsMethod::finish(TrainReport& report) {
+  const Score held_out = score();
   SKIPCAST_TRY_OK(save_model(store_, parts(), stored_.note));
-  return report;
+  report.model_path = model_paths(store_, parts().task.name).weights;
+  const nlohmann::json figures = {{"model", report.model_path},
+                                  {"validation_loss", held_out.loss},
+                                  {"validation_loss_constant", held_out.constant}};
+  report.figures = figures.dump();
+  report.lines = {
+      fmt::format("model     {} (loss on validation {:.4f}; of constant moments {:.4f})",
+                  report.model_path, held_out.loss, held_out.constant),
+      "note      to earlier policies this is another model: run skipcast tune again"};
+  return {};
 }
 
 }  // namespace
 
-Result<MomentsReport> train_moments(const storage::SeriesStore& store,
-                                    const MomentsRequest& request) {
-  SKIPCAST_TRY(StoredModel stored, read_model(store, request.task));
-  const std::string task = stored.parts.task.name;
-  return training_job(task, request.threads, "; lower \"batch\"", [&]() -> Result<MomentsReport> {
-    HeadsRun run(store, request, std::move(stored));
-    SKIPCAST_TRY_OK(run.build());
-    return run.run();
-  });
+MethodInfo moment_heads_method() {
+  return {.name = "moment-heads",
+          .verb = "train",
+          .subject = "moment heads",
+          .help =
+              "the heads that the solver gms needs, on the network as it is trained; 4 minutes "
+              "unless said otherwise",
+          .make = make_method<MomentHeadsMethod>};
 }
 
 }  // namespace skipcast::engine

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 #include "engine/forecast/forecaster.h"
 #include "engine/keys/analog_keys.h"
 #include "engine/keys/analog_table.h"
-#include "engine/methods/copy_trainer.h"
+#include "engine/methods/method_table.h"
 #include "engine/models/network_copy.h"
 #include "engine/models/weights.h"
 #include "tests/support/skip.h"
@@ -25,21 +26,22 @@ using skipcast::storage::SeriesStore;
 using skipcast::tests::TempDir;
 using skipcast::tests::TrainedModel;
 
-FineTuneReport tuned(const SeriesStore& store, FineTuneRequest request) {
-  request.task = "small";
+TrainReport tuned(const SeriesStore& store, TrainRequest request) {
   request.threads = 1;
-  const auto report = fine_tune(store, request);
+  const auto report = train(store, request);
   REQUIRE_MESSAGE(report.ok(), report.status().message());
   return *report;
 }
 
-FineTuneRequest finisher(int64_t steps) {
-  return {.copy = kOneStepCopy, .key = KeyKind::kContext, .steps_max = steps};
+TrainRequest distill(int64_t steps) {
+  return {.task = "small", .method = "one-step", .steps_max = steps, .key = KeyKind::kContext};
 }
 
-FineTuneRequest informed(int64_t steps) {
-  return {.copy = kConditionedCopy, .key = KeyKind::kForecast, .steps_max = steps};
+TrainRequest conditioned(int64_t steps) {
+  return {.task = "small", .method = "conditioned", .steps_max = steps};
 }
+
+nlohmann::json figures(const TrainReport& report) { return nlohmann::json::parse(report.figures); }
 
 std::unique_ptr<Forecaster> opened(const SeriesStore& store) {
   auto forecaster = Forecaster::open(store, "small");
@@ -72,21 +74,24 @@ bool mentions(const Status& status, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and policies") {
+TEST_CASE("Copies: a one-step model learns, and the model keeps its bits and policies") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto before = opened(*t.store);
   const ForecastOptions chain = {{.depth = {.entry_sigma = 3}, .steps = 3}, {.members = 6}};
   const Forecast expected = made(*before, 380, chain);
-  const FineTuneReport early = tuned(*t.store, finisher(2));
-  const FineTuneReport late = tuned(*t.store, finisher(120));
-  REQUIRE(late.scores.size() == 2);
-  CHECK(late.scores[0].start == "cold");
-  CHECK(late.scores[1].start == "analog");
-  CHECK(late.scores[0].with < 0.8 * early.scores[0].with);
-  CHECK(late.scores[0].crps_with > 0);
-  CHECK(late.training_distance > 0);
-  CHECK(late.validation_distance < 3 * late.training_distance);
+  const auto early = figures(tuned(*t.store, distill(2)))["validation"];
+  const auto late = figures(tuned(*t.store, distill(120)));
+  const auto scores = late["validation"];
+  REQUIRE(scores.size() == 2);
+  CHECK(scores[0]["start"] == "cold");
+  CHECK(scores[1]["start"] == "analog");
+  const double before_training = early[0]["with_retrieval"];
+  CHECK(scores[0]["with_retrieval"] < 0.8 * before_training);
+  CHECK(scores[0]["crps_with_retrieval"] > 0);
+  const double distance = late["analog_distance_training"];
+  CHECK(distance > 0);
+  CHECK(late["analog_distance_validation"] < 3 * distance);
 
   const auto after = opened(*t.store);
   CHECK(after->model().fingerprint() == before->model().fingerprint());
@@ -105,15 +110,15 @@ TEST_CASE("Fine-tuning: a finisher learns, and the model keeps its bits and poli
         std::string::npos);
 }
 
-TEST_CASE("Fine-tuning: the same steps give the same bits, a member has them in any batch") {
+TEST_CASE("Copies: the same steps give the same bits, a member has them in any batch") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
-  tuned(*t.store, finisher(7));
+  tuned(*t.store, distill(7));
   const auto first = read_weights(path);
-  tuned(*t.store, finisher(9));
+  tuned(*t.store, distill(9));
   CHECK(read_weights(path)->metadata != first->metadata);
-  tuned(*t.store, finisher(7));
+  tuned(*t.store, distill(7));
   const auto again = read_weights(path);
   REQUIRE(again.ok());
   CHECK(again->metadata == first->metadata);
@@ -130,10 +135,10 @@ TEST_CASE("Fine-tuning: the same steps give the same bits, a member has them in 
   }
 }
 
-TEST_CASE("Fine-tuning: retrieved futures count by their weight, another situation's differ") {
+TEST_CASE("Copies: retrieved futures count by their weight, another situation's differ") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  tuned(*t.store, informed(40));
+  tuned(*t.store, conditioned(40));
   const auto forecaster = opened(*t.store);
   ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 2}, {.members = 4}};
   const at::Tensor plain = made(*forecaster, 380, options).members;
@@ -150,11 +155,11 @@ TEST_CASE("Fine-tuning: retrieved futures count by their weight, another situati
   CHECK_FALSE(at::equal(made(*forecaster, 380, options).members, told.members));
 }
 
-TEST_CASE("Fine-tuning: what happens after a query's origin does not change a bit") {
+TEST_CASE("Copies: what happens after a query's origin does not change a bit") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  tuned(*t.store, finisher(5));
-  tuned(*t.store, informed(5));
+  tuned(*t.store, distill(5));
+  tuned(*t.store, conditioned(5));
   constexpr int64_t kOrigin = 399;  // the last state
   std::vector<ForecastOptions> all = {finished(1, 3)};
   all[0].retrieval_weight = 1.0;
@@ -183,7 +188,7 @@ TEST_CASE("Fine-tuning: what happens after a query's origin does not change a bi
   }
 }
 
-TEST_CASE("Fine-tuning: training windows see what they would have seen in operation") {
+TEST_CASE("Copies: training windows see what they would have seen in operation") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   auto model = Model::load(*t.store, "small");
@@ -229,24 +234,27 @@ TEST_CASE("Fine-tuning: training windows see what they would have seen in operat
   CHECK(recent);
 }
 
-TEST_CASE("Fine-tuning: what a model's copies cannot do is refused in a sentence") {
+TEST_CASE("Copies: what a model's copies cannot do is refused in a sentence") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const auto without = opened(*t.store);
   CHECK(failure(*without, finished(1, 3)).code() == Code::kNotFound);
-  CHECK(mentions(failure(*without, finished(1, 3)), "--task small --finisher"));
+  CHECK(mentions(failure(*without, finished(1, 3)), "skipcast distill"));
   ForecastOptions told = {{.steps = 2, .retrieval_weight = 1.0}, {.members = 4}};
-  CHECK(mentions(failure(*without, told), "--task small --informed"));
+  CHECK(mentions(failure(*without, told), "skipcast adapt"));
   told.steps = 0;
   CHECK(failure(*without, told).code() == Code::kUsage);
   told.retrieval_weight = -1.0;
   CHECK(failure(*without, told).code() == Code::kUsage);
-  CHECK(fine_tune(*t.store, {.task = "small", .evaluations = 3}).status().code() == Code::kUsage);
-  CHECK(fine_tune(*t.store, {.task = "none"}).status().code() == Code::kNotFound);
+  TrainRequest wrong = distill(3);
+  wrong.evaluations = 3;
+  CHECK(train(*t.store, wrong).status().code() == Code::kUsage);
+  CHECK(train(*t.store, {.task = "none", .method = "one-step"}).status().code() == Code::kNotFound);
+  CHECK(train(*t.store, {.task = "small", .method = "none"}).status().code() == Code::kUsage);
 
-  FineTuneRequest plain = finisher(3);
+  TrainRequest plain = distill(3);
   plain.retrieval = false;
-  CHECK(tuned(*t.store, plain).scores.size() == 1);
+  CHECK(figures(tuned(*t.store, plain))["validation"].size() == 1);
   const auto with = opened(*t.store);
   ForecastOptions options = finished(1, 3);
   made(*with, 380, options);  // told of nothing
@@ -257,23 +265,22 @@ TEST_CASE("Fine-tuning: what a model's copies cannot do is refused in a sentence
   options.exit_tolerance = 0.1;
   CHECK(failure(*with, options).code() == Code::kUsage);
 
-  FineTuneRequest twice = finisher(3);
+  TrainRequest twice = distill(3);
   twice.evaluations = 2;
   tuned(*t.store, twice);
   CHECK(made(*opened(*t.store), 380, finished(2, 3)).nfe == 2);
 }
 
-TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is nothing") {
+TEST_CASE("Copies: another model's or a damaged copy is refused; stopped is nothing") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   const std::string path = copy_path(t.store->path(), "small", copy_kind(kOneStepCopy));
-  FineTuneRequest stopped = finisher(50);
-  stopped.task = "small";
-  stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != kOneStepCopy; };
-  CHECK(fine_tune(*t.store, stopped).status().code() == Code::kInterrupted);
+  TrainRequest stopped = distill(50);
+  stopped.progress = [](const skipcast::ProgressStep& s) { return s.what != "one-step"; };
+  CHECK(train(*t.store, stopped).status().code() == Code::kInterrupted);
   CHECK(one_step(*t.store).code() == Code::kNotFound);
 
-  tuned(*t.store, finisher(2));
+  tuned(*t.store, distill(2));
   const auto verdicts = [&] {
     std::string text;
     for (const Verdict& verdict : check_archive(folder.file("a")).value()) {
@@ -290,7 +297,7 @@ TEST_CASE("Fine-tuning: another model's or a damaged copy is refused; stopped is
   CHECK(one_step(*t.store).code() == Code::kDataLoss);
   CHECK(verdicts().find("small.one-step.safetensors") != std::string::npos);
 
-  tuned(*t.store, finisher(2));
+  tuned(*t.store, distill(2));
   REQUIRE(train(*t.store, {.task = "small", .steps_max = 6}).ok());
   const Status other = one_step(*t.store);
   CHECK(other.code() == Code::kRefused);
