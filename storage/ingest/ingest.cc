@@ -13,6 +13,8 @@
 #include <memory>
 #include <utility>
 
+#include "storage/blocks/block_format.h"
+#include "storage/series/block_table.h"
 #include "storage/series/series_store.h"
 
 namespace skipcast::storage {
@@ -20,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBlockBytesMax = int64_t{256} << 20;
 constexpr int64_t kReserveBytes = int64_t{16} << 20;
 constexpr int64_t kAnyGapStatesMax = 1'000'000;
 
@@ -246,8 +247,11 @@ Status Ingest::compare_dry(const StateBlock& block, int64_t overlap) const {
   for (size_t v = 0; v < variables.size(); ++v) variables[v] = static_cast<int32_t>(v);
   std::vector<float> stored(static_cast<size_t>(overlap * width_));
   SKIPCAST_TRY_OK(store_->read(block.first, overlap, variables, stored));
+  std::vector<float> offered(block.values.begin(), block.values.begin() + overlap * width_);
+  blank_erased(store_->erasures(), block.first, store_->schema().places.count(),
+               static_cast<int64_t>(variables.size()), offered);
   for (size_t k = 0; k < stored.size(); ++k) {
-    const float ours = stored[k], theirs = block.values[k];
+    const float ours = stored[k], theirs = offered[k];
     if (ours == theirs || (std::isnan(ours) && std::isnan(theirs))) continue;
     const int64_t state = block.first + static_cast<int64_t>(k) / width_;
     return refused(
