@@ -47,7 +47,7 @@ class Ingest {
   Status check_space(int64_t bytes) const;
   Status check_variables() const;
   Status update_tasks();
-  Status finish_with(Status failure) const;
+  Status finish_with(const Status& failure) const;
   void finish_report(double seconds);
 
   int64_t size() const { return options_.dry_run ? dry_size_ : store_ ? store_->size() : 0; }
@@ -297,7 +297,7 @@ Status Ingest::update_tasks() {
 }
 
 // The failure with what is safe and how to go on.
-Status Ingest::finish_with(Status failure) const {
+Status Ingest::finish_with(const Status& failure) const {
   if (options_.dry_run || !store_ || store_->size() == 0) {
     const bool stopped = failure.code() == Code::kInterrupted;
     return stopped ? Status(failure.code(), path_ + ": stopped on request; nothing was stored")
@@ -346,7 +346,7 @@ Result<IngestReport> Ingest::run() {
   Status copied = copy_blocks();
   if (copied.ok()) copied = check_variables();
   if (copied.ok()) copied = update_tasks();
-  if (!copied.ok()) return finish_with(std::move(copied));
+  if (!copied.ok()) return finish_with(copied);
   const auto elapsed = std::chrono::steady_clock::now() - begin;
   finish_report(std::chrono::duration<double>(elapsed).count());
   return std::move(report_);

@@ -256,8 +256,8 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
 }
 
 TEST_CASE("PolicyFit: the mid-chain setting is the cheapest within a percent, else the best") {
-  const auto made = [](engine::ForecastOptions options, double crps) {
-    Trial each = trial(std::move(options), crps, crps);
+  const auto made = [](const ForecastOptions& options, double crps) {
+    Trial each = trial(options, crps, crps);
     each.crps = crps;
     return each;
   };
