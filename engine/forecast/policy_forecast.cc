@@ -63,7 +63,7 @@ Status check_copies(const Model& model, const Policy& policy, const std::string&
 void bind_copies(const Model& model, Policy& policy) {
   policy.copies.clear();
   for (const PolicyBin& bin : policy.bins) {
-    const CopyKind* kind = copy_for(bin.options);
+    const CopyKind* kind = copy_for(ForecastOptions{bin.options, {}});
     if (kind == nullptr) continue;
     const auto copy = model.copy(kind->name);
     SKIPCAST_CHECK(copy.ok());  // the bin's trial ran it
