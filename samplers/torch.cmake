@@ -35,6 +35,9 @@ endif()
 target_link_libraries(skipcast_torch INTERFACE
   "-Wl,-rpath,${skipcast_torch_lib};-Wl,--disable-new-dtags;-Wl,--allow-shlib-undefined" ${skipcast_torch_names})
 
+set(skipcast_precompiled_headers <algorithm> <functional> <map> <memory> <string> <vector>
+  <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>)
+
 # skipcast_precompile(target): the target's files begin with a header of LibTorch's tensors, JSON,
 # fmt and the standard library, compiled once for all of them. torch/nn.h is not in it: it would
 # make every file slower than the narrow headers make the few that need modules.
@@ -45,9 +48,7 @@ function(skipcast_precompile target)
   if(NOT TARGET skipcast_precompiled)
     add_library(skipcast_precompiled OBJECT ${CMAKE_SOURCE_DIR}/samplers/precompiled.cc)
     target_link_libraries(skipcast_precompiled PRIVATE skipcast_torch fmt::fmt)
-    target_precompile_headers(skipcast_precompiled PRIVATE
-      <algorithm> <functional> <map> <memory> <string> <vector>
-      <ATen/ATen.h> <fmt/format.h> <nlohmann/json.hpp>)
+    target_precompile_headers(skipcast_precompiled PRIVATE ${skipcast_precompiled_headers})
   endif()
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")  # -fPIE by default, which GCC does not take for the same

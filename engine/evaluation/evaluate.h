@@ -9,30 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "engine/evaluation/candidates.h"
 #include "engine/forecast/forecaster.h"
 #include "engine/scores/bootstrap.h"
 #include "engine/scores/scores.h"
-#include "engine/settings/policy.h"
 #include "storage/progress.h"
 
 namespace skipcast::engine {
-
-// One way to forecast, with the name it has in tables.
-struct Candidate {
-  enum class Kind {
-    kChain,                // options, as Forecaster::forecast
-    kPolicy,               // policy, with options' members, seed and archive
-    kPersistence,          // the last observation held: one member
-    kClimatology,          // slot-of-week mean of the training part: one member
-    kClimatologyEnsemble,  // the same slot in the latest earlier weeks, whole futures
-    kAnalogRaw,            // futures of analogs by options.start.key, as they were
-    kAnalogAligned,        // moved as options.start says
-  };
-  std::string name;  // "cold-35", "analog s5 4 NFE", "climatology", ...
-  Kind kind = Kind::kChain;
-  ForecastOptions options;
-  Policy policy;
-};
 
 struct EvaluateRequest {
   Part part = Part::kTest;
@@ -78,19 +61,11 @@ std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int
 // name the candidate. Validation queries set the guard's band. kInterrupted when progress says so.
 Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& request);
 
-// The baselines and controls every comparison shows beside `chain`: cold at 35 (Heun 18 steps) and
-// at the chain's own steps, persistence, climatologies, analogs raw and aligned by both keys, and
-// the blind controls with the chain's depth and steps.
-std::vector<Candidate> standard_candidates(const ForecastOptions& chain);
-// Candidates for start words: "cold", "analog", "mean", "random", "persist" (with chain's depth and
-// steps), "persistence", "climatology", ...; kUsage lists the words.
-Result<std::vector<Candidate>> candidates_from(const std::vector<std::string>& words,
-                                               const ForecastOptions& chain);
-
 std::string nfe_text(const CandidateScores& scores);  // "3 +1": a member's, + shared by all
 std::string to_json(const Evaluation& evaluation);
 // CSV, a line a query and row: time of the origin, row, fair CRPS in normalised units.
 std::string by_query_csv(const Evaluation& evaluation);
-std::string to_table(const Evaluation& evaluation);  // aligned text for people
+// For people: columns parted by two blanks or more, whatever the names and numbers.
+std::string to_table(const Evaluation& evaluation);
 
 }  // namespace skipcast::engine

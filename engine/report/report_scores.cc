@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "engine/evaluation/candidates.h"
 #include "engine/report/report_parts.h"
 
 namespace skipcast::engine {
@@ -14,7 +15,6 @@ namespace {
 using Kind = Candidate::Kind;
 using Role = ScoredSystem::Role;
 
-constexpr int64_t kReferenceSteps = 18;  // of Heun: 35 evaluations
 constexpr size_t kWorstCases = 4;
 
 struct Entrant {
@@ -23,24 +23,8 @@ struct Entrant {
   int64_t cold_nfe = 0;  // of the cold start it is compared with; 0 = none
 };
 
-Candidate reference() {
-  Candidate candidate{.name = "cold start, 35 NFE (Heun)"};
-  candidate.options.start.kind = StartKind::kCold;
-  candidate.options.steps = kReferenceSteps;
-  candidate.options.solver = "heun";
-  return candidate;
-}
-
-Candidate cold(int64_t nfe) {
-  Candidate candidate{.name = fmt::format("cold start, {} NFE", nfe)};
-  candidate.options.start.kind = StartKind::kCold;
-  candidate.options.steps = nfe;
-  return candidate;
-}
-
-Candidate tuned(const Policy& policy) {
-  Candidate candidate{.name = "policy " + policy.name, .kind = Kind::kPolicy};
-  candidate.policy = policy;
+Candidate named(std::string name, Candidate candidate) {
+  candidate.name = std::move(name);
   return candidate;
 }
 
@@ -55,32 +39,30 @@ int64_t cold_nfe(const Policy& policy) {
 // The start that figures show, its analogs replaced by past windows drawn blindly, and its nearest
 // analogs as they are.
 void add_controls(const ForecastOptions& shown, std::vector<Entrant>& entrants) {
-  Candidate random{.name = "control: random past windows", .options = shown};
-  random.options.start.kind = StartKind::kRandom;
-  entrants.push_back({Role::kControl, random});
-  Candidate raw{.name = "baseline: nearest analogs, as they were",
-                .kind = Kind::kAnalogRaw,
-                .options = shown};
-  entrants.push_back({Role::kBaseline, raw});
-  entrants.push_back(
-      {Role::kBaseline,
-       {.name = "baseline: persistence", .kind = Kind::kPersistence, .options = shown}});
-  entrants.push_back({Role::kBaseline,
-                      {.name = "baseline: same hours of past weeks",
-                       .kind = Kind::kClimatologyEnsemble,
-                       .options = shown}});
+  const auto add = [&](Role role, const char* name, Candidate candidate) {
+    entrants.push_back({role, named(name, std::move(candidate))});
+  };
+  add(Role::kControl, "control: random past windows", blind_control(shown));
+  add(Role::kBaseline, "baseline: nearest analogs, as they were",
+      candidate_of(Kind::kAnalogRaw, shown));
+  add(Role::kBaseline, "baseline: persistence", candidate_of(Kind::kPersistence, shown));
+  add(Role::kBaseline, "baseline: same hours of past weeks",
+      candidate_of(Kind::kClimatologyEnsemble, shown));
 }
 
 std::vector<Entrant> entrants_of(const Forecaster& forecaster, const ReportRequest& request,
                                  const std::vector<Policy>& policies) {
   const ForecastOptions untuned = untuned_options(forecaster, request);
-  std::vector<Entrant> entrants = {{Role::kReference, reference()}};
+  std::vector<Entrant> entrants = {
+      {Role::kReference, named("cold start, 35 NFE (Heun)", cold_reference())}};
   std::map<int64_t, Candidate> colds;
   const auto add = [&](Role role, Candidate candidate, int64_t nfe) {
     entrants.push_back({role, std::move(candidate), nfe});
-    colds.emplace(nfe, cold(nfe));
+    colds.emplace(nfe, named(fmt::format("cold start, {} NFE", nfe), cold_start(nfe)));
   };
-  for (const Policy& policy : policies) add(Role::kPolicy, tuned(policy), cold_nfe(policy));
+  for (const Policy& policy : policies) {
+    add(Role::kPolicy, policy_candidate(policy), cold_nfe(policy));
+  }
   if (policies.empty()) {
     Candidate start{.name = "untuned analog start", .options = untuned};
     add(Role::kStart, std::move(start), untuned.steps);

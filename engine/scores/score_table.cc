@@ -135,26 +135,6 @@ Contribution contribution(const ScoreRow& row, Metric metric) {
 
 }  // namespace
 
-std::string_view metric_name(Metric metric) {
-  switch (metric) {
-    case Metric::kCrpsFair:
-      return "crps_fair";
-    case Metric::kCrps:
-      return "crps";
-    case Metric::kEnergyFair:
-      return "energy_fair";
-    case Metric::kEnergy:
-      return "energy";
-    case Metric::kVariogram:
-      return "variogram";
-    case Metric::kSquaredError:
-      return "mse";
-    case Metric::kAbsoluteError:
-      return "mae";
-  }
-  return "unknown";
-}
-
 void ScoreTable::add(ScoreRow row) {
   SKIPCAST_CHECK(rows_.empty() || same_shape(rows_.front().shape, row.shape));
   const auto place = std::lower_bound(

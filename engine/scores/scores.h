@@ -23,7 +23,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "storage/status.h"
@@ -95,7 +94,6 @@ enum class Metric {
   kSquaredError,
   kAbsoluteError
 };
-std::string_view metric_name(Metric metric);  // "crps_fair", "energy_fair", "mse", ...
 
 // A query's share of a mean: the mean over queries is sum(sum) / sum(weight).
 struct Contribution {

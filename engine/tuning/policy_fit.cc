@@ -17,6 +17,7 @@ namespace {
 constexpr double kTolerance = 0.005;        // a cheaper setting this close to the best is preferred
 constexpr double kCalibrationPrice = 0.01;  // of score, for a spread-skill ratio in range
 constexpr double kSpreadMin = 0.9, kSpreadMax = 1.1;
+constexpr double kMidChainPrice = 0.01;   // of CRPS, for an ensemble that shows the chain entered
 constexpr double kTextureMargin = 0.015;  // of variogram score, above the best cold start's
 constexpr double kGainMin = 0.002;        // of bins over the single setting, on the other half
 constexpr double kChance = 0.05;          // of a gain by luck alone, over everything that is tried
@@ -212,6 +213,19 @@ std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts star
     best.emplace(nfe, *recommended(affordable, texture));
   }
   return best;
+}
+
+const Trial* mid_chain_choice(std::span<const Trial> trials, double crps, int64_t members) {
+  const Trial *cheapest = nullptr, *best = nullptr;
+  for (const Trial& trial : trials) {
+    if (trial.options.start.kind != StartKind::kAnalog || trial.nfe < 1) continue;
+    if (best == nullptr || trial.crps < best->crps) best = &trial;
+    if (trial.crps > crps * (1 + kMidChainPrice)) continue;
+    const double price = cost(trial, members);
+    const double lowest = cheapest == nullptr ? kInfinity : cost(*cheapest, members);
+    if (price < lowest || (price == lowest && trial.crps < cheapest->crps)) cheapest = &trial;
+  }
+  return cheapest != nullptr ? cheapest : best;
 }
 
 const Trial& single_choice(std::span<const Trial> trials, int64_t members) {

@@ -29,6 +29,10 @@ int64_t nfe_class(const Trial& trial);
 enum class Starts { kAny, kCold };
 std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts);
 
+// The cheapest trial that enters the chain from analogs and evaluates the network at least once, of
+// those whose CRPS is at most one percent above `crps`; else the best of them; null without one.
+const Trial* mid_chain_choice(std::span<const Trial> trials, double crps, int64_t members);
+
 // A measure of each query's analogs, by its origin's time.
 using Measured = std::map<int64_t, double>;
 

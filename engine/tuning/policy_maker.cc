@@ -75,20 +75,26 @@ Result<Policy> PolicyMaker::best(std::span<const Trial> trials) {
   return best;
 }
 
+Result<std::string> PolicyMaker::save_one(const Trial& trial, const std::string& word,
+                                          const std::string& folder) const {
+  Policy policy = unbinned();
+  policy.name += "-" + word;
+  policy.validation_crps = trial.crps;
+  policy.validation_energy = trial.energy;
+  policy.mean_nfe = trial.nfe;
+  policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
+  bind_copies(forecaster_.model(), policy);
+  SKIPCAST_TRY_OK(save(policy, fmt::format("{}/{}.json", folder, policy.name)));
+  return policy.name;
+}
+
 Result<std::vector<std::string>> PolicyMaker::save_fixed(const std::map<int64_t, Trial>& trials,
                                                          const char* word,
                                                          const std::string& folder) const {
   std::vector<std::string> names;
   for (const auto& [nfe, trial] : trials) {
-    Policy policy = unbinned();
-    policy.name += fmt::format("-{}{}", word, nfe);
-    policy.validation_crps = trial.crps;
-    policy.validation_energy = trial.energy;
-    policy.mean_nfe = trial.nfe;
-    policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
-    bind_copies(forecaster_.model(), policy);
-    SKIPCAST_TRY_OK(save(policy, fmt::format("{}/{}.json", folder, policy.name)));
-    names.push_back(policy.name);
+    SKIPCAST_TRY(std::string name, save_one(trial, fmt::format("{}{}", word, nfe), folder));
+    names.push_back(std::move(name));
   }
   return names;
 }

@@ -25,6 +25,9 @@ class PolicyMaker {
   // Fixed policies "<name>-<word>3", ... of these trials by NFE, saved in `folder`; their names.
   Result<std::vector<std::string>> save_fixed(const std::map<int64_t, Trial>& trials,
                                               const char* word, const std::string& folder) const;
+  // A fixed policy "<name>-<word>", saved in `folder`; its name.
+  Result<std::string> save_one(const Trial& trial, const std::string& word,
+                               const std::string& folder) const;
 
  private:
   Policy unbinned() const;

@@ -346,6 +346,11 @@ Result<TuneReport> Tuner::report() && {
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
   SKIPCAST_TRY(report.nfe_policies, maker.save_fixed(report.best_per_nfe, "nfe", folder));
   SKIPCAST_TRY(report.cold_policies, maker.save_fixed(report.cold_per_nfe, "cold", folder));
+  const double crps = report.policy.validation_crps;
+  if (const Trial* entered = mid_chain_choice(complete, crps, request_.members)) {
+    report.mid_chain = *entered;
+    SKIPCAST_TRY(report.mid_chain_policy, maker.save_one(*entered, "chain", folder));
+  }
   report.trials_reused = reused_;
   report.budget_spent = left_out_;
   for (const Trial& trial : trials_.all()) {

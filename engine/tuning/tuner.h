@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,10 @@ struct TuneReport {
   std::string policy_path, front_csv_path, trials_path;
   std::vector<std::string> nfe_policies;   // "<name>-nfe3", ...: best_per_nfe as policies
   std::vector<std::string> cold_policies;  // "<name>-cold3", ...: cold_per_nfe
+  // Entered from analogs, with a network evaluation or more: the cheapest within one percent of
+  // the policy's CRPS, else the best; as a policy "<name>-chain". None was tried: none, "".
+  std::optional<Trial> mid_chain;
+  std::string mid_chain_policy;
 };
 
 // kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says

@@ -97,8 +97,8 @@ void DeviceIndex::follow() {
   const auto total = static_cast<int64_t>(view.ids.size());
   if (total > 0 && maker_) {
     Result<std::unique_ptr<DeviceScan>> made = std::exchange(maker_, nullptr)(dimension());
-    if (made.ok()) scan_ = std::move(made).value();
     failure_ = made.status();
+    if (made.ok()) scan_ = std::move(made).value();
   }
   while (scan_ != nullptr && followed_ < total) {
     const int64_t count = std::min(kAppendRows, total - followed_);

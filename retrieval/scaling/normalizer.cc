@@ -21,6 +21,7 @@ constexpr int64_t kSizeMax = int64_t{1} << 31;  // floats in one array of a file
 
 std::vector<std::string> words_of(const std::vector<Transform>& transforms) {
   std::vector<std::string> words;
+  words.reserve(transforms.size());
   for (const Transform t : transforms) words.emplace_back(kTransformWords[static_cast<int>(t)]);
   return words;
 }

@@ -45,6 +45,8 @@
 namespace skipcast::storage {
 
 inline constexpr char kBlockPrefix = 'b';
+// Values of one block: the most that an append takes and that ingest reads at once.
+inline constexpr int64_t kBlockBytesMax = int64_t{512} << 20;
 
 struct BlockHeader {
   int64_t block = 0, first = 0, states = 0;

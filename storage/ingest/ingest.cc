@@ -13,6 +13,8 @@
 #include <memory>
 #include <utility>
 
+#include "storage/blocks/block_format.h"
+#include "storage/series/block_table.h"
 #include "storage/series/series_store.h"
 
 namespace skipcast::storage {
@@ -20,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kBlockBytesMax = int64_t{256} << 20;
 constexpr int64_t kReserveBytes = int64_t{16} << 20;
 constexpr int64_t kAnyGapStatesMax = 1'000'000;
 
@@ -46,7 +47,7 @@ class Ingest {
   Status check_space(int64_t bytes) const;
   Status check_variables() const;
   Status update_tasks();
-  Status finish_with(Status failure) const;
+  Status finish_with(const Status& failure) const;
   void finish_report(double seconds);
 
   int64_t size() const { return options_.dry_run ? dry_size_ : store_ ? store_->size() : 0; }
@@ -246,8 +247,11 @@ Status Ingest::compare_dry(const StateBlock& block, int64_t overlap) const {
   for (size_t v = 0; v < variables.size(); ++v) variables[v] = static_cast<int32_t>(v);
   std::vector<float> stored(static_cast<size_t>(overlap * width_));
   SKIPCAST_TRY_OK(store_->read(block.first, overlap, variables, stored));
+  std::vector<float> offered(block.values.begin(), block.values.begin() + overlap * width_);
+  blank_erased(store_->erasures(), block.first, store_->schema().places.count(),
+               static_cast<int64_t>(variables.size()), offered);
   for (size_t k = 0; k < stored.size(); ++k) {
-    const float ours = stored[k], theirs = block.values[k];
+    const float ours = stored[k], theirs = offered[k];
     if (ours == theirs || (std::isnan(ours) && std::isnan(theirs))) continue;
     const int64_t state = block.first + static_cast<int64_t>(k) / width_;
     return refused(
@@ -293,7 +297,7 @@ Status Ingest::update_tasks() {
 }
 
 // The failure with what is safe and how to go on.
-Status Ingest::finish_with(Status failure) const {
+Status Ingest::finish_with(const Status& failure) const {
   if (options_.dry_run || !store_ || store_->size() == 0) {
     const bool stopped = failure.code() == Code::kInterrupted;
     return stopped ? Status(failure.code(), path_ + ": stopped on request; nothing was stored")
@@ -342,7 +346,7 @@ Result<IngestReport> Ingest::run() {
   Status copied = copy_blocks();
   if (copied.ok()) copied = check_variables();
   if (copied.ok()) copied = update_tasks();
-  if (!copied.ok()) return finish_with(std::move(copied));
+  if (!copied.ok()) return finish_with(copied);
   const auto elapsed = std::chrono::steady_clock::now() - begin;
   finish_report(std::chrono::duration<double>(elapsed).count());
   return std::move(report_);

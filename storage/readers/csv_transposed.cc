@@ -26,7 +26,8 @@ constexpr int64_t kReadBytesMax = int64_t{16} << 20;
 class Spool {
  public:
   static Result<Spool> create();
-  Spool(Spool&& other) noexcept : file_(std::exchange(other.file_, -1)), folder_(other.folder_) {}
+  Spool(Spool&& other) noexcept
+      : file_(std::exchange(other.file_, -1)), folder_(std::move(other.folder_)) {}
   Spool& operator=(Spool&&) = delete;
   ~Spool() {
     if (file_ >= 0) close(file_);

@@ -93,6 +93,7 @@ Result<std::vector<std::string>> station_names(const NcFile& file, int id) {
   if (best->kind != NcKind::kNumber) return file.read_texts(*best);
   SKIPCAST_TRY(const std::vector<double> numbers, file.read_vector(*best));
   std::vector<std::string> names;
+  names.reserve(numbers.size());
   for (const double number : numbers) names.push_back(text_of(number));
   return names;
 }

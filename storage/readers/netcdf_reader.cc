@@ -323,6 +323,7 @@ Result<std::vector<std::string>> in_time_order(const Sources& sources,
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> files;
+  files.reserve(order.size());
   for (auto& [time, path] : order) files.push_back(std::move(path));
   return files;
 }

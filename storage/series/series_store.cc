@@ -31,7 +31,6 @@
 namespace skipcast::storage {
 namespace {
 
-constexpr int64_t kBlockBytesMax = int64_t{512} << 20;
 constexpr int32_t kErasureVersion = 2;
 
 bool same_value(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }

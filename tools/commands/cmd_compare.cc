@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/evaluation/evaluate.h"
+#include "engine/evaluation/text_table.h"
 #include "engine/forecast/policy_forecast.h"
 #include "engine/settings/presets.h"
 #include "tools/commands/cli.h"
@@ -75,13 +76,17 @@ void print_scores(const engine::Evaluation& evaluation) {
   fmt::print("{}, {} part, {} windows, {} members, archive {}; normalised units, lower is better\n",
              evaluation.task, evaluation.part, evaluation.windows, evaluation.members,
              evaluation.archive_mode);
-  fmt::print("{:<28}{:>12}{:>9}{:>9}{:>9}{:>11}{:>14}\n", "", "NFE", "ms", "CRPS", "energy",
-             "variogram", "spread-skill");
+  std::vector<std::vector<std::string>> table = {
+      {"", "NFE", "ms", "CRPS", "energy", "variogram", "spread-skill"}};
   for (const CandidateScores& row : evaluation.rows) {
-    fmt::print("{:<28}{:>12}{:>9.1f}{:>9.4f}{:>9.4f}{:>11.4f}{:>14.2f}\n", row.name,
-               engine::nfe_text(row), row.seconds_per_query * 1e3, row.normalised.crps_fair,
-               row.normalised.energy_fair, row.normalised.variogram, row.normalised.spread_skill);
+    table.push_back({row.name, engine::nfe_text(row),
+                     fmt::format("{:.1f}", row.seconds_per_query * 1e3),
+                     fmt::format("{:.4f}", row.normalised.crps_fair),
+                     fmt::format("{:.4f}", row.normalised.energy_fair),
+                     fmt::format("{:.4f}", row.normalised.variogram),
+                     fmt::format("{:.2f}", row.normalised.spread_skill)});
   }
+  fmt::print("{}", engine::text_table(table));
   fmt::print(
       "NFE: network evaluations a member, + those all members share; ms a query, retrieval "
       "included\n");
@@ -89,24 +94,22 @@ void print_scores(const engine::Evaluation& evaluation) {
 
 void print_differences(const std::vector<CandidateScores>& rows, const Matrix& matrix,
                        const std::string& metric) {
-  fmt::print(
-      "\n{}: row minus column, in % of the column, 95 % interval by paired block bootstrap; "
-      "* where it leaves out 0\n{:<28}",
-      metric, "");
-  for (const CandidateScores& column : rows) fmt::print("{:>24}", column.name.substr(0, 22));
-  fmt::print("\n");
+  std::vector<std::vector<std::string>> table = {{""}};
+  for (const CandidateScores& column : rows) table[0].push_back(column.name);
   for (size_t a = 0; a < rows.size(); ++a) {
-    fmt::print("{:<28}", rows[a].name);
+    table.push_back({rows[a].name});
     for (size_t b = 0; b < rows.size(); ++b) {
       const Difference& each = matrix[a][b];
-      const std::string text =
-          a == b ? "-"
-                 : fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]{}", each.percent(), each.percent_low(),
-                               each.percent_high(), each.significant() ? "*" : " ");
-      fmt::print("{:>24}", text);
+      table.back().push_back(a == b ? "- "
+                                    : fmt::format("{:+.1f} [{:+.1f}, {:+.1f}]{}", each.percent(),
+                                                  each.percent_low(), each.percent_high(),
+                                                  each.significant() ? "*" : " "));
     }
-    fmt::print("\n");
   }
+  fmt::print(
+      "\n{}: row minus column, in % of the column, 95 % interval by paired block bootstrap; "
+      "* where it leaves out 0\n{}",
+      metric, engine::text_table(table));
 }
 
 nlohmann::json to_json(const engine::Evaluation& evaluation, const Matrix& matrix,

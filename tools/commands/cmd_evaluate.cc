@@ -1,11 +1,9 @@
 // skipcast evaluate: scores starts, keys and depths against baselines and blind controls.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <cmath>
 #include <memory>
 
 #include "engine/evaluation/evaluate.h"
@@ -21,8 +19,6 @@
 namespace skipcast::tools {
 namespace {
 
-constexpr int64_t kHeunReferenceSteps = 18;  // 35 evaluations
-
 struct EvaluateArguments {
   std::string archive, task, split = "test", save, json_file, by_query;
   std::vector<std::string> starts = {"cold", "analog", "mean", "random", "persist"};
@@ -35,43 +31,6 @@ struct EvaluateArguments {
   ComputeFlags compute;
   ForecastFlags flags;
 };
-
-engine::Candidate reference(const ForecastFlags& flags) {
-  engine::Candidate candidate{.name = "cold heun 35"};
-  candidate.options.start.kind = engine::StartKind::kCold;
-  candidate.options.solver = "heun";
-  candidate.options.steps = kHeunReferenceSteps;
-  candidate.options.member_batch = flags.member_batch;
-  return candidate;
-}
-
-// " guided 0.1 inflated 0.9/1.2".
-std::string changes_of(const engine::ForecastOptions& options) {
-  std::string text;
-  if (options.guidance > 0) text += fmt::format(" guided {:g}", options.guidance);
-  if (!options.inflation.empty()) {
-    text += fmt::format(" inflated {:g}", fmt::join(options.inflation, "/"));
-  }
-  return text;
-}
-
-// "analog/forecast/residual s3 x3": start, key and alignment, entry sigma, solver steps.
-std::string name_of(const engine::ForecastOptions& options) {
-  std::string name = word(options.start.kind);
-  if (engine::is_retrieved(options.start.kind)) {
-    const bool mixed = options.start.key == engine::KeyKind::kMixed;
-    name += fmt::format("/{}", word(options.start.key));
-    if (mixed) name += fmt::format(" {:g}", options.start.key_mix);
-    name += fmt::format("/{}", word(options.start.alignment));
-  }
-  if (options.steps == 0) return name + ", no chain" + changes_of(options);
-  if (options.depth.entry_sigma) name += fmt::format(" s{:g}", *options.depth.entry_sigma);
-  if (options.depth.skip_steps) name += fmt::format(" after {} of", *options.depth.skip_steps);
-  name += fmt::format(" x{}", options.steps);
-  if (options.solver != "dpmpp_2m") name += " " + options.solver;
-  if (options.noise_amount) name += fmt::format(" noise {:g}", *options.noise_amount);
-  return name + changes_of(options);
-}
 
 // Starts that search for analogs, by a key.
 bool has_keys(const std::string& start) {
@@ -103,7 +62,7 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
         flags.key = key;
         set_depth(sigma, steps, flags);
         SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
-        candidates.push_back({.name = name_of(options), .options = options});
+        candidates.push_back(engine::candidate_of(engine::Candidate::Kind::kChain, options));
       }
     }
   }
@@ -124,37 +83,33 @@ Status add_policies(const engine::Forecaster& forecaster, const EvaluateArgument
   for (const std::string& name : arguments.policies) {
     SKIPCAST_TRY(engine::Policy policy, engine::load_policy(forecaster, name));
     SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
-    candidates.push_back({.name = "policy " + policy.name,
-                          .kind = engine::Candidate::Kind::kPolicy,
-                          .options = options,
-                          .policy = std::move(policy)});
+    candidates.push_back(engine::policy_candidate(std::move(policy), options));
   }
   return {};
 }
 
-// Persistence, climatology and the analogs themselves, by every key.
 Status add_baselines(const EvaluateArguments& arguments,
                      std::vector<engine::Candidate>& candidates) {
-  using Kind = engine::Candidate::Kind;
   SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
-  candidates.push_back({.name = "persistence", .kind = Kind::kPersistence, .options = options});
-  candidates.push_back({.name = "climatology", .kind = Kind::kClimatology, .options = options});
-  candidates.push_back(
-      {.name = "climatology ensemble", .kind = Kind::kClimatologyEnsemble, .options = options});
-  for (const std::string& key : arguments.keys) {
-    SKIPCAST_TRY(options.start.key, engine::key_from(key));
-    candidates.push_back(
-        {.name = "analogs raw, " + key, .kind = Kind::kAnalogRaw, .options = options});
-    candidates.push_back(
-        {.name = "analogs aligned, " + key, .kind = Kind::kAnalogAligned, .options = options});
+  std::vector<engine::KeyKind> keys;
+  for (const std::string& word : arguments.keys) {
+    SKIPCAST_TRY(const engine::KeyKind key, engine::key_from(word));
+    keys.push_back(key);
   }
+  for (auto& each : engine::baselines_of(options, keys)) candidates.push_back(std::move(each));
   return {};
+}
+
+engine::Candidate reference(int64_t member_batch) {
+  engine::Candidate candidate = engine::cold_reference();
+  candidate.options.member_batch = member_batch;
+  return candidate;
 }
 
 Result<std::vector<engine::Candidate>> candidates_of(const engine::Forecaster& forecaster,
                                                      const EvaluateArguments& arguments) {
   std::vector<engine::Candidate> candidates;
-  if (!arguments.no_reference) candidates.push_back(reference(arguments.flags));
+  if (!arguments.no_reference) candidates.push_back(reference(arguments.flags.member_batch));
   for (const std::string& start : arguments.starts) {
     SKIPCAST_TRY_OK(add_chains(arguments, start, candidates));
   }

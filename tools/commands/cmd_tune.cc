@@ -32,6 +32,11 @@ void print_row(int64_t nfe, const engine::Trial& trial) {
              trial.spread_skill, 1000 * trial.seconds_per_query, engine::describe(trial.options));
 }
 
+// How much worse than the policy the setting that enters from analogs is on validation.
+double mid_chain_percent(const engine::TuneReport& report) {
+  return 100 * (report.mid_chain->crps / report.policy.validation_crps - 1);
+}
+
 void print_table(const engine::TuneReport& report) {
   fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread",
              "ms", "best on validation; then cold");
@@ -45,6 +50,10 @@ void print_table(const engine::TuneReport& report) {
   fmt::print("fixed     {}: the best within each NFE\n", fmt::join(report.nfe_policies, ", "));
   fmt::print("cold      {}: the best cold start within each\n",
              fmt::join(report.cold_policies, ", "));
+  if (report.mid_chain) {
+    fmt::print("chain     {}: entered from analogs, {:+.1f} % CRPS with {:g} NFE\n",
+               report.mid_chain_policy, mid_chain_percent(report), report.mid_chain->nfe);
+  }
   fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
              report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
@@ -64,6 +73,8 @@ nlohmann::json trial_json(const engine::Trial& trial) {
 
 nlohmann::json report_json(const engine::TuneReport& report, const std::string& picture) {
   nlohmann::json value = {{"policy", report.policy_path},
+                          {"policy_crps_fair", report.policy.validation_crps},
+                          {"policy_nfe", report.policy.mean_nfe},
                           {"front_csv", report.front_csv_path},
                           {"front_png", picture},
                           {"trials_file", report.trials_path},
@@ -78,6 +89,11 @@ nlohmann::json report_json(const engine::TuneReport& report, const std::string& 
       value[key].back()["nfe_at_most"] = nfe;
     }
   };
+  if (report.mid_chain) {
+    value["mid_chain"] = trial_json(*report.mid_chain);
+    value["mid_chain"]["policy"] = report.mid_chain_policy;
+    value["mid_chain"]["percent_of_policy"] = mid_chain_percent(report);
+  }
   add("best_per_nfe", report.best_per_nfe);
   add("cold_per_nfe", report.cold_per_nfe);
   return value;

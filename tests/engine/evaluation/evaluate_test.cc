@@ -176,20 +176,21 @@ TEST_CASE("Evaluate: wrong requests are refused, stopping is interrupted") {
   const Status status = engine::evaluate(*city.forecaster, request).status();
   CHECK(status.code() == Code::kUsage);
   CHECK(status.message().starts_with("cold: "));
-  CHECK(engine::candidates_from({"warm"}, {}).status().code() == Code::kUsage);
 }
 
 TEST_CASE("Evaluate: JSON and table hold every candidate") {
   City city;
   ForecastOptions options = {{.steps = 2}};
   options.depth.entry_sigma = 2;
-  auto candidates = engine::standard_candidates(options);
-  REQUIRE(candidates.size() == 13);
+  auto candidates = engine::baselines_of(options, {KeyKind::kContext, KeyKind::kForecast});
+  candidates.push_back(engine::candidate_of(Candidate::Kind::kChain, options));
+  candidates.push_back(engine::cold_start(2));
+  REQUIRE(candidates.size() == 9);
   const EvaluateRequest request = {.windows_max = 6, .members = 4, .candidates = candidates};
   const auto made = engine::evaluate(*city.forecaster, request);
   REQUIRE(made.ok());
   const auto parsed = nlohmann::json::parse(to_json(*made));
-  CHECK(parsed.at("rows").size() == 13);
+  CHECK(parsed.at("rows").size() == 9);
   CHECK(parsed.at("rows")[0].at("lead_times").size() == 3);
   CHECK(parsed.at("rows")[2].at("normalised").at("crps_fair").get<double>() ==
         made->rows[2].normalised.crps_fair);

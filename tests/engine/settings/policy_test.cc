@@ -255,6 +255,22 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
   CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
 }
 
+TEST_CASE("PolicyFit: the mid-chain setting is the cheapest within a percent, else the best") {
+  const auto made = [](const ForecastOptions& options, double crps) {
+    Trial each = trial(options, crps, crps);
+    each.crps = crps;
+    return each;
+  };
+  std::vector<Trial> trials = {made(cold(1), 0.5), made(analog(3, 0), 1), made(analog(1, 4), 1.02)};
+  CHECK(engine::mid_chain_choice(std::span(trials).first(2), 1, 16) == nullptr);
+  CHECK(engine::mid_chain_choice(trials, 1, 16) == &trials[2]);
+  trials.push_back(made(analog(3, 6), 1.0));
+  trials.push_back(made(analog(2, 3), 1.009));
+  trials.push_back(made(analog(2, 2), 1.011));
+  CHECK(engine::mid_chain_choice(trials, 1, 16) == &trials[4]);
+  CHECK(engine::mid_chain_choice(trials, 1.5, 16) == &trials[5]);
+}
+
 TEST_CASE("PolicyFit: calibration is worth one percent of score, texture half a percent") {
   const auto made = [](double score, double spread_skill, double variogram) {
     Trial each = trial(analog(1, 3), score, score);

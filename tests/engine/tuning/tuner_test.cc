@@ -170,6 +170,11 @@ TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy tha
     CHECK(engine::describe(fixed->bins[0].options) ==
           engine::describe(report.best_per_nfe.at(int64_t(nfe)).options));
   }
+  REQUIRE(report.mid_chain);
+  CHECK(report.mid_chain->options.start.kind == StartKind::kAnalog);
+  CHECK(report.mid_chain->nfe >= 1);
+  CHECK(report.mid_chain_policy == "ar-chain");
+  CHECK(engine::load_policy(*archive.forecaster, "ar-chain").ok());
   const std::string csv = text_of(report.front_csv_path);
   CHECK(csv.starts_with("nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,"));
   const auto complete = std::count_if(report.trials.begin(), report.trials.end(),

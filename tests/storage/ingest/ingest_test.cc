@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "storage/blocks/block_format.h"
 #include "storage/series/series_store.h"
 #include "tests/storage/readers/foreign_files.h"
 #include "tests/support/series.h"
@@ -243,6 +244,42 @@ TEST_CASE("Dry run: checks and counts everything, writes nothing") {
   check_failure(archive.add(changed, {.append = true, .dry_run = true}).status(), Code::kRefused,
                 {"a.skc", storage::format_time(small_schema(2, 3).axis.time_at(43))});
   CHECK(archive.check(50) == "");
+}
+
+TEST_CASE("Dry run: over erased states says what the ingest itself would") {
+  Archive archive;
+  REQUIRE(archive.add(FakeReader(0, 50)).ok());
+  {
+    auto store = storage::SeriesStore::open(archive.path, storage::OpenMode::kReadWrite);
+    REQUIRE(store.ok());
+    REQUIRE((*store)->erase({.first = 40, .states = 3, .places = {1}}).ok());
+    REQUIRE((*store)->erase({.first = 45, .states = 2}).ok());
+  }
+  const auto dry = archive.add(FakeReader(40, 30), {.append = true, .dry_run = true});
+  REQUIRE(dry.ok());
+  CHECK(dry->states_skipped == 10);
+  FakeReader changed(40, 30);
+  changed.changed_state = 1;  // at place 0, which is not erased
+  check_failure(archive.add(changed, {.append = true, .dry_run = true}).status(), Code::kRefused,
+                {storage::format_time(small_schema(2, 3).axis.time_at(41))});
+  REQUIRE(archive.add(FakeReader(40, 30), {.append = true}).ok());
+}
+
+TEST_CASE("Ingest: asks for no larger a block than the store takes, and for one as large") {
+  Schema wide = small_schema(1, 1 << 20);
+  class Asked : public FakeReader {
+   public:
+    using FakeReader::FakeReader;
+    Result<std::optional<StateBlock>> next(int64_t states_max) override {
+      asked = states_max;
+      return std::optional<StateBlock>();
+    }
+    int64_t asked = 0;
+  } reader(0, 1, wide);
+  const TempDir folder;
+  const int64_t state_bytes = (int64_t{1} << 20) * sizeof(float);
+  REQUIRE(ingest(reader, folder.file("w.skc"), {.dry_run = true, .block_states = 1 << 20}).ok());
+  CHECK(reader.asked == storage::kBlockBytesMax / state_bytes);
 }
 
 TEST_CASE("Interrupt: stops at the next block, resume completes to the same archive") {
