@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "engine/keys/analog_keys.h"
-#include "engine/keys/learned_key.h"
+#include "engine/keys/metric_key.h"
 #include "engine/keys/metric_fit.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
@@ -135,7 +135,7 @@ LearnedMetric MetricRun::metric_of(const std::vector<double>& weights) const {
 Result<std::unique_ptr<retrieval::AnalogIndex>> MetricRun::index_of(
     const LearnedMetric& metric) const {
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
-               projected(make_learned_encoder(features_, metric), fit_origins(*model_, *dataset_)));
+               projected(make_metric_encoder(features_, metric), fit_origins(*model_, *dataset_)));
   return retrieval::AnalogIndex::open(
       store_, std::move(encoder),
       {.spec = model_->task().spec, .memory_bytes = request_.memory_bytes},
