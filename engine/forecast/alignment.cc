@@ -83,6 +83,15 @@ at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const
   return at::clamp(moved, low, high);
 }
 
+Result<at::Tensor> moved_futures(AnalogKeys& keys, const Query& query,
+                                 std::span<const int64_t> origins, const StartOptions& start) {
+  std::shared_ptr<MeanTable> means;
+  if (query.mean.defined()) {
+    SKIPCAST_TRY(means, keys.means());
+  }
+  return aligned_futures(keys.dataset(), means.get(), query, origins, start);
+}
+
 std::optional<samplers::AlignedStart> aligned_start(const Dataset& dataset, const Model& model,
                                                     const Query& query,
                                                     std::span<const int64_t> origins,

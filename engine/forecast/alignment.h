@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "engine/forecast/query.h"
-#include "engine/keys/forecast_key.h"
+#include "engine/keys/analog_keys.h"
 #include "engine/settings/forecast_options.h"
 #include "samplers/device_kernels.h"
 
@@ -33,6 +33,10 @@ bool uses_means(Alignment alignment);
 // `means` is used by kResidual and kHalf alone.
 at::Tensor aligned_futures(const Dataset& dataset, const MeanTable* means, const Query& query,
                            std::span<const int64_t> origins, const StartOptions& start);
+
+// The same with the mean forecasts of `keys`, which are opened where the query has one.
+Result<at::Tensor> moved_futures(AnalogKeys& keys, const Query& query,
+                                 std::span<const int64_t> origins, const StartOptions& start);
 
 // The same on its way into the chain, for samplers::enter_aligned, where one pass can do it: offset
 // alignment, nothing added to the noise, a model with a target space. Else nullopt.

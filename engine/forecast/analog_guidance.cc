@@ -26,11 +26,9 @@ Status check(const samplers::NamedSolver& solver, const ForecastOptions& options
   if (options.steps == 0) {
     return usage("without a chain there is nothing to guide: leave --guidance out");
   }
-  if (solver.needs_moments || solver.needs_one_step || options.start.kind == StartKind::kRedi) {
-    return usage(
-        fmt::format("the guidance moves the denoiser of a chain; {} has none that it "
-                    "could move",
-                    options.start.kind == StartKind::kRedi ? "ReDi" : solver.name));
+  if (solver.needs_moments || solver.needs_one_step) {
+    return usage(fmt::format(
+        "the guidance moves the denoiser of a chain; {} has none that it could move", solver.name));
   }
   return {};
 }

@@ -5,18 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <optional>
 
-#include "engine/forecast/alignment.h"
 #include "engine/forecast/start_table.h"
+#include "engine/keys/key_table.h"
 #include "samplers/noise.h"
 #include "storage/schema/window.h"
 
 namespace skipcast::engine {
 namespace {
-
-// Noise steps below 0 are never used by starts or solvers.
-constexpr int64_t kBlindChoice = -1, kOtherSituation = -2, kAssignment = -3;
 
 Status none_usable(const Dataset& dataset, const Query& query, const ForecastOptions& options) {
   return not_found(fmt::format("no past window may serve as an analog for {} (archive {}): its "
@@ -24,54 +21,6 @@ Status none_usable(const Dataset& dataset, const Query& query, const ForecastOpt
                                "then; take a later time, or --start cold",
                                storage::format_time(query.time_s), word(options.archive)) +
                    (dataset.states() > 0 ? "" : " (the archive is empty)"));
-}
-
-// Complete windows that the guard allows, as positions in `origins`: half-open ranges.
-struct AllowedWindows {
-  std::vector<int64_t> origins;
-  std::vector<retrieval::Interval> ranges;
-  int64_t count = 0;
-
-  int64_t at(int64_t number) const {
-    for (const retrieval::Interval& range : ranges) {
-      if (number < range.end - range.begin) return origins[range.begin + number];
-      number -= range.end - range.begin;
-    }
-    SKIPCAST_CHECK(false);
-    return -1;
-  }
-};
-
-AllowedWindows allowed_windows(const Dataset& dataset, const retrieval::Guard& guard,
-                               int64_t query) {
-  AllowedWindows allowed;
-  allowed.origins =
-      storage::window_origins(dataset.store().schema().axis, guard.spec, 0, dataset.states() - 1);
-  const auto position = [&allowed](int64_t origin) {
-    const auto& all = allowed.origins;
-    return std::lower_bound(all.begin(), all.end(), origin) - all.begin();
-  };
-  for (const auto& [begin, end] : retrieval::usable_intervals(guard, query, 0, dataset.states())) {
-    allowed.ranges.push_back({position(begin), position(end)});
-    allowed.count += allowed.ranges.back().end - allowed.ranges.back().begin;
-  }
-  return allowed;
-}
-
-Result<MemberAnalogs> draw_blindly(const Dataset& dataset, const Model& model, const Query& query,
-                                   const ForecastOptions& options) {
-  const AllowedWindows allowed = allowed_windows(dataset, guard_for(model, options), query.origin);
-  if (allowed.count == 0) return none_usable(dataset, query, options);
-  MemberAnalogs drawn;
-  drawn.plan = {.method = "random",
-                .allowed = allowed.count,
-                .rows = static_cast<int64_t>(allowed.origins.size())};
-  for (int64_t member = 0; member < options.members; ++member) {
-    const samplers::NoiseKey key = {options.seed, query.time_s, member, kBlindChoice};
-    const auto number = static_cast<int64_t>(samplers::uniform_index(key, allowed.count));
-    drawn.analogs.push_back({allowed.at(number), std::numeric_limits<float>::quiet_NaN()});
-  }
-  return drawn;
 }
 
 // Which of `distinct` analogs, nearest first, each member takes.
@@ -96,7 +45,7 @@ std::vector<size_t> assign(const std::vector<retrieval::Neighbour>& analogs, con
   }
   // Systematic resampling (Kitagawa 1996): one uniform draw, members at even steps from it.
   constexpr auto kSteps = uint64_t{1} << 53;
-  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kAssignment};
+  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kAssignmentStep};
   const double offset = static_cast<double>(samplers::uniform_index(key, kSteps)) / kSteps;
   double passed = weights[0] / total;
   size_t at = 0;
@@ -108,15 +57,57 @@ std::vector<size_t> assign(const std::vector<retrieval::Neighbour>& analogs, con
   return assigned;
 }
 
-Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const Model& model,
-                               const Query& query, const ForecastOptions& options) {
+}  // namespace
+
+std::vector<int64_t> MemberAnalogs::origins() const {
+  std::vector<int64_t> all;
+  for (const retrieval::Neighbour& analog : analogs) all.push_back(analog.origin);
+  return all;
+}
+
+int64_t AllowedWindows::at(int64_t number) const {
+  for (const retrieval::Interval& range : ranges) {
+    if (number < range.end - range.begin) return origins[range.begin + number];
+    number -= range.end - range.begin;
+  }
+  SKIPCAST_CHECK(false);
+  return -1;
+}
+
+Result<AllowedWindows> allowed_windows(const AnalogKeys& keys, const Query& query,
+                                       const ForecastOptions& options) {
+  const Dataset& dataset = keys.dataset();
+  const retrieval::Guard guard = guard_for(keys.model(), options);
+  AllowedWindows allowed;
+  allowed.origins =
+      storage::window_origins(dataset.store().schema().axis, guard.spec, 0, dataset.states() - 1);
+  const auto position = [&allowed](int64_t origin) {
+    const auto& all = allowed.origins;
+    return std::lower_bound(all.begin(), all.end(), origin) - all.begin();
+  };
+  for (const auto& [begin, end] :
+       retrieval::usable_intervals(guard, query.origin, 0, dataset.states())) {
+    allowed.ranges.push_back({position(begin), position(end)});
+    allowed.count += allowed.ranges.back().end - allowed.ranges.back().begin;
+  }
+  if (allowed.count == 0) return none_usable(dataset, query, options);
+  return allowed;
+}
+
+Result<MemberAnalogs> retrieve(AnalogKeys& keys, Query& query, int64_t origin,
+                               const ForecastOptions& options) {
   SKIPCAST_TRY(const retrieval::AnalogIndex* index, keys.index(options.start));
+  std::optional<MeanTable::Memo> memo;  // while the query's embedding is made
+  if (find_key(options.start.key)->needs_mean && query.mean.defined()) {
+    SKIPCAST_TRY(const std::shared_ptr<MeanTable> means, keys.means());
+    memo.emplace(*means, query.origin, query.mean);
+  }
   const int64_t pool = options.start.pool > 0 ? options.start.pool : options.members;
-  const retrieval::SearchOptions search = {
-      .k = pool, .separation = options.start.separation, .fewer_is_ok = true};
   SKIPCAST_TRY(retrieval::AnalogResult found,
-               index->search(query.origin, guard_for(model, options), search));
-  if (found.analogs.empty()) return none_usable(dataset, query, options);
+               query.searches.search(
+                   *index, origin, guard_for(keys.model(), options),
+                   {.k = pool, .separation = options.start.separation, .fewer_is_ok = true}));
+  if (found.analogs.empty()) return none_usable(keys.dataset(), query, options);
   MemberAnalogs result = {.plan = found.plan,
                           .encoder_fingerprint = index->encoder().fingerprint()};
   for (retrieval::Neighbour& analog : found.analogs) {
@@ -133,53 +124,10 @@ Result<MemberAnalogs> retrieve(AnalogKeys& keys, const Dataset& dataset, const M
   return result;
 }
 
-// Retrieved for another situation: a usable past window of the later half, so that it has a past of
-// its own. What is usable at its origin is usable at the query's, which is later.
-Result<MemberAnalogs> retrieve_elsewhere(AnalogKeys& keys, const Dataset& dataset,
-                                         const Model& model, const Query& query,
-                                         const ForecastOptions& options) {
-  const AllowedWindows allowed = allowed_windows(dataset, guard_for(model, options), query.origin);
-  if (allowed.count == 0) return none_usable(dataset, query, options);
-  const int64_t skipped = allowed.count / 2;
-  const samplers::NoiseKey key = {options.seed, query.time_s, 0, kOtherSituation};
-  const auto number = static_cast<int64_t>(samplers::uniform_index(key, allowed.count - skipped));
-  Query elsewhere = query;
-  elsewhere.origin = allowed.at(skipped + number);
-  Result<MemberAnalogs> found = retrieve(keys, dataset, model, elsewhere, options);
-  if (found.status().code() == Code::kNotFound) {  // near the archive's beginning
-    elsewhere.origin = allowed.at(allowed.count - 1);
-    found = retrieve(keys, dataset, model, elsewhere, options);
-  }
-  SKIPCAST_TRY_OK(found.status());
-  for (retrieval::Neighbour& analog : found->analogs) {
-    analog.distance = std::numeric_limits<float>::quiet_NaN();
-  }
-  return found;
-}
-
-}  // namespace
-
-std::vector<int64_t> MemberAnalogs::origins() const {
-  std::vector<int64_t> all;
-  for (const retrieval::Neighbour& analog : analogs) all.push_back(analog.origin);
-  return all;
-}
-
-bool needs_mean(const StartOptions& start) {
-  if (start.kind == StartKind::kMean) return true;
-  if (start.kind == StartKind::kAnalog && start.key != KeyKind::kContext) return true;
-  return has_analogs(start.kind) && uses_means(start.alignment);
-}
-
-Result<MemberAnalogs> find_analogs(AnalogKeys& keys, const Dataset& dataset, const Model& model,
-                                   const Query& query, const ForecastOptions& options) {
-  const StartKind kind = options.start.kind;
-  if (kind == StartKind::kAnalog) return retrieve(keys, dataset, model, query, options);
-  if (kind == StartKind::kRandom) return draw_blindly(dataset, model, query, options);
-  if (kind == StartKind::kMismatched) {
-    return retrieve_elsewhere(keys, dataset, model, query, options);
-  }
-  return MemberAnalogs();
+Result<MemberAnalogs> find_analogs(AnalogKeys& keys, Query& query, const ForecastOptions& options) {
+  const StartRow* const start = find_start(options.start.kind);
+  if (start == nullptr || start->find == nullptr) return MemberAnalogs();
+  return start->find(keys, query, options);
 }
 
 }  // namespace skipcast::engine

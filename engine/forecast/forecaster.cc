@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <map>
-#include <mutex>
 #include <optional>
 
 #include "engine/forecast/alignment.h"
@@ -14,12 +12,10 @@
 #include "engine/forecast/denoiser_stack.h"
 #include "engine/forecast/network_choice.h"
 #include "engine/forecast/query.h"
-#include "engine/forecast/redi.h"
 #include "engine/forecast/reverse_chain.h"
 #include "engine/forecast/start_table.h"
 #include "engine/keys/analog_keys.h"
-#include "samplers/solvers/solvers.h"
-#include "samplers/starts.h"
+#include "engine/keys/key_table.h"
 
 namespace skipcast::engine {
 namespace {
@@ -68,30 +64,24 @@ class ArchiveForecaster : public Forecaster {
   Result<Forecast> ensemble(int64_t origin, const Decide& decide);
   Result<Chain> chain_of(const ForecastOptions& options) const;
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
-  Result<MemberAnalogs> search(const Query& query, const ForecastOptions& options);
-  Result<MemberAnalogs> lookup(const Query& query, const NetworkChoice& choice,
+  Result<MemberAnalogs> lookup(Query& query, const NetworkChoice& choice,
                                const ForecastOptions& options);
-  Result<samplers::Denoiser> with_stack(const Query& query, samplers::Denoiser base,
+  Result<samplers::Denoiser> with_stack(Query& query, samplers::Denoiser base,
                                         const ForecastOptions& options);
-  Result<at::Tensor> moved_futures(const Query& query, const MemberAnalogs& found,
-                                   const StartOptions& start);
-  Result<EntryState> clean_start(const Query& query, const MemberAnalogs& found,
+  StartScene scene(const Chain& chain, const ForecastOptions& options) {
+    return {keys_, *this, memory_, progress_, chain, options};
+  }
+  Result<EntryState> entry_state(const Chain& chain, const Query& query, const MemberAnalogs& found,
                                  const ForecastOptions& options);
   void hand_out(Forecast& forecast, const ForecastOptions& options) const;
 
-  Result<at::Tensor> earlier_cycle(int64_t origin, const ForecastOptions& options);
-  Result<std::shared_ptr<const RediBase>> redi_base(const Chain& chain,
-                                                    const ForecastOptions& options);
-
-  // By what its trajectories depend on. Guarded by redi_mutex_; entries are never replaced.
-  std::mutex redi_mutex_;
-  std::map<std::string, std::shared_ptr<const RediBase>> redi_;
-  // Constant after construction (keys_ synchronises itself).
+  // Constant after construction (keys_ and memory_ synchronise themselves).
   Progress progress_;
   const storage::SeriesStore& store_;
   std::shared_ptr<const Model> model_;
   std::unique_ptr<Dataset> dataset_;
   AnalogKeys keys_;
+  StartMemory memory_;
 };
 
 // From a query to an ensemble: the program's main job, top to bottom.
@@ -113,7 +103,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.encode_s = watch.lap();
 
   // Search: one analog a member, under the leakage guard.
-  SKIPCAST_TRY(MemberAnalogs found, search(query, options));
+  SKIPCAST_TRY(MemberAnalogs found, find_analogs(keys_, query, options));
   forecast.timing.search_s = watch.lap();
 
   // The network that makes the members, conditioned on what happened after similar situations.
@@ -126,13 +116,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
-  SKIPCAST_TRY(EntryState entry, clean_start(query, found, options));
-  if (options.start.kind == StartKind::kRedi) {
-    SKIPCAST_TRY(const std::shared_ptr<const RediBase> base, redi_base(chain, options));
-    entry.state = base->states(query.denoise, options.members, options.start.redi_neighbours);
-    forecast.notes.push_back(fmt::format("ReDi's knowledge base: {} trajectories, {:.1f} MiB",
-                                         base->rows(), double(base->bytes()) / (1 << 20)));
-  }
+  SKIPCAST_TRY(EntryState entry, entry_state(chain, query, found, options));
   forecast.timing.start_s = watch.lap();
 
   // Start and solve: noise of the entry's size, then the rest of the reverse chain.
@@ -146,7 +130,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   forecast.entry_sigma = chain.entry.sigma;
   forecast.nfe = evaluations(chain);
   forecast.nfe_mean = solved.evaluations;
-  for (const auto& notes : {remarks(*model_, chain, options), found.notes}) {
+  for (const auto& notes : {entry.notes, remarks(*model_, chain, options), found.notes}) {
     forecast.notes.insert(forecast.notes.end(), notes.begin(), notes.end());
   }
   forecast.analogs = std::move(found.analogs);
@@ -190,70 +174,35 @@ Result<Chain> ArchiveForecaster::chain_of(const ForecastOptions& options) const 
                   chain.solver.name, store_.path(), model_->task().name));
 }
 
-Result<MemberAnalogs> ArchiveForecaster::search(const Query& query,
-                                                const ForecastOptions& options) {
-  std::optional<MeanTable::Memo> memo;
-  std::shared_ptr<MeanTable> means;
-  if (is_retrieved(options.start.kind) && options.start.key != KeyKind::kContext) {
-    SKIPCAST_TRY(means, keys_.means());
-    memo.emplace(*means, query.origin, query.mean);
-  }
-  return find_analogs(keys_, *dataset_, *model_, query, options);
-}
-
 // What the network is conditioned on; nothing where it is not.
-Result<MemberAnalogs> ArchiveForecaster::lookup(const Query& query, const NetworkChoice& choice,
+Result<MemberAnalogs> ArchiveForecaster::lookup(Query& query, const NetworkChoice& choice,
                                                 const ForecastOptions& options) {
   if (choice.weight == 0) return MemberAnalogs();
-  return search(query, lookup_options(choice.copy->info, options));
+  return find_analogs(keys_, query, lookup_options(choice.copy->info, options));
 }
 
 // The denoiser with what the options want around it.
-Result<samplers::Denoiser> ArchiveForecaster::with_stack(const Query& query,
-                                                         samplers::Denoiser base,
+Result<samplers::Denoiser> ArchiveForecaster::with_stack(Query& query, samplers::Denoiser base,
                                                          const ForecastOptions& options) {
   const auto futures = [&](const ForecastOptions& of) -> Result<at::Tensor> {
-    SKIPCAST_TRY(const MemberAnalogs found, search(query, of));
-    return moved_futures(query, found, of.start);
+    SKIPCAST_TRY(const MemberAnalogs found, find_analogs(keys_, query, of));
+    return moved_futures(keys_, query, found.origins(), of.start);
   };
   return stacked(std::move(base), {*model_, query, options, futures});
 }
 
-// The futures of these analogs, aligned to the query.
-Result<at::Tensor> ArchiveForecaster::moved_futures(const Query& query, const MemberAnalogs& found,
-                                                    const StartOptions& start) {
-  std::shared_ptr<MeanTable> means;
-  if (query.mean.defined()) {
-    SKIPCAST_TRY(means, keys_.means());
-  }
-  return aligned_futures(*dataset_, means.get(), query, found.origins(), start);
-}
-
-Result<EntryState> ArchiveForecaster::clean_start(const Query& query, const MemberAnalogs& found,
+// What members are entered from, as the start makes it.
+Result<EntryState> ArchiveForecaster::entry_state(const Chain& chain, const Query& query,
+                                                  const MemberAnalogs& found,
                                                   const ForecastOptions& options) {
-  const StartOptions& start = options.start;
   EntryState entry;
-  if (start.added_noise > 0) {
+  if (options.start.added_noise > 0) {
     SKIPCAST_TRY(entry.added_noise, keys_.mean_error());
-    entry.added_noise = entry.added_noise * start.added_noise;
+    entry.added_noise = entry.added_noise * options.start.added_noise;
   }
-  if (start.kind == StartKind::kCold || start.kind == StartKind::kRedi) return entry;
-  if (start.kind == StartKind::kPrevious) {
-    SKIPCAST_TRY(const at::Tensor earlier, earlier_cycle(query.origin, options));
-    entry.clean = samplers::shift_cycle(earlier, start.cycle, query.last, start.decay_tau);
-    return entry;
-  }
-  if (start.kind == StartKind::kMean) {
-    entry.clean = query.mean;
-  } else if (start.kind == StartKind::kPersist) {
-    entry.clean = samplers::persist(query.last, model_->task().spec.future_states);
-  } else {
-    if (dataset_->device().is_cuda()) {
-      entry.aligned = aligned_start(*dataset_, *model_, query, found.origins(), start);
-    }
-    if (entry.aligned) return entry;
-    SKIPCAST_TRY(entry.clean, moved_futures(query, found, start));
-  }
+  const StartRow* const start = find_start(options.start.kind);
+  if (start->enter == nullptr) return entry;
+  SKIPCAST_TRY_OK(start->enter(scene(chain, options), query, found, entry));
   return entry;
 }
 
@@ -271,8 +220,8 @@ Result<double> ArchiveForecaster::measure(Query& query, const ForecastOptions& n
   SKIPCAST_TRY_OK(check_members(nearest));
   ForecastOptions analog = nearest;
   analog.start.kind = StartKind::kAnalog;
-  if (analog.start.key != KeyKind::kContext) evaluate_mean(*model_, query);
-  SKIPCAST_TRY(const MemberAnalogs found, search(query, analog));
+  if (find_key(analog.start.key)->needs_mean) evaluate_mean(*model_, query);
+  SKIPCAST_TRY(const MemberAnalogs found, find_analogs(keys_, query, analog));
   const std::vector<int64_t> origins = found.origins();
   double sum = 0;
   for (const retrieval::Neighbour& each : found.analogs) sum += each.distance;
@@ -289,47 +238,10 @@ Result<double> ArchiveForecaster::measure(int64_t origin, const ForecastOptions&
   return measure(query, options, by);
 }
 
-// The cycle before, normalised: rolled from further back where that is possible, the first cycle
-// from analogs.
-Result<at::Tensor> ArchiveForecaster::earlier_cycle(int64_t origin,
-                                                    const ForecastOptions& options) {
-  const int64_t before = origin - options.start.cycle;
-  ForecastOptions earlier = options;
-  earlier.start.rolls = options.start.rolls - 1;
-  const bool goes_on =
-      earlier.start.rolls > 0 && check_origin(*dataset_, before - options.start.cycle).ok();
-  if (!goes_on) {
-    earlier.start.kind = StartKind::kAnalog;
-    earlier.start.rolls = 1;
-  }
-  earlier.inflation.clear();
-  earlier.keep_on_device = true;
-  SKIPCAST_TRY(const Forecast made, forecast(before, earlier));
-  return made.normalised;
-}
-
-Result<std::shared_ptr<const RediBase>> ArchiveForecaster::redi_base(
-    const Chain& chain, const ForecastOptions& options) {
-  std::string name = fmt::format("{} {} {}", options.solver, chain.noising.amount.value_or(-1),
-                                 chain.noising.scale.value_or(-1));
-  for (const auto& levels : {chain.redi.to_key, chain.redi.to_value}) {
-    for (const double sigma : levels) name += fmt::format(" {}", sigma);
-    name += ";";
-  }
-  const std::lock_guard lock(redi_mutex_);
-  std::shared_ptr<const RediBase>& base = redi_[name];
-  if (base == nullptr) {
-    SKIPCAST_TRY(base, RediBase::build(model_, *dataset_, chain, progress_));
-  }
-  return base;
-}
-
 Status ArchiveForecaster::prepare(const ForecastOptions& options) {
-  SKIPCAST_TRY(const Chain chain, chain_of(options));              // before any work
-  const bool rolled = options.start.kind == StartKind::kPrevious;  // its first cycle: analogs
-  if (rolled || is_retrieved(options.start.kind)) {
-    SKIPCAST_TRY_OK(keys_.index(options.start).status());
-  }
+  SKIPCAST_TRY(const Chain chain, chain_of(options));  // before any work
+  const StartRow* const start = find_start(options.start.kind);
+  if (start->searches) SKIPCAST_TRY_OK(keys_.index(options.start).status());
   for (const ForecastOptions& search : searches_of_stack(options)) {
     SKIPCAST_TRY_OK(keys_.index(search.start).status());
   }
@@ -338,9 +250,7 @@ Status ArchiveForecaster::prepare(const ForecastOptions& options) {
   if (choice.weight > 0) {
     SKIPCAST_TRY_OK(keys_.index(lookup_options(choice.copy->info, options).start).status());
   }
-  if (options.start.kind == StartKind::kRedi) {
-    SKIPCAST_TRY_OK(redi_base(chain, options).status());
-  }
+  if (start->prepare != nullptr) SKIPCAST_TRY_OK(start->prepare(scene(chain, options)));
   if (needs_mean(choice, options)) return keys_.means().status();
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include "engine/data/retrieved_futures.h"
 #include "engine/forecast/denoiser_stack.h"
+#include "engine/forecast/start_table.h"
 #include "engine/keys/key_table.h"
 
 namespace skipcast::engine {

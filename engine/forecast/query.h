@@ -8,6 +8,7 @@
 
 #include "engine/data/dataset.h"
 #include "engine/models/model.h"
+#include "retrieval/search/query_searches.h"
 #include "samplers/precondition.h"
 
 namespace skipcast::engine {
@@ -21,6 +22,7 @@ struct Query {
   samplers::Denoiser denoise;        // the chain's: the same, a fine-tuned copy's, or a guided one
   samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
   at::Tensor mean;  // [T_out, V, P], the query's mean forecast; undefined unless needed
+  retrieval::QuerySearches searches;  // made for it so far
 };
 
 // kNotFound when `origin` is after the archive's last state, or its context would begin before the

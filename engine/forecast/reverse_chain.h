@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/forecast/analog_search.h"
@@ -26,6 +27,8 @@ struct Chain {
   } redi;
 };
 
+// The levels' schedule: the task's, with what options change of it.
+samplers::ScheduleOptions schedule_for(const Task& task, const ForecastOptions& options);
 // kUsage in a sentence for whatever the task's schedule, a solver or a start does not allow.
 Result<Chain> chain_for(const Task& task, const ForecastOptions& options);
 // The part of it that needs no chain: members, batch and start.
@@ -42,6 +45,7 @@ struct EntryState {
       added_noise;   // [T_out, V, P], standard deviation added to the entry's noise; undefined: 0
   at::Tensor state;  // [M, T_out, V, P] in target space, noise and all, in place of both
   std::optional<samplers::AlignedStart> aligned;  // in place of `clean`: noised in the same pass
+  std::vector<std::string> notes;                 // what users should know of it
 };
 
 struct Solved {

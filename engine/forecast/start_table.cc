@@ -1,37 +1,43 @@
 #include "engine/forecast/start_table.h"
 
-#include <array>
-
 #include "engine/forecast/alignment.h"
+#include "engine/forecast/analog_search.h"
 #include "engine/keys/key_table.h"
 #include "engine/settings/words.h"
 
 namespace skipcast::engine {
+
+// In the order in which help lists them.
+extern const StartRow kColdStart, kAnalogStart, kMeanStart, kRandomStart, kPersistStart,
+    kMismatchedStart, kRediStart, kPreviousStart;
+
 namespace {
 
-constexpr std::array<StartRow, 8> kStarts = {{
-    {StartKind::kCold, "pure noise"},
-    {StartKind::kAnalog, "what happened after similar situations", true, true},
-    {StartKind::kMean, "the network's mean forecast", false, false, true},
-    {StartKind::kRandom, "what happened after situations drawn blindly", false, true, true},
-    {StartKind::kPersist, "the last observation, held", false, false, true},
-    {StartKind::kMismatched, "the analogs of another situation", true, true, true},
-    {StartKind::kRedi, "the published method, ReDi"},
-    {StartKind::kPrevious, "the members of the cycle before"},
-}};
+constexpr const StartRow* kStarts[] = {&kColdStart,   &kAnalogStart,  &kMeanStart,
+                                       &kRandomStart, &kPersistStart, &kMismatchedStart,
+                                       &kRediStart,   &kPreviousStart};
 
 }  // namespace
 
+Result<std::shared_ptr<const void>> StartMemory::get(const std::string& name, const Make& make) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const void>& kept = kept_[name];
+  if (kept == nullptr) {
+    SKIPCAST_TRY(kept, make());
+  }
+  return kept;
+}
+
 const StartRow* find_start(StartKind kind) {
-  for (const StartRow& row : kStarts) {
-    if (row.kind == kind) return &row;
+  for (const StartRow* row : kStarts) {
+    if (row->kind == kind) return row;
   }
   return nullptr;
 }
 
 std::string start_names() {
   std::string names;
-  for (const StartRow& row : kStarts) add_name(names, row.kind.view());
+  for (const StartRow* row : kStarts) add_name(names, row->kind.view());
   return names;
 }
 
@@ -43,12 +49,17 @@ Result<StartKind> start_from(std::string_view word) {
 
 bool has_analogs(StartKind kind) {
   const StartRow* const row = find_start(kind);
-  return row != nullptr && row->has_analogs;
+  return row != nullptr && row->find != nullptr;
 }
 
 bool is_retrieved(StartKind kind) {
   const StartRow* const row = find_start(kind);
-  return row != nullptr && row->has_analogs && row->searches;
+  return row != nullptr && row->find != nullptr && row->searches;
+}
+
+bool needs_mean(const StartOptions& start) {
+  const StartRow* const row = find_start(start.kind);
+  return row != nullptr && row->needs_mean != nullptr && row->needs_mean(start);
 }
 
 Status check_names(const StartOptions& start) {

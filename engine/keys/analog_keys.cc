@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 
-#include "engine/keys/learned_key.h"
+#include "engine/keys/key_table.h"
 
 namespace skipcast::engine {
 namespace {
@@ -26,13 +25,8 @@ std::vector<int64_t> thinned(std::vector<int64_t> origins, int64_t count_max) {
   return out;
 }
 
-bool has(const std::vector<std::string>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-std::string name_of(const StartOptions& start) {
-  if (start.key != KeyKind::kMixed) return word(start.key);
-  return fmt::format("{}-{:g}", word(start.key), start.key_mix);
+std::string name_of(const KeyRow& key, const StartOptions& start) {
+  return key.file_name != nullptr ? key.file_name(start) : word(key.kind);
 }
 
 }  // namespace
@@ -80,19 +74,6 @@ Result<std::unique_ptr<retrieval::Encoder>> projected(std::unique_ptr<retrieval:
   return retrieval::make_pca_encoder(std::move(encoder), origins, components);
 }
 
-Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::context_encoder() const {
-  const Task& task = model_->task();
-  retrieval::ContextKeyOptions options = {.spec = task.spec};
-  options.variables.resize(task.variables.size());  // the targets come first
-  std::iota(options.variables.begin(), options.variables.end(), int64_t{0});
-  options.hour_of_day = has(task.calendar, "hour_of_day");
-  options.day_of_week = has(task.calendar, "day_of_week");
-  options.day_of_year = has(task.calendar, "day_of_year");
-  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
-               retrieval::make_context_encoder(dataset_.store(), model_->normalizer(), options));
-  return projected(std::move(encoder), fit_origins_);
-}
-
 Result<std::shared_ptr<MeanTable>> AnalogKeys::open_means() {
   if (means_) return means_;
   SKIPCAST_TRY(means_, MeanTable::open(model_, dataset_, file("means.skm"), progress_));
@@ -126,34 +107,15 @@ Result<at::Tensor> AnalogKeys::mean_error() {
   return mean_error_;
 }
 
-Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::forecast_encoder() {
-  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
-  return projected(make_forecast_encoder(table), fit_origins_);
-}
-
-Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::learned_encoder() {
-  if (!has_metric(dataset_.store(), model_->task().name)) {  // said before any work
-    SKIPCAST_TRY_OK(metric_fingerprint(dataset_.store(), *model_).status());
-  }
-  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, open_means());
-  auto features = std::make_shared<const MetricFeatures>(dataset_, table);
-  SKIPCAST_TRY(const LearnedMetric metric, read_metric(dataset_.store(), *model_, *features));
-  return projected(make_learned_encoder(std::move(features), metric), fit_origins_);
-}
-
 Result<std::unique_ptr<retrieval::Encoder>> AnalogKeys::encoder_for(const StartOptions& start) {
-  if (start.key == KeyKind::kContext) return context_encoder();
-  if (start.key == KeyKind::kForecast) return forecast_encoder();
-  if (start.key == KeyKind::kMetric) return learned_encoder();
-  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> context, context_encoder());
-  SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> forecast, forecast_encoder());
-  return retrieval::make_mixed_encoder(std::move(context), std::move(forecast), start.key_mix,
-                                       fit_origins_);
+  return find_key(start.key)->encoder(
+      {*model_, dataset_, fit_origins_, [this] { return open_means(); }}, start);
 }
 
 Result<const retrieval::AnalogIndex*> AnalogKeys::index(const StartOptions& start) {
   const std::lock_guard lock(mutex_);
-  const std::string name = name_of(start);
+  SKIPCAST_TRY_OK(key_from(start.key.view()).status());
+  const std::string name = name_of(*find_key(start.key), start);
   if (const auto at = indexes_.find(name); at != indexes_.end()) return at->second.get();
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder, encoder_for(start));
   retrieval::AnalogIndexOptions options = {.spec = model_->task().spec,

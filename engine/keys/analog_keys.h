@@ -34,13 +34,16 @@ class AnalogKeys {
              int64_t memory_bytes, Files files = Files::kUse);
 
   // The index of start.key (and key_mix), up to date with the dataset. The first call for a key
-  // loads or builds it; while it does, other first calls wait. For kMetric also read_metric()'s
-  // errors.
+  // loads or builds it; while it does, other first calls wait. kUsage for an unknown key, and
+  // the errors of the key's encoder.
   Result<const retrieval::AnalogIndex*> index(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> means();
   // Standard deviation of the mean forecasts' errors over the training windows (thinned to 4096),
   // [T_out, V, P] in normalised units; 1 where nothing was observed.
   Result<at::Tensor> mean_error();
+
+  const Model& model() const { return *model_; }
+  const Dataset& dataset() const { return dataset_; }
 
   // The same files as index() and means() use, against what the archive and the model give now: the
   // number of windows that are right. Errors as retrieval::AnalogIndex::check_file. kInMemory only.
@@ -48,9 +51,6 @@ class AnalogKeys {
   Result<int64_t> check_means_file(const std::string& path);
 
  private:
-  Result<std::unique_ptr<retrieval::Encoder>> context_encoder() const;
-  Result<std::unique_ptr<retrieval::Encoder>> forecast_encoder();
-  Result<std::unique_ptr<retrieval::Encoder>> learned_encoder();
   Result<std::unique_ptr<retrieval::Encoder>> encoder_for(const StartOptions& start);
   Result<std::shared_ptr<MeanTable>> open_means();
   std::string file(const std::string& name) const;

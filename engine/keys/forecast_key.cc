@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/keys/analog_keys.h"
+#include "engine/keys/key_table.h"
 #include "storage/files/checksum.h"
 #include "storage/files/file_io.h"
 #include "storage/files/fingerprint.h"
@@ -258,10 +260,21 @@ class ForecastEncoder : public retrieval::Encoder {
   std::shared_ptr<const MeanTable> table_;
 };
 
+Result<std::unique_ptr<retrieval::Encoder>> forecast_encoder(const KeySource& source,
+                                                             const StartOptions&) {
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, source.means());
+  return projected(make_forecast_encoder(table), source.fit_origins);
+}
+
 }  // namespace
 
 std::unique_ptr<retrieval::Encoder> make_forecast_encoder(std::shared_ptr<const MeanTable> table) {
   return std::make_unique<ForecastEncoder>(std::move(table));
 }
+
+constinit extern const KeyRow kForecastKey = {.kind = KeyKind::kForecast,
+                                              .help = "the network's mean forecast of the context",
+                                              .needs_mean = true,
+                                              .encoder = forecast_encoder};
 
 }  // namespace skipcast::engine

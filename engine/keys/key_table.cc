@@ -1,31 +1,28 @@
 #include "engine/keys/key_table.h"
 
-#include <array>
-
 #include "engine/settings/words.h"
 
 namespace skipcast::engine {
+
+// In the order in which help lists them.
+extern const KeyRow kContextKey, kForecastKey, kMixedKey, kMetricKey;
+
 namespace {
 
-constexpr std::array<KeyRow, 4> kKeys = {{
-    {KeyKind::kContext, "the context itself", false},
-    {KeyKind::kForecast, "the network's mean forecast of it"},
-    {KeyKind::kMixed, "both"},
-    {KeyKind::kMetric, "a metric that was learned"},
-}};
+constexpr const KeyRow* kKeys[] = {&kContextKey, &kForecastKey, &kMixedKey, &kMetricKey};
 
 }  // namespace
 
 const KeyRow* find_key(KeyKind kind) {
-  for (const KeyRow& row : kKeys) {
-    if (row.kind == kind) return &row;
+  for (const KeyRow* row : kKeys) {
+    if (row->kind == kind) return row;
   }
   return nullptr;
 }
 
 std::string key_names() {
   std::string names;
-  for (const KeyRow& row : kKeys) add_name(names, row.kind.view());
+  for (const KeyRow* row : kKeys) add_name(names, row->kind.view());
   return names;
 }
 

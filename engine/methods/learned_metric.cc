@@ -20,7 +20,7 @@
 #include <utility>
 
 #include "engine/keys/analog_keys.h"
-#include "engine/keys/learned_key.h"
+#include "engine/keys/metric_key.h"
 #include "engine/keys/metric_fit.h"
 #include "engine/keys/metric_score.h"
 #include "engine/methods/method_table.h"
@@ -218,7 +218,7 @@ LearnedMetric LearnedMetricMethod::metric_of(const std::vector<double>& weights)
 Result<std::unique_ptr<retrieval::AnalogIndex>> LearnedMetricMethod::index_of(
     const LearnedMetric& metric) const {
   SKIPCAST_TRY(std::unique_ptr<retrieval::Encoder> encoder,
-               projected(make_learned_encoder(features_, metric), fit_origins(*model_, *dataset_)));
+               projected(make_metric_encoder(features_, metric), fit_origins(*model_, *dataset_)));
   return retrieval::AnalogIndex::open(
       store_, std::move(encoder),
       {.spec = model_->task().spec, .memory_bytes = request_.memory_bytes},

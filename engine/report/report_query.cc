@@ -23,8 +23,8 @@ Result<ForecastOptions> shown_options(Forecaster& forecaster, const std::vector<
 // A setting that runs a mid-chain: the forecast's own, the last policy's that does, or the untuned.
 ForecastOptions chain_options(const std::vector<Policy>& policies, const ForecastOptions& shown,
                               const ForecastOptions& untuned) {
-  const auto runs = [](const ForecastOptions& options) {
-    return options.steps > 0 && options.start.kind != StartKind::kCold;
+  const auto runs = [](const Setting& setting) {
+    return setting.steps > 0 && setting.start.kind != StartKind::kCold;
   };
   if (runs(shown)) return shown;
   for (auto policy = policies.rbegin(); policy != policies.rend(); ++policy) {

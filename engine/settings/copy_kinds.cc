@@ -9,13 +9,13 @@
 namespace skipcast::engine {
 namespace {
 
-bool runs_one_step(const ForecastOptions& options) {
-  const auto solver = samplers::find_solver(options.solver);
+bool runs_one_step(const Setting& setting) {
+  const auto solver = samplers::find_solver(setting.solver);
   return solver && solver->needs_one_step;
 }
 
-bool is_conditioned(const ForecastOptions& options) {
-  return options.retrieval_weight.value_or(0) > 0 && !runs_one_step(options);
+bool is_conditioned(const Setting& setting) {
+  return setting.retrieval_weight.value_or(0) > 0 && !runs_one_step(setting);
 }
 
 constexpr std::array kCopyKinds = {
@@ -40,9 +40,9 @@ const CopyKind& copy_kind(std::string_view name) {
   return *kind;
 }
 
-const CopyKind* copy_for(const ForecastOptions& options) {
+const CopyKind* copy_for(const Setting& setting) {
   for (const CopyKind& kind : kCopyKinds) {
-    if (kind.wanted(options)) return &kind;
+    if (kind.wanted(setting)) return &kind;
   }
   return nullptr;
 }

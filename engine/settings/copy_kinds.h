@@ -17,7 +17,7 @@ struct CopyKind {
   const char* name;      // in the names of files, metadata, policies and what users read
   const char* old_name;  // an earlier version's word, still read; "" if there is none
   const char* training;  // the command that trains it: {} the archive, {} the task
-  bool (*wanted)(const ForecastOptions& options);  // do these options run it?
+  bool (*wanted)(const Setting& setting);  // does this setting run it?
   bool counted;  // it makes a member in no more evaluations than it was trained for
 };
 
@@ -34,8 +34,8 @@ const CopyKind* find_copy_kind(std::string_view name);
 // REQUIRES one of the names.
 const CopyKind& copy_kind(std::string_view name);
 
-// What these options run; null: the model itself, or no network at all.
-const CopyKind* copy_for(const ForecastOptions& options);
+// What this setting runs; null: the model itself, or no network at all.
+const CopyKind* copy_for(const Setting& setting);
 
 // "skipcast distill ARCHIVE --task TASK".
 std::string training_command(const CopyKind& kind, std::string_view archive, std::string_view task);

@@ -76,7 +76,7 @@ Result<Setting> options_from_json(const json& object) {
   options.depth.skip_fraction = optional_from<double>(object.at("skip_fraction"));
   options.depth.skip_steps = optional_from<int64_t>(object.at("skip_steps"));
   object.at("steps").get_to(options.steps);
-  object.at("solver").get_to(options.solver);
+  options.solver = samplers::solver_name(object.at("solver").get<std::string>());
   if (object.contains("pool")) object["pool"].get_to(start.pool);
   if (object.contains("temperature")) start.temperature = object["temperature"].get<double>();
   if (object.contains("cold_share")) object["cold_share"].get_to(start.cold_share);

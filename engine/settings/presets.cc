@@ -28,7 +28,7 @@ std::string solver_names() {
   for (const samplers::NamedSolver& solver : samplers::solvers()) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", solver.name);
   }
-  return names + ", finisher";
+  return names + ", one-step";
 }
 
 std::string preset_names() {

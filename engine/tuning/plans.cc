@@ -83,10 +83,6 @@ bool same_start(const StartOptions& a, const StartOptions& b) {
          a.alignment == b.alignment && a.decay_tau == b.decay_tau && a.separation == b.separation;
 }
 
-bool is_control(StartKind kind) {
-  return kind == StartKind::kMean || kind == StartKind::kRandom || kind == StartKind::kPersist;
-}
-
 // Trials in order of score, the best of each start only, cold ones left out.
 std::vector<const Trial*> best_of_each_start(std::span<const Trial> trials) {
   std::vector<const Trial*> sorted, best;
@@ -116,7 +112,7 @@ std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs, 
       ++analogs_kept;
     }
     const bool fresh = std::find(kinds.begin(), kinds.end(), kind) == kinds.end();
-    if (is_control(kind) && fresh && kinds.size() < controls) {
+    if (find_start(kind)->control && fresh && kinds.size() < controls) {
       kept.push_back(trial);
       kinds.push_back(kind);
     }
@@ -203,7 +199,7 @@ std::vector<Setting> finisher_plan(const TuneSpace& space) {
     for (const double weight : {0.0, 1.0}) {
       if (weight > 0 && !space.one_step_retrieval) continue;
       plan.push_back(chain(start, sigma, nfe));
-      plan.back().solver = "finisher";
+      plan.back().solver = "one-step";
       plan.back().retrieval_weight = weight;
     }
   };

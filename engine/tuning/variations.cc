@@ -77,7 +77,7 @@ void turn_one_step(const Setting& base, int64_t nfe, const TuneSpace& space,
       out.push_back({.start = base.start,
                      .depth = {.entry_sigma = sigma},
                      .steps = nfe,
-                     .solver = "finisher",
+                     .solver = "one-step",
                      .retrieval_weight = weight});
     }
   }

@@ -13,7 +13,8 @@
 namespace skipcast::samplers {
 namespace {
 
-constexpr double kChurnDefault = 2.5;
+constexpr double kChurnDefault = 2.5, kChurnMax = 1e6;
+constexpr double kHeunScale = 1.003, kGencastScale = 1.05;  // S_noise
 
 Noising with_scale(Noising noising, double scale) {
   if (!noising.scale) noising.scale = scale;
@@ -45,14 +46,29 @@ at::Tensor churned(const Churn& churn, const Denoiser& denoise, at::Tensor x,
 
 at::Tensor heun_churn(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
                       const Noising& noising) {
-  return churned({.step = heun}, denoise, std::move(x), sigmas, with_scale(noising, 1.003));
+  return churned({.step = heun}, denoise, std::move(x), sigmas, with_scale(noising, kHeunScale));
 }
 
 at::Tensor dpmpp_2s_churn(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
                           const Noising& noising) {
   constexpr double kAnyHigh = std::numeric_limits<double>::infinity();
   return churned({.step = dpmpp_2s, .low = 0.75, .high = kAnyHigh}, denoise, std::move(x), sigmas,
-                 with_scale(noising, 1.05));
+                 with_scale(noising, kGencastScale));
 }
+
+constinit extern const NamedSolver kHeunChurn = {.name = "heun_churn",
+                                                 .solve = heun_churn,
+                                                 .evaluations_per_step = 2,
+                                                 .amount = "S_churn",
+                                                 .amount_default = kChurnDefault,
+                                                 .amount_max = kChurnMax,
+                                                 .scale_default = kHeunScale};
+constinit extern const NamedSolver kDpmpp2sChurn = {.name = "dpmpp_2s_churn",
+                                                    .solve = dpmpp_2s_churn,
+                                                    .evaluations_per_step = 2,
+                                                    .amount = "S_churn",
+                                                    .amount_default = kChurnDefault,
+                                                    .amount_max = kChurnMax,
+                                                    .scale_default = kGencastScale};
 
 }  // namespace skipcast::samplers

@@ -28,4 +28,7 @@ at::Tensor ddim(const Denoiser& denoise, at::Tensor x, std::span<const double> s
   return x;
 }
 
+constinit extern const NamedSolver kDdim = {
+    .name = "ddim", .solve = ddim, .amount = "eta", .amount_default = 1, .amount_max = 1};
+
 }  // namespace skipcast::samplers

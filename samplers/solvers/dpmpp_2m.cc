@@ -30,4 +30,6 @@ at::Tensor dpmpp_2m(const Denoiser& denoise, at::Tensor x, std::span<const doubl
   return x;
 }
 
+constinit extern const NamedSolver kDpmpp2m = {.name = "dpmpp_2m", .solve = ode<dpmpp_2m>};
+
 }  // namespace skipcast::samplers

@@ -37,4 +37,10 @@ at::Tensor dpmpp_2m_sde(const Denoiser& denoise, at::Tensor x, std::span<const d
   return x;
 }
 
+constinit extern const NamedSolver kDpmpp2mSde = {.name = "dpmpp_2m_sde",
+                                                  .solve = dpmpp_2m_sde,
+                                                  .amount = "eta",
+                                                  .amount_default = 1,
+                                                  .amount_max = 1};
+
 }  // namespace skipcast::samplers

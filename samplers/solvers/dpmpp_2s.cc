@@ -39,4 +39,7 @@ at::Tensor dpmpp_2s(const Denoiser& denoise, at::Tensor x, std::span<const doubl
   return sigmas.back() == 0 ? denoise(x, sigmas[last]) : x;
 }
 
+constinit extern const NamedSolver kDpmpp2s = {
+    .name = "dpmpp_2s", .solve = ode<dpmpp_2s>, .evaluations_per_step = 2};
+
 }  // namespace skipcast::samplers

@@ -39,4 +39,6 @@ at::Tensor dpmpp_3m(const Denoiser& denoise, at::Tensor x, std::span<const doubl
   return x;
 }
 
+constinit extern const NamedSolver kDpmpp3m = {.name = "dpmpp_3m", .solve = ode<dpmpp_3m>};
+
 }  // namespace skipcast::samplers

@@ -18,4 +18,6 @@ at::Tensor euler(const Denoiser& denoise, at::Tensor x, std::span<const double> 
   return x;
 }
 
+constinit extern const NamedSolver kEuler = {.name = "euler", .solve = ode<euler>};
+
 }  // namespace skipcast::samplers

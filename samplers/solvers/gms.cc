@@ -80,4 +80,11 @@ at::Tensor gms(const Denoiser& denoise, at::Tensor x, std::span<const double> si
   return x;
 }
 
+constinit extern const NamedSolver kGms = {.name = "gms",
+                                           .solve = gms,
+                                           .amount = "eta",
+                                           .amount_default = 1,
+                                           .amount_max = 1,
+                                           .needs_moments = true};
+
 }  // namespace skipcast::samplers

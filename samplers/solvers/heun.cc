@@ -21,4 +21,7 @@ at::Tensor heun(const Denoiser& denoise, at::Tensor x, std::span<const double> s
   return x;
 }
 
+constinit extern const NamedSolver kHeun = {
+    .name = "heun", .solve = ode<heun>, .evaluations_per_step = 2};
+
 }  // namespace skipcast::samplers

@@ -16,4 +16,7 @@ at::Tensor finish(const Denoiser& denoise, at::Tensor x, std::span<const double>
   return x;
 }
 
+constinit extern const NamedSolver kOneStep = {
+    .name = "one-step", .alias = "finisher", .solve = finish, .needs_one_step = true};
+
 }  // namespace skipcast::samplers

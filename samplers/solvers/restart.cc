@@ -12,6 +12,8 @@
 namespace skipcast::samplers {
 namespace {
 
+constexpr double kRepeatsMax = 100;
+
 constexpr int64_t kRepeatsDefault = 1;
 constexpr double kRho = 7;  // of the levels inside an interval, as in the paper
 
@@ -82,5 +84,19 @@ at::Tensor restart_2m(const Denoiser& denoise, at::Tensor x, std::span<const dou
                       const Noising& noising) {
   return restart_first_step(dpmpp_2m, denoise, std::move(x), sigmas, noising);
 }
+
+constinit extern const NamedSolver kRestartHeun = {.name = "restart_heun",
+                                                   .solve = restart_heun,
+                                                   .evaluations_per_step = 2,
+                                                   .amount = "repeats",
+                                                   .amount_default = 1,
+                                                   .amount_max = kRepeatsMax,
+                                                   .repeats_first_step = true};
+constinit extern const NamedSolver kRestart2m = {.name = "restart_2m",
+                                                 .solve = restart_2m,
+                                                 .amount = "repeats",
+                                                 .amount_default = 1,
+                                                 .amount_max = kRepeatsMax,
+                                                 .repeats_first_step = true};
 
 }  // namespace skipcast::samplers

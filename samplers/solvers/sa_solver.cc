@@ -17,6 +17,8 @@
 namespace skipcast::samplers {
 namespace {
 
+constexpr double kTauMax = 4;
+
 struct Estimate {
   at::Tensor denoised;
   double lambda;
@@ -135,5 +137,10 @@ at::Tensor sa_3(const Denoiser& denoise, at::Tensor x, std::span<const double> s
                 const Noising& noising) {
   return sa_solver(denoise, std::move(x), sigmas, noising, {.predictor = 3, .corrector = 4});
 }
+
+constinit extern const NamedSolver kSa2 = {
+    .name = "sa_2", .solve = sa_2, .amount = "tau", .amount_default = 1, .amount_max = kTauMax};
+constinit extern const NamedSolver kSa3 = {
+    .name = "sa_3", .solve = sa_3, .amount = "tau", .amount_default = 1, .amount_max = kTauMax};
 
 }  // namespace skipcast::samplers

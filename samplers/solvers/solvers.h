@@ -13,7 +13,10 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "samplers/precondition.h"
 #include "samplers/solvers/stochastic_solvers.h"
@@ -55,22 +58,32 @@ at::Tensor unipc_3(const Denoiser& denoise, at::Tensor x, std::span<const double
 
 // A solver as the table has it: those of the ODE take no notice of the noise.
 using Solver = at::Tensor (*)(const Denoiser&, at::Tensor, std::span<const double>, const Noising&);
+template <OdeSolver solve>
+at::Tensor ode(const Denoiser& denoise, at::Tensor x, std::span<const double> sigmas,
+               const Noising&) {
+  return solve(denoise, std::move(x), sigmas);
+}
 
+// A solver with a name: defined in its own file, listed by one line of solvers.cc.
 struct NamedSolver {
-  std::string_view name;  // "euler", "dpmpp_2m", ...
+  std::string_view name;        // "euler", "dpmpp_2m", ...
+  std::string_view alias = "";  // its name in earlier versions; "" when it had none
   Solver solve;
-  int64_t evaluations_per_step;  // on steps that do not end at 0
+  int64_t evaluations_per_step = 1;  // on steps that do not end at 0
   // What Noising::amount means to it and is by default; "" for the solvers of the ODE.
-  std::string_view amount;  // "eta", "S_churn", "tau", "repeats"
+  std::string_view amount = "";  // "eta", "S_churn", "tau", "repeats"
   double amount_default = 0, amount_max = 0;
-  double scale_default = 1;     // of Noising::scale
-  bool needs_moments = false;   // of Noising::moments
-  bool needs_one_step = false;  // a network whose one evaluation is a sample
+  double scale_default = 1;         // of Noising::scale
+  bool repeats_first_step = false;  // so many times as the amount says
+  bool needs_moments = false;       // of Noising::moments
+  bool needs_one_step = false;      // a network whose one evaluation is a sample
 };
-// nullopt when there is no such solver. solvers() lists those of a diffusion's denoiser: all but
-// "finisher", which is finish().
+// nullopt when no solver has this name or alias. solvers() lists those of a diffusion's denoiser:
+// all but "one-step", which is finish().
 std::optional<NamedSolver> find_solver(std::string_view name);
-std::span<const NamedSolver> solvers();
+const std::vector<NamedSolver>& solvers();
+// Today's name of a solver; a word that names none as it is.
+std::string solver_name(std::string_view word);
 
 // NFE a member of running `solver` on `sigmas` (METHODS 4.1: Heun 2N-1; 4.6: restarts).
 int64_t evaluations(const NamedSolver& solver, std::span<const double> sigmas,

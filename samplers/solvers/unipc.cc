@@ -129,4 +129,7 @@ at::Tensor unipc_3(const Denoiser& denoise, at::Tensor x, std::span<const double
   return unipc(denoise, std::move(x), sigmas, {.order = 3});
 }
 
+constinit extern const NamedSolver kUnipc2 = {.name = "unipc_2", .solve = ode<unipc_2>};
+constinit extern const NamedSolver kUnipc3 = {.name = "unipc_3", .solve = ode<unipc_3>};
+
 }  // namespace skipcast::samplers

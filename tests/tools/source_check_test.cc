@@ -175,7 +175,7 @@ const std::map<std::string, std::vector<std::string>> kRooms = {
     {"samplers", {"", "solvers", "levels"}},
     {"engine",
      {"", "settings", "scores", "data", "networks", "models", "keys", "training", "methods",
-      "forecast", "archive", "evaluation", "tuning", "report"}},
+      "forecast", "forecast/starts", "archive", "evaluation", "tuning", "report"}},
     {"tools", {"terminal", "figures", "markup", "report", "commands", ""}}};
 
 std::string room_of(const std::string& path) {

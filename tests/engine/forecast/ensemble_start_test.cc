@@ -9,6 +9,8 @@
 #include <limits>
 #include <set>
 
+#include "engine/forecast/alignment.h"
+#include "engine/forecast/start_table.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/torch_doctest.h"
 
@@ -123,8 +125,7 @@ TEST_CASE("Starts: the query's mean is evaluated for those that use it, and for 
 TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the key") {
   Scene scene;
   ForecastOptions options = {{.start = {.kind = StartKind::kRandom}}, {.members = 2000}};
-  const auto drawn =
-      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+  const auto drawn = engine::find_analogs(scene.keys, scene.query, options);
   REQUIRE(drawn.ok());
   double sum = 0;
   std::set<int64_t> distinct;
@@ -139,16 +140,14 @@ TEST_CASE("Starts: the blind control draws usable windows evenly, whatever the k
   CHECK(distinct.size() > 450);
   CHECK(drawn->plan.allowed == 495);
   options.start.key = KeyKind::kForecast;
-  const auto again =
-      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+  const auto again = engine::find_analogs(scene.keys, scene.query, options);
   CHECK(again->analogs[7].origin == drawn->analogs[7].origin);
 }
 
 TEST_CASE("Starts: distances are not squared and grow, the nearest is the nearest") {
   Scene scene;
   const ForecastOptions options = {{}, {.members = 9}};
-  const auto found =
-      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+  const auto found = engine::find_analogs(scene.keys, scene.query, options);
   REQUIRE(found.ok());
   const retrieval::Encoder& encoder = (*scene.keys.index(options.start))->encoder();
   std::vector<float> a(encoder.dimension()), b(a);
@@ -169,8 +168,7 @@ TEST_CASE("Starts: members are assigned from the pool, near analogs more often w
   const auto times_used = [&scene](std::optional<double> temperature) {
     ForecastOptions options = {{.start = {.pool = 5, .temperature = temperature}},
                                {.members = 100}};
-    const auto found =
-        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+    const auto found = engine::find_analogs(scene.keys, scene.query, options);
     std::vector<std::pair<float, int>> uses;  // distance, times; nearest first
     for (const retrieval::Neighbour& each : found->analogs) {
       const auto at = std::find_if(uses.begin(), uses.end(),
@@ -200,16 +198,14 @@ TEST_CASE("Starts: members are assigned from the pool, near analogs more often w
 TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
   Scene scene;
   const ForecastOptions options = {{.start = {.kind = StartKind::kMismatched}}, {.members = 9}};
-  const auto found =
-      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+  const auto found = engine::find_analogs(scene.keys, scene.query, options);
   REQUIRE(found.ok());
   // They are the nearest of some usable window of the later half.
   bool is_of_another = false;
   for (int64_t origin = 240; origin <= 497 && !is_of_another; ++origin) {
     engine::Query other = scene.query;
     other.origin = origin;
-    const auto of_other =
-        engine::find_analogs(scene.keys, *scene.dataset, *scene.model, other, {{}, {.members = 9}});
+    const auto of_other = engine::find_analogs(scene.keys, other, {{}, {.members = 9}});
     bool same = true;
     for (size_t m = 0; m < 9; ++m) {
       same = same && of_other->analogs[m].origin == found->analogs[m].origin;
@@ -223,8 +219,7 @@ TEST_CASE("Starts: shuffled takes the analogs of another, past situation") {
 TEST_CASE("Starts: separation keeps analogs apart") {
   Scene scene;
   const ForecastOptions options = {{.start = {.separation = 6}}, {.members = 20}};
-  const auto found =
-      engine::find_analogs(scene.keys, *scene.dataset, *scene.model, scene.query, options);
+  const auto found = engine::find_analogs(scene.keys, scene.query, options);
   REQUIRE(found.ok());
   for (const retrieval::Neighbour& a : found->analogs) {
     for (const retrieval::Neighbour& b : found->analogs) {

@@ -1,5 +1,5 @@
 // labels: unit
-#include "engine/keys/learned_key.h"
+#include "engine/keys/metric_key.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
@@ -95,7 +95,7 @@ TEST_CASE("Learned metric: stopping leaves the metric that there was") {
 
 TEST_CASE("LearnedEncoder: a row's bits do not depend on its companions") {
   Scene scene;
-  const auto encoder = engine::make_learned_encoder(scene.features, scene.some_metric(0.37f));
+  const auto encoder = engine::make_metric_encoder(scene.features, scene.some_metric(0.37f));
   const std::vector<int64_t> origins = {900, 3, 120, 1196, 1199, 121, 5, 7};
   const auto width = static_cast<size_t>(encoder->dimension());
   std::vector<float> together(origins.size() * width), alone(width);
@@ -109,10 +109,10 @@ TEST_CASE("LearnedEncoder: a row's bits do not depend on its companions") {
 TEST_CASE("LearnedEncoder: groups of weight 0 are left out; other weights, another fingerprint") {
   Scene scene;
   LearnedMetric metric = scene.some_metric(1);
-  const auto all = engine::make_learned_encoder(scene.features, metric);
+  const auto all = engine::make_metric_encoder(scene.features, metric);
   CHECK(all->dimension() == scene.features->width());
   metric.factors[0] = 0;
-  const auto fewer = engine::make_learned_encoder(scene.features, metric);
+  const auto fewer = engine::make_metric_encoder(scene.features, metric);
   CHECK(fewer->dimension() == scene.features->width() - scene.features->groups()[0].width);
   CHECK(fewer->fingerprint() != all->fingerprint());
 
@@ -120,7 +120,7 @@ TEST_CASE("LearnedEncoder: groups of weight 0 are left out; other weights, anoth
                                            .path = scene.folder.file("ar.learned.skx")};
   const auto open = [&](const LearnedMetric& weights) {
     return retrieval::AnalogIndex::open(
-        scene.store, engine::make_learned_encoder(scene.features, weights), options);
+        scene.store, engine::make_metric_encoder(scene.features, weights), options);
   };
   REQUIRE(open(scene.some_metric(1)).ok());
   const auto same = open(scene.some_metric(1));

@@ -31,7 +31,7 @@ TEST_CASE("Finish: one evaluation is the answer itself; a second one is noised i
 }
 
 TEST_CASE("Finish: found by name, not among the solvers of a denoiser") {
-  const auto found = find_solver("finisher");
+  const auto found = find_solver("one-step");
   REQUIRE(found);
   CHECK(found->needs_one_step);
   CHECK(evaluations(*found, karras(2, {})) == 2);

@@ -1,7 +1,9 @@
-#include "engine/keys/learned_key.h"
+#include "engine/keys/metric_key.h"
 
 #include <cmath>
 
+#include "engine/keys/analog_keys.h"
+#include "engine/keys/key_table.h"
 #include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
@@ -9,9 +11,9 @@ namespace {
 
 constexpr size_t kBatch = 256;  // rows whose features are held at once
 
-class LearnedEncoder final : public retrieval::Encoder {
+class MetricEncoder final : public retrieval::Encoder {
  public:
-  LearnedEncoder(std::shared_ptr<const MetricFeatures> features, const LearnedMetric& metric)
+  MetricEncoder(std::shared_ptr<const MetricFeatures> features, const LearnedMetric& metric)
       : features_(std::move(features)) {
     fingerprint_ =
         "learned-" + storage::fingerprint_of("learned key 1 " + features_->fingerprint() + " " +
@@ -59,11 +61,28 @@ class LearnedEncoder final : public retrieval::Encoder {
   std::string fingerprint_;
 };
 
+Result<std::unique_ptr<retrieval::Encoder>> metric_encoder(const KeySource& source,
+                                                           const StartOptions&) {
+  const storage::SeriesStore& store = source.dataset.store();
+  if (!has_metric(store, source.model.task().name)) {  // said before any work
+    SKIPCAST_TRY_OK(metric_fingerprint(store, source.model).status());
+  }
+  SKIPCAST_TRY(const std::shared_ptr<MeanTable> table, source.means());
+  auto features = std::make_shared<const MetricFeatures>(source.dataset, table);
+  SKIPCAST_TRY(const LearnedMetric metric, read_metric(store, source.model, *features));
+  return projected(make_metric_encoder(std::move(features), metric), source.fit_origins);
+}
+
 }  // namespace
 
-std::unique_ptr<retrieval::Encoder> make_learned_encoder(
+std::unique_ptr<retrieval::Encoder> make_metric_encoder(
     std::shared_ptr<const MetricFeatures> features, const LearnedMetric& metric) {
-  return std::make_unique<LearnedEncoder>(std::move(features), metric);
+  return std::make_unique<MetricEncoder>(std::move(features), metric);
 }
+
+constinit extern const KeyRow kMetricKey = {.kind = KeyKind::kMetric,
+                                            .help = "a metric that was learned",
+                                            .needs_mean = true,
+                                            .encoder = metric_encoder};
 
 }  // namespace skipcast::engine
