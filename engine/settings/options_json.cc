@@ -4,6 +4,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "samplers/solvers/solvers.h"
+
 namespace skipcast::engine {
 namespace {
 

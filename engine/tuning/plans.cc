@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "engine/forecast/start_table.h"
 #include "engine/keys/metric_file.h"
 
 namespace skipcast::engine {
