@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,14 +14,7 @@ namespace {
 bool wanted(const ForecastOptions& options) { return options.guidance > 0; }
 
 Status check(const samplers::NamedSolver& solver, const ForecastOptions& options) {
-  if (!(options.guidance >= 0 && options.guidance <= 1)) {
-    return usage(fmt::format("the guidance must lie in 0..1, not {:g}", options.guidance));
-  }
   if (options.guidance == 0) return {};
-  if (!(options.guidance_bandwidth > 0 && std::isfinite(options.guidance_bandwidth))) {
-    return usage(fmt::format("the bandwidth of the guidance must be more than 0, not {:g}",
-                             options.guidance_bandwidth));
-  }
   if (options.steps == 0) {
     return usage("without a chain there is nothing to guide: leave --guidance out");
   }

@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "engine/settings/options_json.h"
 #include "storage/formats/netcdf_places.h"
 #include "storage/formats/netcdf_writer.h"
 
@@ -188,6 +190,7 @@ void define_run(storage::NetcdfWriter& file, const Forecast& forecast,
                 const ForecastOptions& options) {
   const int global = storage::NetcdfWriter::kGlobal;
   const StartOptions& start = options.start;
+  file.text(global, "setting", options_json(options).dump());  // every knob, to be read back
   file.text(global, "start", word(start.kind));
   file.number(global, "entry_sigma", forecast.entry_sigma);
   file.text(global, "solver", options.solver);

@@ -14,7 +14,7 @@ constexpr Words<samplers::Spacing, 4> kSpacings = {{{"karras", samplers::Spacing
                                                     {"vp", samplers::Spacing::kVp},
                                                     {"cosine", samplers::Spacing::kCosine}}};
 constexpr Words<Measure, 2> kMeasures = {
-    {{"distance", Measure::kDistance}, {"spread", Measure::kDisagreement}}};
+    {{"distance", Measure::kDistance}, {"disagreement", Measure::kDisagreement}}};
 
 }  // namespace
 
@@ -25,6 +25,7 @@ Result<samplers::Spacing> spacing_from(std::string_view word) {
   return from_word(kSpacings, "spacing", word);
 }
 Result<Measure> measure_from(std::string_view word) {
+  if (word == "spread") return Measure::kDisagreement;  // in policies of earlier versions
   return from_word(kMeasures, "measure", word);
 }
 const char* word(ArchiveMode mode) { return to_word(kModes, mode); }

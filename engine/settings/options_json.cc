@@ -1,112 +1,125 @@
 #include "engine/settings/options_json.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
-#include <limits>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "samplers/solvers/solvers.h"
+#include "engine/settings/setting_table.h"
 
 namespace skipcast::engine {
 namespace {
 
 using nlohmann::json;
 
-json optional_json(const auto& value) { return value ? json(*value) : json(nullptr); }
+// JSON has no infinity.
+json finite(json value) {
+  const bool infinite = value.is_number_float() && !std::isfinite(value.get<double>());
+  return infinite ? json(nullptr) : std::move(value);
+}
 
-template <typename T>
-std::optional<T> optional_from(const json& value) {
-  if (value.is_null()) return std::nullopt;
-  return value.get<T>();
+bool is_stored(const Knob& knob, const Setting& setting) {
+  switch (knob.stored) {
+    case Stored::kAlways:
+      return true;
+    case Stored::kWhereItApplies:
+      return applies(knob, setting);
+    case Stored::kUnlessDefault:
+      return !is_default(knob, setting);
+  }
+  return true;
+}
+
+const char* noun(const Field<bool>&) { return "true or false"; }
+const char* noun(const Field<int64_t>&) { return "a whole number"; }
+const char* noun(const Field<std::optional<int64_t>>&) { return "a whole number or null"; }
+const char* noun(const Field<double>&) { return "a number"; }
+const char* noun(const Field<std::optional<double>>&) { return "a number or null"; }
+const char* noun(const Field<std::vector<double>>&) { return "a list of numbers"; }
+const char* noun(const WordField&) { return "a word"; }
+
+// False for a value of another type. Null is no value where there may be none.
+bool take(const json& value, bool& into) {
+  if (value.is_boolean()) into = value.get<bool>();
+  return value.is_boolean();
+}
+bool take(const json& value, int64_t& into) {
+  if (!value.is_number_integer()) return false;
+  if (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{INT64_MAX}) return false;
+  into = value.get<int64_t>();
+  return true;
+}
+bool take(const json& value, double& into) {
+  if (value.is_null() && std::isinf(into)) return true;
+  if (value.is_number()) into = value.get<double>();
+  return value.is_number();
+}
+template <typename Value>
+bool take(const json& value, std::optional<Value>& into) {
+  if (value.is_null()) return true;
+  return take(value, into.emplace());
+}
+bool take(const json& value, std::vector<double>& into) {
+  if (!value.is_array()) return false;
+  for (const json& each : value) {
+    if (!take(each, into.emplace_back())) return false;
+  }
+  return true;
+}
+
+Status wrong_type(const Knob& knob, const json& value) {
+  const char* expected = std::visit([](const auto& field) { return noun(field); }, knob.field);
+  return bad_input(fmt::format("\"{}\" of a setting must be {}, not {}", knob.key, expected,
+                               value.dump(-1, ' ', false, json::error_handler_t::replace)));
+}
+
+Status read(const Knob& knob, const json& value, Setting& setting) {
+  const auto read_into = [&](const auto& field) -> Status {
+    if constexpr (std::is_same_v<std::decay_t<decltype(field)>, WordField>) {
+      if (!value.is_string()) return wrong_type(knob, value);
+      return field.set(setting, value.get_ref<const std::string&>());
+    } else {
+      return take(value, field(setting)) ? Status() : wrong_type(knob, value);
+    }
+  };
+  SKIPCAST_TRY_OK(std::visit(read_into, knob.field));
+  const Status in_range = check_value(knob, value, fmt::format("\"{}\" of a setting:", knob.key));
+  return in_range.ok() ? in_range : bad_input(in_range.message());
+}
+
+const Knob* find(std::string_view key) {
+  for (const Knob& knob : knobs()) {
+    if (key == knob.key || (!knob.old_key.empty() && key == knob.old_key)) return &knob;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-json options_json(const Setting& options) {
-  const StartOptions& start = options.start;
-  json object = {
-      {"start", word(start.kind)},
-      {"key", word(start.key)},
-      {"key_mix", start.key_mix},
-      {"alignment", word(start.alignment)},
-      {"decay_tau", std::isfinite(start.decay_tau) ? json(start.decay_tau) : json(nullptr)},
-      {"separation", start.separation},
-      {"entry_sigma", optional_json(options.depth.entry_sigma)},
-      {"skip_fraction", optional_json(options.depth.skip_fraction)},
-      {"skip_steps", optional_json(options.depth.skip_steps)},
-      {"steps", options.steps},
-      {"solver", options.solver}};
-  // What is as it always was is left out: older files stay the same, and readable.
-  if (start.pool > 0) object["pool"] = start.pool;
-  if (start.temperature) object["temperature"] = *start.temperature;
-  if (start.cold_share > 0) object["cold_share"] = start.cold_share;
-  if (start.added_noise > 0) object["spread"] = start.added_noise;
-  if (start.kind == StartKind::kRedi) {
-    object["redi_key_step"] = start.redi_key_step;
-    object["redi_neighbours"] = start.redi_neighbours;
+json options_json(const Setting& setting) {
+  json object = json::object();
+  for (const Knob& knob : knobs()) {
+    if (is_stored(knob, setting)) object[std::string(knob.key)] = finite(value_of(knob, setting));
   }
-  if (start.kind == StartKind::kPrevious) {
-    object["cycle"] = start.cycle;
-    object["rolls"] = start.rolls;
-  }
-  if (options.noise_amount) object["noise_amount"] = *options.noise_amount;
-  if (options.noise_scale) object["noise_scale"] = *options.noise_scale;
-  if (options.exit_tolerance > 0) object["exit_tolerance"] = options.exit_tolerance;
-  if (options.retrieval_weight) object["retrieval_weight"] = *options.retrieval_weight;
-  if (options.mismatched_retrieval) object["mismatched_retrieval"] = true;
-  if (options.guidance > 0) {
-    object["guidance"] = options.guidance;
-    object["guidance_bandwidth"] = options.guidance_bandwidth;
-  }
-  if (!options.inflation.empty()) object["inflation"] = options.inflation;
-  if (options.rho) object["rho"] = *options.rho;
-  if (options.spacing != samplers::Spacing::kKarras) object["spacing"] = word(options.spacing);
-  if (!options.depth.sigmas.empty()) object["sigmas"] = options.depth.sigmas;
   return object;
 }
 
 Result<Setting> options_from_json(const json& object) {
-  Setting options;
-  StartOptions& start = options.start;
-  start.kind = read_start(object.at("start").get<std::string>());
-  start.key = read_key(object.at("key").get<std::string>());
-  start.alignment = read_alignment(object.at("alignment").get<std::string>());
-  object.at("key_mix").get_to(start.key_mix);
-  start.decay_tau = optional_from<double>(object.at("decay_tau"))
-                        .value_or(std::numeric_limits<double>::infinity());
-  object.at("separation").get_to(start.separation);
-  options.depth.entry_sigma = optional_from<double>(object.at("entry_sigma"));
-  options.depth.skip_fraction = optional_from<double>(object.at("skip_fraction"));
-  options.depth.skip_steps = optional_from<int64_t>(object.at("skip_steps"));
-  object.at("steps").get_to(options.steps);
-  options.solver = samplers::solver_name(object.at("solver").get<std::string>());
-  if (object.contains("pool")) object["pool"].get_to(start.pool);
-  if (object.contains("temperature")) start.temperature = object["temperature"].get<double>();
-  if (object.contains("cold_share")) object["cold_share"].get_to(start.cold_share);
-  if (object.contains("redi_key_step")) object["redi_key_step"].get_to(start.redi_key_step);
-  if (object.contains("redi_neighbours")) object["redi_neighbours"].get_to(start.redi_neighbours);
-  if (object.contains("cycle")) object["cycle"].get_to(start.cycle);
-  if (object.contains("rolls")) object["rolls"].get_to(start.rolls);
-  if (object.contains("spread")) object["spread"].get_to(start.added_noise);
-  if (object.contains("noise_amount")) options.noise_amount = object["noise_amount"].get<double>();
-  if (object.contains("noise_scale")) options.noise_scale = object["noise_scale"].get<double>();
-  if (object.contains("exit_tolerance")) object["exit_tolerance"].get_to(options.exit_tolerance);
-  if (object.contains("retrieval_weight")) {
-    options.retrieval_weight = object["retrieval_weight"].get<double>();
+  if (!object.is_object()) return bad_input("a setting must be a JSON object");
+  Setting setting;
+  for (const auto& [key, value] : object.items()) {
+    const Knob* knob = find(key);
+    if (knob == nullptr) return bad_input(fmt::format("a setting has no key \"{}\"", key));
+    SKIPCAST_TRY_OK(read(*knob, value, setting));
   }
-  if (object.contains("mismatched_retrieval")) {
-    object["mismatched_retrieval"].get_to(options.mismatched_retrieval);
+  for (const Knob& knob : knobs()) {
+    if (knob.stored != Stored::kAlways || object.contains(std::string(knob.key))) continue;
+    return bad_input(fmt::format("a setting needs the key \"{}\"", knob.key));
   }
-  if (object.contains("guidance")) {
-    object["guidance"].get_to(options.guidance);
-    object.at("guidance_bandwidth").get_to(options.guidance_bandwidth);
-  }
-  if (object.contains("inflation")) object["inflation"].get_to(options.inflation);
-  if (object.contains("rho")) options.rho = object["rho"].get<double>();
-  if (object.contains("sigmas")) object["sigmas"].get_to(options.depth.sigmas);
-  if (object.contains("spacing")) {
-    SKIPCAST_TRY(options.spacing, spacing_from(object["spacing"].get<std::string>()));
-  }
-  return options;
+  return setting;
 }
+
+std::string identity(const Setting& setting) { return options_json(canonical(setting)).dump(); }
 
 }  // namespace skipcast::engine

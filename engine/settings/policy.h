@@ -1,8 +1,7 @@
-// A policy: a measure of the query's analogs (their distance, or spread) -> (start, entry sigma,
-// steps, solver), tuned on validation.
-// policies/<name>.json, bound to the archive, model and encoder fingerprints; refuses another
-// model. Its key "crc32c" is the checksum of the rest (a policy written by hand may go without).
-// Values, thread-safe.
+// A policy: a measure of the query's analogs (their distance, or disagreement) -> (start, entry
+// sigma, steps, solver), tuned on validation. policies/<name>.json, bound to the archive, model and
+// encoder fingerprints; refuses another model. Its key "crc32c" is the checksum of the rest (a
+// policy written by hand may go without). Values, thread-safe.
 #pragma once
 
 #include <map>

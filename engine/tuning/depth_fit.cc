@@ -55,14 +55,14 @@ DepthFamily::DepthFamily(std::span<const Trial> trials, const Setting& base,
     : range_(range) {
   const auto add = [&](double factor, const std::string& wanted) {
     for (const Trial& trial : trials) {
-      if (describe(trial.options) == wanted) by_log_.emplace(std::log(factor), &trial);
+      if (identity(trial.options) == wanted) by_log_.emplace(std::log(factor), &trial);
     }
   };
-  const std::string same = describe(base);
+  const std::string same = identity(base);
   add(1, same);
   if (by_log_.empty() || !can_deepen(base)) return;
   for (const double factor : kDepthFactors) {
-    const std::string wanted = describe(deepened(base, factor, range));
+    const std::string wanted = identity(deepened(base, factor, range));
     if (wanted != same) add(factor, wanted);  // else the range's end is reached
   }
 }

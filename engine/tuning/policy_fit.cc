@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/scores/bootstrap.h"
+#include "engine/settings/options_json.h"
 #include "engine/tuning/depth_fit.h"
 
 namespace skipcast::engine {
@@ -293,7 +294,7 @@ void validate(std::span<const Trial> trials, const Measured& measured, Policy& p
     const double measure = measure_of(trials.front().crps_by_query[i], measured);
     const Setting base = choose(flat, measure, {});
     const DepthFamily& family =
-        families.try_emplace(describe(base), trials, base, policy.depth.range()).first->second;
+        families.try_emplace(identity(base), trials, base, policy.depth.range()).first->second;
     const auto mix = family.at(policy.depth.factor(measure));
     if (mix.empty()) continue;
     for (const auto& [trial, share] : mix) {

@@ -58,6 +58,12 @@ std::vector<Contribution> contributions_from(const json& origins, const json& ob
   return contributions;
 }
 
+// The same for lines that hold equal values, by whatever words an older version wrote them.
+std::string key_of(json line_setting, const Setting& options) {
+  line_setting["options"] = identity(options);
+  return line_setting.dump();
+}
+
 Trial trial_from(const json& line, const Setting& options) {
   Trial trial = {.options = options};
   line.at("setting").at("windows").get_to(trial.windows);
@@ -121,10 +127,11 @@ Status TrialLog::read_lines() {
       const json& setting = parsed.at("setting");
       const Result<Setting> options = options_from_json(setting.at("options"));
       if (!options.ok()) continue;
+      const std::string key = key_of(setting, *options);
       if (parsed.contains("found")) {
-        found_[setting.dump()] = settings_from(parsed.at("found"));
+        found_[key] = settings_from(parsed.at("found"));
       } else {
-        trials_[setting.dump()] = trial_from(parsed, *options);
+        trials_[key] = trial_from(parsed, *options);
       }
     } catch (const json::exception&) {
       continue;  // another version's line: tried again
@@ -133,7 +140,7 @@ Status TrialLog::read_lines() {
   return {};
 }
 
-std::string TrialLog::setting_of(const Setting& options, int64_t windows) const {
+json TrialLog::setting_of(const Setting& options, int64_t windows) const {
   json setting = {{"options", options_json(options)},
                   {"windows", windows},
                   {"members", context_.members},
@@ -148,36 +155,36 @@ std::string TrialLog::setting_of(const Setting& options, int64_t windows) const 
   if (options.start.key == KeyKind::kMetric) {
     setting["metric_fingerprint"] = context_.metric_fingerprint;
   }
-  return setting.dump();
+  return setting;
 }
 
 std::optional<Trial> TrialLog::find(const Setting& options, int64_t windows) const {
-  const auto at = trials_.find(setting_of(options, windows));
+  const auto at = trials_.find(key_of(setting_of(options, windows), options));
   if (at == trials_.end()) return std::nullopt;
   return at->second;
 }
 
 Status TrialLog::add(const Trial& trial) {
-  const std::string setting = setting_of(trial.options, trial.windows);
-  const std::string line =
-      fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting, result_json(trial).dump());
-  SKIPCAST_TRY_OK(append(line));
-  trials_[setting] = trial;
+  const json setting = setting_of(trial.options, trial.windows);
+  SKIPCAST_TRY_OK(append(fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting.dump(),
+                                     result_json(trial).dump())));
+  trials_[key_of(setting, trial.options)] = trial;
   return {};
 }
 
 std::optional<std::vector<Setting>> TrialLog::found_from(const Setting& base) const {
-  const auto at = found_.find(setting_of(base, 0));
+  const auto at = found_.find(key_of(setting_of(base, 0), base));
   if (at == found_.end()) return std::nullopt;
   return at->second;
 }
 
 Status TrialLog::add_found(const Setting& base, const std::vector<Setting>& found) {
-  const std::string setting = setting_of(base, 0);
+  const json setting = setting_of(base, 0);
   json list = json::array();
   for (const Setting& options : found) list.push_back(options_json(options));
-  SKIPCAST_TRY_OK(append(fmt::format("{{\"setting\":{},\"found\":{}}}\n", setting, list.dump())));
-  found_[setting] = found;
+  SKIPCAST_TRY_OK(
+      append(fmt::format("{{\"setting\":{},\"found\":{}}}\n", setting.dump(), list.dump())));
+  found_[key_of(setting, base)] = found;
   return {};
 }
 

@@ -1,12 +1,14 @@
 // The trials of a sweep as JSON lines, so that an interrupted sweep continues where it stopped.
 // A line is {"setting": {...}, "result": {...}} or holds what was found from a setting; either is
 // used again only when its whole setting (options, windows, members, seed, archive mode, archive,
-// model) is the same. A line cut short by a crash is ignored. Not thread-safe: one writer a file.
+// model) has the same values. A line cut short by a crash is ignored. Not thread-safe: one writer a
+// file.
 #pragma once
 
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,7 +49,7 @@ class TrialLog {
   TrialLog(std::string path, TrialContext context);
   Status read_lines();
   Status append(const std::string& line);
-  std::string setting_of(const Setting& options, int64_t windows) const;
+  nlohmann::json setting_of(const Setting& options, int64_t windows) const;
 
   std::string path_;
   TrialContext context_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/settings/options_json.h"
 #include "engine/tuning/policy_fit.h"
 
 namespace skipcast::engine {
@@ -18,9 +19,9 @@ std::vector<Trial> TrialSet::where(const Test& test) const {
 }
 
 bool TrialSet::holds(const Setting& options, int64_t windows) const {
-  const std::string wanted = describe(options);
+  const std::string wanted = identity(options);
   return std::any_of(trials_.begin(), trials_.end(), [&](const Trial& trial) {
-    return trial.windows == windows && describe(trial.options) == wanted;
+    return trial.windows == windows && identity(trial.options) == wanted;
   });
 }
 
@@ -42,11 +43,11 @@ std::vector<Setting> TrialSet::best_of(const std::vector<Setting>& plan, int64_t
                                        size_t count) const {
   std::map<std::string, const Trial*> tried;
   for (const Trial& trial : trials_) {
-    if (trial.windows == windows) tried.emplace(describe(trial.options), &trial);
+    if (trial.windows == windows) tried.emplace(identity(trial.options), &trial);
   }
   std::vector<std::pair<double, const Setting*>> found;
   for (const Setting& options : plan) {
-    const auto at = tried.find(describe(options));
+    const auto at = tried.find(identity(options));
     if (at != tried.end()) found.emplace_back(at->second->score, &options);
   }
   std::stable_sort(found.begin(), found.end(),

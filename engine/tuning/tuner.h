@@ -21,6 +21,7 @@
 
 #include "engine/evaluation/evaluate.h"
 #include "engine/settings/policy.h"
+#include "engine/settings/setting_table.h"
 
 namespace skipcast::engine {
 
@@ -75,8 +76,5 @@ struct TuneReport {
 // kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says
 // stop: lines written so far are kept and used by the next run.
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request);
-
-// "analog key=forecast align=residual sigma=3.00 nfe=3": one line for people.
-std::string describe(const Setting& options);
 
 }  // namespace skipcast::engine

@@ -14,10 +14,10 @@ function(skipcast_fuzz_torch parser)
 endfunction()
 
 skipcast_fuzz_torch(safetensors engine/models/weights.cc)
-# A policy names solvers by today's names: their table.
+# Settings name solvers, so the table of these belongs to them.
+file(GLOB settings CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/engine/settings/*.cc)
 file(GLOB_RECURSE samplers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/samplers/*.cc)
-skipcast_fuzz_torch(policy engine/settings/policy.cc engine/settings/depth_rule.cc engine/settings/options_json.cc
-  engine/settings/option_words.cc engine/settings/names.cc ${samplers})
+skipcast_fuzz_torch(policy ${settings} ${samplers})
 
 # The subcommands are declared and parsed, never run: what they would call is not linked. The
 # options' help lists solvers, starts and keys, so their tables are.
@@ -27,7 +27,7 @@ skipcast_fuzz_torch(command_line tools/commands/command_line.cc tools/commands/c
   tools/commands/forecast_flags.cc tools/commands/cmd_archive.cc tools/commands/cmd_compare.cc tools/commands/cmd_doctor.cc
   tools/commands/cmd_evaluate.cc tools/commands/cmd_forecast.cc tools/commands/cmd_ingest.cc tools/commands/cmd_inspect.cc
   tools/commands/cmd_report.cc tools/commands/cmd_train.cc tools/commands/cmd_tune.cc tools/commands/cmd_verify.cc
-  engine/settings/presets.cc engine/settings/names.cc engine/forecast/start_table.cc
+  ${settings} engine/forecast/start_table.cc
   engine/forecast/alignment.cc engine/keys/key_table.cc ${rows} ${samplers})
 target_link_libraries(command_line_fuzz PRIVATE CLI11::CLI11)
 # Comparisons of strings are watched by libFuzzer's own hooks; watching every other one costs half

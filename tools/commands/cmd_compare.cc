@@ -13,6 +13,7 @@
 #include "engine/settings/presets.h"
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
+#include "tools/commands/forecast_flags.h"
 #include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {
@@ -172,6 +173,7 @@ void add_compare(CLI::App& program, Invocation& invocation) {
   auto arguments = std::make_shared<CompareArguments>();
   CLI::App* command =
       program.add_subcommand("compare", "Compare policies and named samplers, pair by pair");
+  begin_group(*command, engine::Group::kEveryday);
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--task", arguments->task, "name of the task")->required();
   const auto list = [command](const char* name, auto& values, const std::string& help) {
@@ -190,12 +192,15 @@ void add_compare(CLI::App& program, Invocation& invocation) {
   command->add_option("--members", arguments->members, "members of every ensemble")
       ->capture_default_str();
   command->add_option("--seed", arguments->seed, "of all randomness")->capture_default_str();
+  begin_group(*command, engine::Group::kRetrieval);
   command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
       ->capture_default_str();
+  begin_group(*command, engine::Group::kOutput);
+  add_json_flag(*command, invocation);
+  begin_group(*command, engine::Group::kCompute);
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
-  add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_compare(*arguments, invocation); };
   });

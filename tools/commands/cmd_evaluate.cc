@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <array>
 #include <memory>
 
 #include "engine/evaluation/evaluate.h"
@@ -38,12 +39,14 @@ bool has_keys(const std::string& start) {
 }
 
 void set_depth(double sigma, int64_t steps, ForecastFlags& flags) {
-  flags.steps = steps;
-  if (flags.start == "redi") {  // the published setting: half of twice as many steps
-    flags.steps = 2 * steps;
-    flags.skip_steps = steps;
-  } else if (flags.start != "cold" || sigma > 0) {
-    flags.entry_sigma = sigma;
+  engine::Setting& setting = flags.setting;
+  setting.steps = steps;
+  if (setting.start.kind ==
+      engine::StartKind::kRedi) {  // the published setting: half of twice as many steps
+    setting.steps = 2 * steps;
+    setting.depth.skip_steps = steps;
+  } else if (setting.start.kind != engine::StartKind::kCold || sigma > 0) {
+    setting.depth.entry_sigma = sigma;
   }
 }
 
@@ -58,8 +61,8 @@ Status add_chains(const EvaluateArguments& arguments, const std::string& start,
     for (const double sigma : sigmas) {
       for (const int64_t steps : arguments.steps) {
         ForecastFlags flags = arguments.flags;
-        flags.start = start;
-        flags.key = key;
+        set_start(start, flags);
+        flags.setting.start.key = engine::read_key(key);
         set_depth(sigma, steps, flags);
         SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(flags));
         candidates.push_back(engine::candidate_of(engine::Candidate::Kind::kChain, options));
@@ -109,7 +112,8 @@ engine::Candidate reference(int64_t member_batch) {
 Result<std::vector<engine::Candidate>> candidates_of(const engine::Forecaster& forecaster,
                                                      const EvaluateArguments& arguments) {
   std::vector<engine::Candidate> candidates;
-  if (!arguments.no_reference) candidates.push_back(reference(arguments.flags.member_batch));
+  if (!arguments.no_reference)
+    candidates.push_back(reference(arguments.flags.request.member_batch));
   for (const std::string& start : arguments.starts) {
     SKIPCAST_TRY_OK(add_chains(arguments, start, candidates));
   }
@@ -140,8 +144,8 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   SKIPCAST_TRY(request.archive, engine::archive_from(arguments.flags.archive));
   SKIPCAST_TRY(request.candidates, candidates_of(*forecaster, arguments));
   request.windows_max = arguments.windows;
-  request.members = arguments.flags.members;
-  request.seed = arguments.flags.seed;
+  request.members = arguments.flags.request.members;
+  request.seed = arguments.flags.request.seed;
   request.save_path = arguments.save;
   request.progress = bar.callback();
   const auto evaluation = engine::evaluate(*forecaster, request);
@@ -177,33 +181,32 @@ void add_lists(CLI::App& command, EvaluateArguments& arguments) {
 }
 
 void add_chain_flags(CLI::App& command, ForecastFlags& flags) {
-  add_alignment_flags(command, flags);
-  add_solver_flags(command, flags);
-  command.add_option("--archive", flags.archive, "analogs from: growing or frozen")
-      ->capture_default_str();
-  command.add_option("--members", flags.members, "members of every ensemble")
-      ->capture_default_str();
-  command.add_option("--member-batch", flags.member_batch, "members computed at once; 0 = all");
-  command.add_option("--seed", flags.seed, "of all randomness")->capture_default_str();
+  // There are lists of these.
+  static constexpr std::array<std::string_view, 7> kListed = {
+      "--start", "--key", "--entry-sigma", "--skip-frac", "--skip-steps", "--sigmas", "--steps"};
+  add_setting_flags(command, flags, kListed);
+  add_request_flags(command, flags);
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& program, Invocation& invocation) {
   auto arguments = std::make_shared<EvaluateArguments>();
-  arguments->flags.members = 16;
+  arguments->flags.request.members = 16;
   CLI::App* command = program.add_subcommand(
       "evaluate", "Score starts, depths and baselines on a part of the archive");
+  begin_group(*command, engine::Group::kEveryday);
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--task", arguments->task, "name of the task")->required();
   command->add_option("--split", arguments->split, "train, validation or test")
       ->capture_default_str();
   add_lists(*command, *arguments);
-  add_chain_flags(*command, arguments->flags);
   command
       ->add_option("--windows", arguments->windows,
                    "score so many windows, evenly spaced; 0 = as the task says")
       ->capture_default_str();
+  add_chain_flags(*command, arguments->flags);
+  begin_group(*command, engine::Group::kOutput);
   command->add_flag("--baselines", arguments->baselines,
                     "also persistence, climatology and the analogs themselves");
   command->add_flag("--no-reference", arguments->no_reference,
@@ -213,10 +216,11 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
   command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
   command->add_option("--by-query", arguments->by_query,
                       "CSV file of every query's CRPS (bench/plot_adaptation draws two of them)");
+  add_json_flag(*command, invocation);
+  begin_group(*command, engine::Group::kCompute);
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
-  add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_evaluate(*arguments, invocation); };
   });

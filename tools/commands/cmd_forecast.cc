@@ -22,6 +22,8 @@
 namespace skipcast::tools {
 namespace {
 
+using engine::Group;
+
 struct ForecastArguments {
   std::string archive, task, at, policy, out;
   ForecastFlags flags;
@@ -85,6 +87,9 @@ Result<Made> make(engine::Forecaster& forecaster, const ForecastArguments& argum
   SKIPCAST_TRY(engine::ForecastOptions options, forecast_options(arguments.flags));
   options.statistics = arguments.statistics;
   if (arguments.policy.empty()) {
+    for (const std::string& idle : idle_flags(*arguments.command, options)) {
+      fmt::print(stderr, "note: {}\n", idle);
+    }
     SKIPCAST_TRY_OK(forecaster.prepare(options));
     SKIPCAST_TRY(engine::Forecast forecast, forecaster.forecast(origin, options));
     return Made{std::move(forecast), options};
@@ -144,6 +149,7 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
   auto arguments = std::make_shared<ForecastArguments>();
   CLI::App* command = program.add_subcommand("forecast", "An ensemble forecast from one init time");
   arguments->command = command;
+  begin_group(*command, Group::kEveryday);
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--task", arguments->task, "name of the task, as `inspect` lists them")
       ->required();
@@ -152,10 +158,12 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
   command->add_option("--policy", arguments->policy,
                       "a tuned policy (name or file) chooses start, depth and solver");
   add_forecast_flags(*command, arguments->flags);
+  begin_group(*command, Group::kEveryday);
   command->add_option("--out", arguments->out, "NetCDF file to write");
+  command->add_option("--plot", arguments->plot.path, "PNG file to draw");
+  begin_group(*command, Group::kOutput);
   command->add_flag("--statistics", arguments->statistics,
                     "write mean, spread and quantiles in place of the members");
-  command->add_option("--plot", arguments->plot.path, "PNG file to draw");
   command->add_option("--plot-variable", arguments->plot.variable, "variable to draw");
   command->add_option("--plot-places", arguments->plot.places, "places to draw: a,b,c")
       ->delimiter(',')
@@ -163,10 +171,11 @@ void add_forecast(CLI::App& program, Invocation& invocation) {
   command->add_option("--plot-leads", arguments->plot.lead_times, "lead times of maps: 1,4,8")
       ->delimiter(',')
       ->allow_extra_args(false);
+  add_json_flag(*command, invocation);
+  begin_group(*command, Group::kCompute);
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
-  add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_forecast(*arguments, invocation); };
   });

@@ -13,6 +13,7 @@
 #include "engine/tuning/tuner.h"
 #include "tools/commands/cli.h"
 #include "tools/commands/compute_flags.h"
+#include "tools/commands/forecast_flags.h"
 #include "tools/figures/plot.h"
 #include "tools/figures/tune_figure.h"
 #include "tools/terminal/progress_bar.h"
@@ -135,12 +136,29 @@ Status run_tune(const TuneArguments& arguments, const Invocation& invocation) {
   return {};
 }
 
+// Which flags of `forecast` a sweep chooses, stage by stage.
+std::string tuned_text() {
+  std::string plans, variations, levels;
+  for (const engine::Knob& knob : engine::knobs()) {
+    const auto add = [&knob](std::string& names) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", knob.flag);
+    };
+    if (knob.stage == engine::Stage::kPlans) add(plans);
+    if (knob.stage == engine::Stage::kVariations) add(variations);
+    if (knob.stage == engine::Stage::kLevels) add(levels);
+  }
+  return fmt::format("Plans try {}.\nThe best of them vary in {}.\nLast come levels: {}.", plans,
+                     variations, levels);
+}
+
 }  // namespace
 
 void add_tune(CLI::App& program, Invocation& invocation) {
   auto arguments = std::make_shared<TuneArguments>();
   engine::TuneRequest& request = arguments->request;
   CLI::App* command = program.add_subcommand("tune", "Find the skip depth on validation windows");
+  command->footer(tuned_text());
+  begin_group(*command, engine::Group::kEveryday);
   command->add_option("ARCHIVE", arguments->archive, "the archive's folder")->required();
   command->add_option("--task", arguments->task, "name of the task")->required();
   command->add_option("--name", request.name, "name of the policy; default: the task's");
@@ -157,12 +175,15 @@ void add_tune(CLI::App& program, Invocation& invocation) {
   command->add_option("--max-nfe", request.nfe_max, "evaluations a member, at most")
       ->capture_default_str();
   command->add_option("--seed", request.seed, "of all randomness")->capture_default_str();
+  begin_group(*command, engine::Group::kRetrieval);
   command->add_option("--archive", arguments->mode, "analogs from: growing or frozen")
       ->capture_default_str();
+  begin_group(*command, engine::Group::kOutput);
+  add_json_flag(*command, invocation);
+  begin_group(*command, engine::Group::kCompute);
   add_compute_flags(*command, arguments->compute);
   add_threads_option(*command, arguments->threads);
   add_memory_option(*command, arguments->memory_bytes);
-  add_json_flag(*command, invocation);
   command->callback([arguments, &invocation] {
     invocation.run = [arguments, &invocation] { return run_tune(*arguments, invocation); };
   });

@@ -1,229 +1,161 @@
 #include "tools/commands/forecast_flags.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <type_traits>
 
-#include "engine/forecast/alignment.h"
 #include "engine/forecast/start_table.h"
-#include "engine/keys/key_table.h"
 #include "engine/settings/presets.h"
 
 namespace skipcast::tools {
 namespace {
 
-constexpr const char* kPolicyDecides[] = {"--start",
-                                          "--key",
-                                          "--mix",
-                                          "--alignment",
-                                          "--decay",
-                                          "--pool",
-                                          "--temperature",
-                                          "--cold-share",
-                                          "--start-spread",
-                                          "--redi-key-step",
-                                          "--redi-neighbours",
-                                          "--cycle",
-                                          "--rolls",
-                                          "--entry-sigma",
-                                          "--skip-frac",
-                                          "--skip-steps",
-                                          "--sigmas",
-                                          "--steps",
-                                          "--solver",
-                                          "--noise-amount",
-                                          "--noise-scale",
-                                          "--exit-tolerance",
-                                          "--retrieval-weight",
-                                          "--guidance",
-                                          "--guidance-bandwidth",
-                                          "--inflation",
-                                          "--spacing",
-                                          "--rho"};
+using engine::Group;
+using engine::Knob;
 
-void add_start_flags(CLI::App& command, ForecastFlags& flags) {
-  command
-      .add_option("--start", flags.start,
-                  "what the chain starts from: cold, analog, dress (analog, residual "
-                  "alignment), mean, redi (the published method), previous (the cycle "
-                  "before), or the blind controls random, mismatched and persist")
-      ->capture_default_str();
-  command
-      .add_option("--key", flags.key,
-                  "how analogs are found: by the context, by the network's mean forecast of it "
-                  "(forecast), mixed, or by the metric of train-metric (metric)")
-      ->capture_default_str();
-  add_alignment_flags(command, flags);
-  command
-      .add_option("--archive", flags.archive,
-                  "where analogs come from: growing (all that ended by the init time) or frozen "
-                  "(the training part)")
-      ->capture_default_str();
+void set_word(const engine::WordField& field, const Knob& knob, const std::string& word,
+              ForecastFlags& flags) {
+  if (knob.key == "start") return set_start(word, flags);
+  const Status done = field.set(flags.setting, word);
+  if (!done.ok() && flags.wrong.ok()) flags.wrong = done;
 }
 
-void add_depth_flags(CLI::App& command, ForecastFlags& flags) {
-  command.add_option("--entry-sigma,--start-sigma", flags.entry_sigma,
-                     "skip depth: the noise level at which the chain is entered");
-  command.add_option("--skip-frac", flags.skip_frac,
-                     "skip depth: share of the steps that is not run, 0 <= f < 1");
-  command.add_option("--skip-steps", flags.skip_steps,
-                     "skip depth: how many first steps are not run");
-  command
-      .add_option("--sigmas", flags.sigmas,
-                  "skip depth and steps: the very noise levels, descending: 5,1.2,0.3")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--steps", flags.steps, "solver steps; 0 = the start itself is the forecast")
-      ->capture_default_str();
-  command.add_option("--spacing", flags.spacing, "of the levels: karras, log, vp or cosine")
-      ->capture_default_str();
-  command.add_option("--rho", flags.rho, "of Karras' levels; default: the task's");
-  command.add_option("--preset", flags.preset,
-                     "a sampler by its name, from a cold start: " + engine::preset_names());
+// One option by this name, which writes the knob's value.
+CLI::Option* declare(CLI::App& command, const Knob& knob, const std::string& flag,
+                     ForecastFlags& flags) {
+  const std::string help = std::string(knob.help) + (knob.choices ? knob.choices() : "");
+  return std::visit(
+      [&](const auto& field) -> CLI::Option* {
+        using Kind = std::decay_t<decltype(field)>;
+        if constexpr (std::is_same_v<Kind, engine::WordField>) {
+          const auto set = [&flags, &knob, field](const std::string& word) {
+            set_word(field, knob, word, flags);
+          };
+          return command.add_option_function<std::string>(flag, set, help)
+              ->default_str(field.get(flags.setting));
+        } else if constexpr (std::is_same_v<Kind, engine::Field<bool>>) {
+          return command.add_flag(flag, field(flags.setting), help);
+        } else if constexpr (std::is_same_v<Kind, engine::Field<std::vector<double>>>) {
+          return command.add_option(flag, field(flags.setting), help)
+              ->delimiter(',')
+              ->allow_extra_args(false);
+        } else if constexpr (std::is_arithmetic_v<std::decay_t<decltype(field(flags.setting))>>) {
+          return command.add_option(flag, field(flags.setting), help)->capture_default_str();
+        } else {
+          return command.add_option(flag, field(flags.setting), help);
+        }
+      },
+      knob.field);
+}
+
+// "--a,--b" -> {"--a", "--b"}.
+std::vector<std::string> names_in(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const size_t end = std::min(list.find(','), list.size());
+    names.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return names;
+}
+
+// The name under which a knob was given; "" when it was not.
+std::string given_as(const CLI::App& command, const Knob& knob) {
+  for (const std::string& name : names_in(fmt::format("{},{}", knob.flag, knob.old_flags))) {
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option != nullptr && option->count() > 0) return name;
+  }
+  return "";
 }
 
 }  // namespace
 
-void add_alignment_flags(CLI::App& command, ForecastFlags& flags) {
-  command.add_option("--mix", flags.mix, "weight of the context in the mixed key")
-      ->capture_default_str();
-  command
-      .add_option("--alignment", flags.alignment,
-                  "how an analog's future is moved to today: none, offset, residual, half")
-      ->capture_default_str();
-  command
-      .add_option("--decay", flags.decay,
-                  "lead times after which the offset has faded to 1/e; inf = never")
-      ->capture_default_str();
-  command.add_option("--separation", flags.separation, "least distance of two analogs, in states")
-      ->capture_default_str();
-  command
-      .add_option("--pool", flags.pool,
-                  "nearest analogs that members are assigned from; 0 = one a member")
-      ->capture_default_str();
-  command.add_option("--temperature", flags.temperature,
-                     "draw from the pool with weight exp(-distance / (temperature * mean "
-                     "distance)); default: each in turn");
-  command.add_option("--cold-share", flags.cold_share, "share of the members that start cold")
-      ->capture_default_str();
-  command
-      .add_option("--cycle", flags.cycle,
-                  "of --start previous: states between one forecast and the next")
-      ->capture_default_str();
-  command
-      .add_option("--rolls", flags.rolls,
-                  "of --start previous: earlier cycles made, the first one from analogs")
-      ->capture_default_str();
-  command
-      .add_option("--redi-key-step", flags.redi_key_step,
-                  "of --start redi: the key is the state after so many of all steps")
-      ->capture_default_str();
-  command
-      .add_option("--redi-neighbours", flags.redi_neighbours,
-                  "of --start redi: stored trajectories that a member combines")
-      ->capture_default_str();
-  command
-      .add_option("--start-spread", flags.spread,
-                  "widens the start by so many standard deviations of the mean forecast's error")
-      ->capture_default_str();
+void begin_group(CLI::App& command, Group group) {
+  command.option_defaults()->group(engine::title(group));
 }
 
-void add_solver_flags(CLI::App& command, ForecastFlags& flags) {
-  command.add_option("--solver", flags.solver, "one of " + engine::solver_names())
+void add_setting_flags(CLI::App& command, ForecastFlags& flags,
+                       std::span<const std::string_view> without) {
+  std::vector<const Knob*> shown;
+  for (const Knob& knob : engine::knobs()) {
+    if (std::find(without.begin(), without.end(), knob.flag) == without.end()) {
+      shown.push_back(&knob);
+    }
+  }
+  std::stable_sort(shown.begin(), shown.end(),
+                   [](const Knob* a, const Knob* b) { return a->group < b->group; });
+  for (const Knob* knob : shown) {
+    declare(command, *knob, std::string(knob->flag), flags)->group(engine::title(knob->group));
+    for (const std::string& old : names_in(knob->old_flags)) {
+      declare(command, *knob, old, flags)->group("");  // hidden
+    }
+  }
+}
+
+void add_request_flags(CLI::App& command, ForecastFlags& flags) {
+  begin_group(command, Group::kEveryday);
+  command.add_option("--members", flags.request.members, "members of the ensemble")
       ->capture_default_str();
+  command.add_option("--seed", flags.request.seed, "of all randomness")->capture_default_str();
   command
-      .add_option("--exit-tolerance", flags.exit_tolerance,
-                  "a member is done when its last two estimates differ by no more than this "
-                  "(root mean square, target units); 0 = never")
-      ->capture_default_str();
-  command.add_option("--retrieval-weight", flags.retrieval_weight,
-                     "how much the network is told of what happened after similar situations: 0 = "
-                     "nothing (the default), 1 = as in training, of a network of train "
-                     "--informed or of a finisher");
-  command.add_flag("--shuffled-retrieval", flags.mismatched_retrieval,
-                   "blind control: it is told of, or guided by, what happened after another "
-                   "situation");
+      .add_option("--archive", flags.archive,
+                  "where analogs come from: growing (all that ended by the init time) or frozen "
+                  "(the training part)")
+      ->capture_default_str()
+      ->group(engine::title(Group::kRetrieval));
   command
-      .add_option("--guidance", flags.guidance,
-                  "how far the chain is drawn towards a kernel density of the futures of the "
-                  "nearest analogs, found by --key and moved by --alignment: 0 to 1")
-      ->capture_default_str();
-  command
-      .add_option("--guidance-bandwidth", flags.guidance_bandwidth,
-                  "standard deviation of its kernels, in target units")
-      ->capture_default_str();
-  command
-      .add_option("--inflation", flags.inflation,
-                  "calibration: factor on every member's distance from the ensemble mean; "
-                  "several are spread over the lead times: 0.9,1.2")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--noise-amount", flags.noise_amount,
-                     "of a stochastic solver: eta (ddim, dpmpp_2m_sde, gms), S_churn (*_churn), "
-                     "tau (sa_*), repeats (restart_*)");
-  command.add_option("--noise-scale", flags.noise_scale,
-                     "of a stochastic solver: standard deviation of its noise (S_noise)");
+      .add_option("--member-batch", flags.request.member_batch,
+                  "members computed at once, for little memory; 0 = all. Never changes a bit")
+      ->group(engine::title(Group::kCompute));
 }
 
 void add_forecast_flags(CLI::App& command, ForecastFlags& flags) {
-  add_start_flags(command, flags);
-  add_depth_flags(command, flags);
-  add_solver_flags(command, flags);
-  command.add_option("--members", flags.members, "members of the ensemble")->capture_default_str();
-  command.add_option("--member-batch", flags.member_batch,
-                     "members computed at once, for little memory; 0 = all. Never changes a bit");
-  command.add_option("--seed", flags.seed, "of all randomness")->capture_default_str();
+  add_setting_flags(command, flags);
+  add_request_flags(command, flags);
+  command
+      .add_option("--preset", flags.preset,
+                  "a sampler by its name, from a cold start: " + engine::preset_names())
+      ->group(engine::title(Group::kSolver));
+}
+
+void set_start(std::string_view word, ForecastFlags& flags) {
+  flags.dressed = word == "dress";
+  flags.setting.start.kind = engine::read_start(flags.dressed ? "analog" : word);
 }
 
 Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags) {
-  engine::ForecastOptions options;
-  const bool dress = flags.start == "dress";
-  SKIPCAST_TRY(options.start.kind, engine::start_from(dress ? "analog" : flags.start));
-  SKIPCAST_TRY(options.start.key, engine::key_from(flags.key));
-  SKIPCAST_TRY(options.start.alignment,
-               engine::alignment_from(dress ? "residual" : flags.alignment));
+  SKIPCAST_TRY_OK(flags.wrong);
+  engine::ForecastOptions options = {flags.setting, flags.request};
+  SKIPCAST_TRY_OK(engine::check_names(options.start));
   SKIPCAST_TRY(options.archive, engine::archive_from(flags.archive));
-  options.start.key_mix = flags.mix;
-  options.start.decay_tau = flags.decay;
-  options.start.separation = flags.separation;
-  options.start.pool = flags.pool;
-  options.start.temperature = flags.temperature;
-  options.start.cold_share = flags.cold_share;
-  options.start.added_noise = flags.spread;
-  options.start.cycle = flags.cycle;
-  options.start.rolls = flags.rolls;
-  options.start.redi_key_step = flags.redi_key_step;
-  options.start.redi_neighbours = flags.redi_neighbours;
-  options.depth = {.entry_sigma = flags.entry_sigma,
-                   .skip_fraction = flags.skip_frac,
-                   .skip_steps = flags.skip_steps,
-                   .sigmas = flags.sigmas};
-  options.steps = flags.sigmas.empty() ? flags.steps : static_cast<int64_t>(flags.sigmas.size());
-  options.solver = flags.solver;
-  options.noise_amount = flags.noise_amount;
-  options.noise_scale = flags.noise_scale;
-  SKIPCAST_TRY(options.spacing, engine::spacing_from(flags.spacing));
-  options.rho = flags.rho;
-  options.retrieval_weight = flags.retrieval_weight;
-  options.mismatched_retrieval = flags.mismatched_retrieval;
-  options.guidance = flags.guidance;
-  options.guidance_bandwidth = flags.guidance_bandwidth;
-  options.inflation = flags.inflation;
-  options.exit_tolerance = flags.exit_tolerance;
-  options.members = flags.members;
-  options.member_batch = flags.member_batch;
-  options.seed = flags.seed;
+  if (flags.dressed) options.start.alignment = engine::Alignment::kResidual;
+  const std::vector<double>& sigmas = options.depth.sigmas;
+  if (!sigmas.empty()) options.steps = static_cast<int64_t>(sigmas.size());
+  SKIPCAST_TRY_OK(check(options));
   if (!flags.preset.empty()) return engine::preset_options(flags.preset, options);
   return options;
 }
 
 bool decides_depth(const CLI::App& command, std::string* option) {
-  for (const char* name : kPolicyDecides) {
-    if (command.count(name) == 0) continue;
-    *option = name;
-    return true;
+  for (const Knob& knob : engine::knobs()) {
+    *option = given_as(command, knob);
+    if (!option->empty()) return true;
   }
   return false;
+}
+
+std::vector<std::string> idle_flags(const CLI::App& command, const engine::Setting& setting) {
+  std::vector<std::string> idle;
+  for (const Knob& knob : engine::knobs()) {
+    const std::string name = given_as(command, knob);
+    if (name.empty() || applies(knob, setting)) continue;
+    idle.push_back(fmt::format("{} has no effect here: it goes with {}", name, knob.only_with));
+  }
+  return idle;
 }
 
 }  // namespace skipcast::tools

@@ -1,13 +1,13 @@
-// The command-line options that say how a forecast is made, shared by subcommands.
+// The command-line options that say how a forecast is made, shared by subcommands: those of the
+// setting come from its table (engine/settings/setting_table.h).
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "engine/forecast/forecaster.h"
+#include "engine/settings/setting_table.h"
 #include "storage/status.h"
 
 namespace CLI {
@@ -17,37 +17,34 @@ class App;
 namespace skipcast::tools {
 
 struct ForecastFlags {
-  std::string start = "analog", key = "context", alignment = "offset", archive = "growing";
-  std::string solver = "dpmpp_2m", spacing = "karras", preset;
-  double mix = 0.5;
-  double decay = std::numeric_limits<double>::infinity();
-  int64_t separation = 1, pool = 0, steps = 4, members = 32, member_batch = 0;
-  std::optional<double> temperature;
-  double cold_share = 0, spread = 0;
-  double exit_tolerance = 0;
-  std::optional<double> retrieval_weight;
-  bool mismatched_retrieval = false;
-  double guidance = 0, guidance_bandwidth = engine::ForecastOptions().guidance_bandwidth;
-  std::vector<double> inflation;
-  int64_t redi_key_step = 1, redi_neighbours = 1, cycle = 1, rolls = 3;
-  uint64_t seed = 1;
-  std::optional<double> entry_sigma, skip_frac, noise_amount, noise_scale, rho;
-  std::vector<double> sigmas;
-  std::optional<int64_t> skip_steps;
+  engine::Setting setting;
+  engine::ForecastRequest request;
+  std::string archive = "growing", preset;
+  bool dressed = false;  // --start dress: analogs in residual alignment
+  Status wrong;          // of a word that is none, found while parsing
 };
+
+// Options declared from here on are shown under this title by --help.
+void begin_group(CLI::App& command, engine::Group group);
 
 // Declares all of them on a subcommand, with their defaults in the help text.
 void add_forecast_flags(CLI::App& command, ForecastFlags& flags);
+// Those of the setting alone, without some (by their flag).
+void add_setting_flags(CLI::App& command, ForecastFlags& flags,
+                       std::span<const std::string_view> without = {});
+// --archive, --member-batch, --members and --seed.
+void add_request_flags(CLI::App& command, ForecastFlags& flags);
 
-// How analogs become a start: alignment, decay, mix, separation, pool, temperature, shares.
-void add_alignment_flags(CLI::App& command, ForecastFlags& flags);
-// The solver and its noise alone.
-void add_solver_flags(CLI::App& command, ForecastFlags& flags);
+// Sets the start as --start does: "dress" is a word for it as well.
+void set_start(std::string_view word, ForecastFlags& flags);
 
-// kUsage lists the words that would do. A preset decides start, solver, steps and levels.
+// kUsage lists the words that would do, or names the flag that is out of range. A preset decides
+// start, solver, steps and levels.
 Result<engine::ForecastOptions> forecast_options(const ForecastFlags& flags);
 
 // True when an option was given that a policy or preset decides itself; its name goes to `option`.
 bool decides_depth(const CLI::App& command, std::string* option);
+// "--mix has no effect here: it goes with --key mixed", for every flag given in vain.
+std::vector<std::string> idle_flags(const CLI::App& command, const engine::Setting& setting);
 
 }  // namespace skipcast::tools

@@ -123,7 +123,7 @@ TEST_CASE("ForecastFile: ncdump reads it and shows what CF asks for") {
        "lead_time:standard_name = \"forecast_period\"", "lead_time:units = \"h\"",
        "valid_time:standard_name = \"time\"", "a:coordinates = \"valid_time place_name lat lon\"",
        ":Conventions = \"CF-1.8\"", ":entry_sigma = 2.", ":nfe = 3", ":start = \"analog\"",
-       ":key = \"context\"", ":archive_mode = \"growing\""});
+       ":key = \"context\"", ":archive_mode = \"growing\"", ":setting = \"{\\\"alignment\\\":"});
 }
 
 TEST_CASE("ForecastFile: statistics stand in for the members, with names and methods of CF") {

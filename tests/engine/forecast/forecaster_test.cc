@@ -304,14 +304,14 @@ TEST_CASE("Forecaster: wrong wishes are refused in a sentence") {
   check_usage(bad, "temperature");
   bad = good;
   bad.start.cold_share = 1.5;
-  check_usage(bad, "cold share");
+  check_usage(bad, "--cold-share");
   bad.start.cold_share = 0.5;
   bad.steps = 0;
   bad.depth = {};
   check_usage(bad, "start cold");
   bad = good;
   bad.start.added_noise = -1;
-  check_usage(bad, "spread");
+  check_usage(bad, "--added-noise");
   bad = good;
   bad.start.separation = 0;
   check_usage(bad, "separation");
@@ -327,7 +327,7 @@ TEST_CASE("Forecaster: guidance and inflation beyond sense are refused in a sent
   check_usage(bad, "inflation");
   bad = good;
   bad.guidance = 1.5;
-  check_usage(bad, "0..1");
+  check_usage(bad, "--guidance 1.5");
   bad.guidance = 0.5;
   bad.guidance_bandwidth = 0;
   check_usage(bad, "bandwidth");

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "engine/tuning/policy_fit.h"
 #include "tests/support/gaussian_city.h"
@@ -100,6 +101,29 @@ TEST_CASE("Policy: JSON keeps solver settings, and is silent about those not mad
   CHECK(again.rho == 5.5);
   CHECK((again.spacing == skipcast::samplers::Spacing::kVp));
   CHECK((again.depth.sigmas == options.depth.sigmas));
+}
+
+TEST_CASE("Policy: words of an earlier version are read") {
+  Policy policy = two_bins();
+  policy.measure = engine::Measure::kDisagreement;
+  auto object = nlohmann::json::parse(to_json(policy));
+  CHECK(object["measure"] == "disagreement");
+  object["measure"] = "spread";
+  object["bins"][0]["options"]["spread"] = 0.5;
+  object.erase("crc32c");
+  const auto back = engine::policy_from_json(object.dump());
+  REQUIRE_MESSAGE(back.ok(), back.status().message());
+  CHECK(back->measure == engine::Measure::kDisagreement);
+  CHECK(back->bins[0].options.start.added_noise == 0.5);
+}
+
+TEST_CASE("Policy: a setting that is none is refused in a sentence that names the key") {
+  auto object = nlohmann::json::parse(to_json(two_bins()));
+  object.erase("crc32c");
+  object["bins"][1]["options"]["steps"] = "four";
+  const Status wrong = engine::policy_from_json(object.dump()).status();
+  CHECK(wrong.code() == Code::kBadInput);
+  CHECK(wrong.message().find("\"steps\"") != std::string::npos);
 }
 
 TEST_CASE("Policy: text that is no policy is refused") {
