@@ -86,6 +86,7 @@ TEST_CASE("Copies: files of an earlier version open, verify, are salvaged, and a
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
   for (const CopyKind& kind : copy_kinds()) {
+    if (std::string(kind.old_name).empty()) continue;
     save_untrained_copy(*t.store, "small", kind.name);
     const std::string old_path = age_copy(*t.store, "small", kind.name);
     CHECK(old_path.find(kind.old_name) != std::string::npos);
@@ -132,7 +133,8 @@ TEST_CASE("Copies: a policy of an earlier version is bound by the old word") {
 TEST_CASE("Copies: the kinds have names of their own, and each says what trains it") {
   for (const CopyKind& kind : copy_kinds()) {
     CHECK(find_copy_kind(kind.name) == &kind);
-    CHECK(find_copy_kind(kind.old_name) == &kind);
+    const CopyKind* old_kind = find_copy_kind(kind.old_name);
+    CHECK(old_kind == (std::string(kind.old_name).empty() ? nullptr : &kind));
     const std::string command = training_command(kind, "a.skc", "small");
     CHECK(command.starts_with("skipcast "));
     CHECK(command.find("a.skc --task small") != std::string::npos);
