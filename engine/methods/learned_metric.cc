@@ -20,8 +20,8 @@
 #include <utility>
 
 #include "engine/keys/analog_keys.h"
-#include "engine/keys/metric_key.h"
 #include "engine/keys/metric_fit.h"
+#include "engine/keys/metric_key.h"
 #include "engine/keys/metric_score.h"
 #include "engine/methods/method_table.h"
 #include "engine/training/validation.h"

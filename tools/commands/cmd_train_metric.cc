@@ -17,8 +17,7 @@ constexpr const char* kVerb = "train-metric";
 void add_verb(CLI::App& program, Invocation& invocation) {
   auto flags = std::make_shared<TrainingFlags>();
   CLI::App* command = add_training_verb(
-      program, kVerb, "Train the metric by which --key metric finds analogs", *flags,
-      invocation);
+      program, kVerb, "Train the metric by which --key metric finds analogs", *flags, invocation);
   add_memory_option(*command, flags->request.memory_bytes);
   command->callback([flags, &invocation] {
     invocation.run = [flags, &invocation] { return run_training(*flags, kVerb, invocation); };
