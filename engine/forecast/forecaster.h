@@ -26,6 +26,7 @@
 
 namespace skipcast::engine {
 
+// Wall seconds of one query; total_s also holds what the parts leave out.
 struct Timing {
   double encode_s = 0, search_s = 0, start_s = 0, solve_s = 0, total_s = 0;
 };
@@ -49,8 +50,10 @@ struct Forecast {
 class Forecaster {
  public:
   // Loads model and dataset where `compute` says, opens (or builds) the index of each key on
-  // demand. The store must outlive it. Errors: Model::load's, and kBadInput for an archive too
-  // short. An index that does not fit `memory_bytes` while it is built is kUsage.
+  // demand. The store must outlive it. `progress` is kept and called later, too, from whichever
+  // thread first needs an index or mean forecasts: what it refers to must live as long. Errors:
+  // Model::load's, and kBadInput for an archive too short. An index that does not fit
+  // `memory_bytes` (bytes) while it is built is kUsage.
   static Result<std::unique_ptr<Forecaster>> open(
       const storage::SeriesStore& store, const std::string& task, const Progress& progress = {},
       int64_t memory_bytes = storage::kMemoryBytesDefault, const Compute& compute = {});
@@ -60,6 +63,8 @@ class Forecaster {
       const Progress& progress = {}, int64_t memory_bytes = storage::kMemoryBytesDefault);
   virtual ~Forecaster() = default;
 
+  // An ensemble of options.members from the window that ends at state `origin`, on the CPU unless
+  // keep_on_device.
   // kUsage: zero members, unknown solver, noise for a solver of the ODE, sigma outside
   // [sigma_min, sigma_max], two depths.
   // kRefused: a solver that needs moment heads, or a one-step model, on a model without them;

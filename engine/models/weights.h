@@ -4,7 +4,7 @@
 // "__metadata__": {texts}}, then the data without gaps. Any safetensors reader opens it. Beyond
 // the format, metadata "crc32c" holds the checksum of the whole file (computed with its own eight
 // digits as zeros) and "crc32c.<name>" each tensor's, so that every damaged byte is refused.
-// Nothing here executes anything, and nothing trusts a length (RELIABILITY B3). Thread-safe.
+// Nothing executes anything or trusts a length (storage/RELIABILITY.md 3). Thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>

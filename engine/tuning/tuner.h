@@ -73,8 +73,10 @@ struct TuneReport {
   std::string mid_chain_policy;
 };
 
-// kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when progress says
-// stop: lines written so far are kept and used by the next run.
+// Writes policies/<name>*.json, .front.csv and .trials.jsonl of the archive; `progress` is called
+// from this thread. kUsage: nothing to tune with (windows, members, nfe_max < 1). kInterrupted when
+// progress says stop: lines written so far are kept and used by the next run. Errors of forecasts
+// and of writing (kIo, kNoSpace) name setting or file.
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request);
 
 }  // namespace skipcast::engine

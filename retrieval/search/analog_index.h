@@ -74,7 +74,7 @@ class AnalogIndex {
   // Loads the envelope when it fits (checksums, store id, history of the archive, encoder
   // fingerprint, rows, and a few windows encoded anew), else the one before it, else starts empty;
   // then runs follow(). notes() says what happened. kUsage for an unknown kind, or an index that
-  // memory_bytes cannot hold. Store must outlive it.
+  // memory_bytes cannot hold. Store must outlive it; `progress` is not kept.
   static Result<std::unique_ptr<AnalogIndex>> open(const storage::SeriesStore& store,
                                                    std::shared_ptr<const Encoder> encoder,
                                                    const AnalogIndexOptions& options,

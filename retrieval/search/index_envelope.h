@@ -1,4 +1,4 @@
-// The file around an index (RELIABILITY B5): proves that the bytes are complete, unharmed, and
+// The file around an index (FORMATS.md 4): proves that the bytes are complete, unharmed, and
 // of this store and encoder before any index code sees them.
 //
 // Layout, little-endian: magic "SKCINDEX", version (uint32), kind, store id, fingerprint (each

@@ -2,9 +2,9 @@
 //
 // solve(denoise, x, sigmas): x = state at sigmas[0], [members, ...]; returns the state at the last
 // sigma (0 in practice). No state outlives a call, so entering mid-chain needs no care: history is
-// empty at the first step. Works in the dtype of x (float32 in use, float64 in parity tests).
-// Here: those of the probability-flow ODE. Those that draw noise:
-// samplers/solvers/stochastic_solvers.h.
+// empty at the first step. Works in the dtype of x (float32 in use, float64 in parity tests), in
+// units of the state that `denoise` takes. Pure functions, thread-safe where `denoise` is.
+// Here: those of the probability-flow ODE; stochastic_solvers.h has those that draw noise.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,7 +1,7 @@
 // A NetCDF file's root group through netcdf-c: dimensions, variables, attributes, hyperslabs.
 //
 // Adapter: netcdf.h stays in netcdf_file.cc. Tested with netcdf-c 4.9.0, which can abort on
-// damaged files (see RELIABILITY B3): only the short-lived ingest process opens foreign files.
+// damaged files (RELIABILITY.md 3): only the short-lived ingest process opens foreign files.
 // Not thread-safe, and netcdf-c is not across objects either.
 #pragma once
 

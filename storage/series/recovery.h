@@ -1,4 +1,4 @@
-// Opening what is on disk: the walk over all block headers and footers (RELIABILITY: a receipt
+// Opening what is on disk: the walk over all block headers and footers (FORMATS.md 3: a receipt
 // that RocksDB cannot forget), used by SeriesStore::open and by verify_series.
 #pragma once
 

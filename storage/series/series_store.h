@@ -35,7 +35,7 @@ class SeriesStore {
   // Makes the folder and an empty store. kRefused when the folder exists and is not empty.
   static Result<std::unique_ptr<SeriesStore>> create(const std::string& path, const Schema& schema,
                                                      const StoreOptions& options = {});
-  // Opens and recovers (RELIABILITY B5 a-d). kDataLoss names the file and the remedy,
+  // Opens and recovers (storage/FORMATS.md 3). kDataLoss names the file and the remedy,
   // kLocked the other writer, kUnsupported a newer format version, kNotFound no archive.
   static Result<std::unique_ptr<SeriesStore>> open(const std::string& path, OpenMode mode,
                                                    const StoreOptions& options = {});
@@ -59,8 +59,8 @@ class SeriesStore {
   virtual Status read(int64_t first, int64_t count, std::span<const int32_t> variables,
                       std::span<float> out) const = 0;
 
-  virtual int64_t size() const = 0;  // states acknowledged
-  virtual const Schema& schema() const = 0;
+  virtual int64_t size() const = 0;          // states acknowledged
+  virtual const Schema& schema() const = 0;  // valid as long as the store, after set_tasks() too
   virtual const std::string& path() const = 0;
   virtual const std::string& store_id() const = 0;  // 32 hex digits, random at creation
   virtual std::vector<BlockInfo> blocks() const = 0;
@@ -76,6 +76,6 @@ class SeriesStore {
 // was made of this one, and not of a copy that parted before.
 bool has_history(const SeriesStore& store, int64_t block, uint32_t chain);
 
-// Options for tests and benches that need the raw store's settings live in series_store.cc.
+// Tests and benches find the raw database's settings in row_database.h: rocksdb_options().
 
 }  // namespace skipcast::storage
