@@ -68,7 +68,8 @@ std::vector<Entrant> entrants_of(const Forecaster& forecaster, const ReportReque
     add(Role::kStart, std::move(start), untuned.steps);
   }
   for (auto& [nfe, candidate] : colds) entrants.push_back({Role::kCold, candidate, nfe});
-  add_controls(policies.empty() ? untuned : policies.front().bins.front().options, entrants);
+  const Setting& shown = policies.empty() ? untuned : policies.front().bins.front().options;
+  add_controls(ForecastOptions{shown, {}}, entrants);
   return entrants;
 }
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "engine/settings/options_json.h"
+
 namespace skipcast::engine {
 namespace {
 
