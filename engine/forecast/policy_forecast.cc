@@ -72,19 +72,19 @@ void bind_copies(const Model& model, Policy& policy) {
 }
 
 Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
-                                   const ForecastOptions& base) {
-  if (is_fixed(policy)) return choose(policy, 0, base);
+                                   const ForecastRequest& request) {
+  if (is_fixed(policy)) return choose(policy, 0, request);
   SKIPCAST_TRY(const double measured,
-               forecaster.measure(origin, distance_options(policy, base), policy.measure));
-  return choose(policy, measured, base);
+               forecaster.measure(origin, distance_options(policy, request), policy.measure));
+  return choose(policy, measured, request);
 }
 
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
-                             const ForecastOptions& base) {
+                             const ForecastRequest& request) {
   if (policy.bins.empty()) return usage("the policy has no bins");
-  if (is_fixed(policy)) return forecaster.forecast(origin, choose(policy, 0, base));
-  return forecaster.forecast_by(origin, distance_options(policy, base), policy.measure,
-                                [&](double measured) { return choose(policy, measured, base); });
+  if (is_fixed(policy)) return forecaster.forecast(origin, choose(policy, 0, request));
+  return forecaster.forecast_by(origin, distance_options(policy, request), policy.measure,
+                                [&](double measured) { return choose(policy, measured, request); });
 }
 
 Result<Policy> load_policy(const Forecaster& forecaster, const std::string& name_or_path) {

@@ -12,11 +12,11 @@ namespace skipcast::engine {
 
 // The same for a query: measured where the policy asks.
 Result<ForecastOptions> choose_for(Forecaster& forecaster, const Policy& policy, int64_t origin,
-                                   const ForecastOptions& base);
+                                   const ForecastRequest& request);
 
 // The forecast a policy asks for: measure, choice, forecast; one timing for all of it.
 Result<Forecast> forecast_by(Forecaster& forecaster, const Policy& policy, int64_t origin,
-                             const ForecastOptions& base);
+                             const ForecastRequest& request);
 
 // Sets `copies` to what the bins need of the model's. REQUIRES that it has them.
 void bind_copies(const Model& model, Policy& policy);

@@ -1,6 +1,7 @@
 // That nothing on the way from a query to an ensemble mixes devices, and that it comes to the same:
 // everything runs on a device of the tests' own (fake_device.h), which refuses tensors of the CPU.
 
+#include "engine/forecast/alignment.h"
 #include "engine/forecast/forecaster.h"
 #include "engine/forecast/reverse_chain.h"
 #include "engine/methods/method_table.h"

@@ -1,5 +1,6 @@
 // labels: unit
 #include "engine/keys/metric_key.h"
+#include "engine/keys/metric_score.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
 #include <ATen/ATen.h>
@@ -229,8 +230,8 @@ TEST_CASE("TunerPlan: the learned key is tried where there is a metric") {
   engine::TuneSpace space = {.schedule = {.sigma_min = 0.02, .sigma_max = 80}};
   const auto learned = [&space] {
     const auto plan = engine::no_chain_plan(space);
-    return std::count_if(plan.begin(), plan.end(), [](const engine::ForecastOptions& options) {
-      return options.start.key == KeyKind::kMetric;
+    return std::count_if(plan.begin(), plan.end(), [](const engine::Setting& setting) {
+      return setting.start.key == KeyKind::kMetric;
     });
   };
   CHECK(learned() == 0);

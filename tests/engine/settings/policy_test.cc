@@ -280,7 +280,7 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
 }
 
 TEST_CASE("PolicyFit: the mid-chain setting is the cheapest within a percent, else the best") {
-  const auto made = [](const ForecastOptions& options, double crps) {
+  const auto made = [](const Setting& options, double crps) {
     Trial each = trial(options, crps, crps);
     each.crps = crps;
     return each;

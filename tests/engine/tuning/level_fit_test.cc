@@ -74,7 +74,7 @@ TEST_CASE("Level fit: an analytic and a learned list from the setting's own entr
       REQUIRE(list.depth.sigmas.size() == 3);
       CHECK(list.depth.sigmas.front() == 3);
       CHECK(list.start.kind == kind);
-      const auto checked = engine::chain_for(city.model->task(), list);
+      const auto checked = engine::chain_for(city.model->task(), engine::ForecastOptions{list, {}});
       REQUIRE_MESSAGE(checked.ok(), checked.status().message());
       CHECK(engine::evaluations(*checked) == 3);
     }

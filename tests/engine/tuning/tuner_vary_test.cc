@@ -26,7 +26,7 @@ Setting analog(int64_t steps) {
 const engine::TuneSpace kSpace = {.moments = true};
 
 int64_t nfe_of(const Setting& options) {
-  const auto chain = engine::chain_for(ar1_task(), options);
+  const auto chain = engine::chain_for(ar1_task(), engine::ForecastOptions{options, {}});
   REQUIRE_MESSAGE(chain.ok(), chain.status().message());
   return engine::evaluations(*chain);
 }
