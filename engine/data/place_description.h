@@ -1,6 +1,7 @@
-// What a network is told of a place in place of a learned embedding, so that it can serve places
-// that it was not trained on: facts without units, from the training part's statistics (which come
-// with every model) and from coordinates. Internal to engine. A pure function, thread-safe.
+// The facts that a network sees of a place in place of a learned embedding, so that it can serve
+// places that it was not trained on: facts without units, from the training part's statistics
+// (which come with every model) and from coordinates. Internal to engine. A pure function,
+// thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,4 @@
-// What the learned key compares of a window: columns in groups (the mean forecast at each lead
+// What the metric key compares of a window: columns in groups (the mean forecast at each lead
 // time, the context at each lag, increments, means over places, volatility, other variables,
 // calendar cycles). A metric gives each group a weight; nothing here is learned.
 // Every value is a plain loop over one window: the bits of a row depend on its origin alone, not on

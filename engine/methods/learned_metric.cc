@@ -59,12 +59,12 @@ class Adam : public Optimiser {
   }
 };
 
-// What the keys are worth on windows of the second half of the validation part; the learned key as
+// What the keys are worth on windows of the second half of the validation part; the metric key as
 // fitted on the first.
 struct Judgement {
   KeyWorth context, forecast, learned;
   int64_t windows = 0;
-  double windows_per_second = 0;  // embedded by the learned key, mean forecasts at hand
+  double windows_per_second = 0;  // embedded by the metric key, mean forecasts at hand
 };
 
 struct Share {

@@ -58,8 +58,9 @@ struct Setting {
   // Anytime: a member is done when its last two estimates differ by no more than this, root mean
   // square in target space (where the future has deviation sigma_data); 0 = never.
   double exit_tolerance = 0;
-  // How much the network is told of what happened after similar situations: of train --informed's
-  // copy, or of a one-step model. 1 as in training; beyond extrapolates; none: 0, nothing.
+  // How much the network sees of what happened after similar situations: of the copy that
+  // `skipcast adapt` trains, or of a one-step model. 1 as in training; beyond extrapolates; none:
+  // 0, nothing.
   std::optional<double> retrieval_weight;
   bool mismatched_retrieval = false;  // blind control: what happened after another situation
   // How far the chain's denoiser is moved towards that of a kernel density over the futures of

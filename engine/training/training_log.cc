@@ -1,18 +1,25 @@
 #include "engine/training/training_log.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 namespace skipcast::engine {
 
 TrainingLog::TrainingLog(const std::string& path, std::string method)
-    : file_(std::fopen(path.c_str(), "a")), method_(std::move(method)) {}
+    : path_(path), method_(std::move(method)) {}
 
 TrainingLog::~TrainingLog() {
   if (file_ != nullptr) std::fclose(file_);
 }
 
 void TrainingLog::line(nlohmann::json event) {
+  if (file_ == nullptr) {
+    std::error_code ignored;  // fopen() says the same
+    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
+    file_ = std::fopen(path_.c_str(), "a");
+  }
   if (file_ == nullptr) return;
   event["method"] = method_;
   std::fputs((event.dump() + "\n").c_str(), file_);

@@ -10,7 +10,7 @@ namespace skipcast::engine {
 
 class TrainingLog {
  public:
-  // `method` is added to every line.
+  // `method` is added to every line. The file and its folder are made with the first one.
   TrainingLog(const std::string& path, std::string method);
   ~TrainingLog();
   TrainingLog(const TrainingLog&) = delete;
@@ -19,8 +19,8 @@ class TrainingLog {
   void line(nlohmann::json event);
 
  private:
-  std::FILE* file_;  // null: it cannot be written
-  const std::string method_;
+  const std::string path_, method_;
+  std::FILE* file_ = nullptr;  // null: nothing was logged yet, or it cannot be written
 };
 
 }  // namespace skipcast::engine

@@ -194,7 +194,7 @@ std::vector<Setting> cold_plan(const TuneSpace& space, int64_t nfe_max) {
   return plan;
 }
 
-std::vector<Setting> finisher_plan(const TuneSpace& space) {
+std::vector<Setting> one_step_plan(const TuneSpace& space) {
   std::vector<Setting> plan;
   const auto add = [&](const StartOptions& start, double sigma, int64_t nfe) {
     for (const double weight : {0.0, 1.0}) {

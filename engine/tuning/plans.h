@@ -18,8 +18,8 @@ struct TuneSpace {
   int64_t members = 16;    // of every ensemble
   bool moments = false;    // the model has moment heads: gms is tried
   // Of the model's copies: the most evaluations that its one-step model was trained for (0: there
-  // is none), whether that can be told of retrieved futures, and whether there is an conditioned
-  // network.
+  // is none), whether that can be conditioned on retrieved futures, and whether there is a
+  // conditioned network.
   int64_t one_step_evaluations = 0;
   bool one_step_retrieval = false, conditioned = false;
   bool metric = false;  // there is a learned metric: its key is tried
@@ -29,8 +29,9 @@ struct TuneSpace {
 TuneSpace space_of(const Forecaster& forecaster, int64_t members);
 
 // The model's one-step model in as many evaluations as it was trained for: from noise, and from
-// analogs by every key, moved in two ways, at a few depths; told of retrieved futures and not.
-std::vector<Setting> finisher_plan(const TuneSpace& space);
+// analogs by every key, moved in two ways, at a few depths; conditioned on retrieved futures and
+// not.
+std::vector<Setting> one_step_plan(const TuneSpace& space);
 
 // `count` entry sigmas from sigma_min to sigma_max, both included, evenly spaced in the logarithm.
 std::vector<double> sigma_grid(const samplers::ScheduleOptions& schedule, int64_t count);

@@ -174,8 +174,8 @@ bool gains(const PolicyFit& choice, const PolicyFit& single, int64_t tries) {
 }  // namespace
 
 bool is_cold(const Trial& trial) {
-  const bool told = trial.options.retrieval_weight.value_or(0) > 0;
-  return trial.options.start.kind == StartKind::kCold && !told;
+  const bool conditioned = trial.options.retrieval_weight.value_or(0) > 0;
+  return trial.options.start.kind == StartKind::kCold && !conditioned;
 }
 
 int64_t nfe_class(const Trial& trial) {

@@ -191,7 +191,7 @@ Status Tuner::coarse() {
   const int64_t wide = std::min(kWideNfe, request_.nfe_max);
   SKIPCAST_TRY_OK(run(cold_plan(space_, request_.nfe_max), coarse_windows(), Budget::kLimited));
   SKIPCAST_TRY_OK(run(no_chain_plan(space_), coarse_windows(), Budget::kLimited));
-  SKIPCAST_TRY_OK(halve(finisher_plan(space_)));
+  SKIPCAST_TRY_OK(halve(one_step_plan(space_)));
   SKIPCAST_TRY_OK(halve(wide_plan(space_, wide)));
   const std::vector<Trial> seen = coarse_at(wide);
   for (const int64_t nfe : nfe_order(request_.nfe_max)) {

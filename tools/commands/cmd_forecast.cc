@@ -71,6 +71,7 @@ Status check(const ForecastArguments& arguments) {
   if (arguments.statistics && arguments.out.empty()) {
     return usage("--statistics says what --out writes: add --out f.nc");
   }
+  SKIPCAST_TRY_OK(forecast_options(arguments.flags).status());
   SKIPCAST_TRY_OK(check_folder("--out", arguments.out));
   return check_folder("--plot", arguments.plot.path);
 }

@@ -283,7 +283,8 @@ TEST_CASE("Copies: another model's or a damaged copy is refused; stopped is noth
   tuned(*t.store, distill(2));
   const auto verdicts = [&] {
     std::string text;
-    for (const Verdict& verdict : check_archive(folder.file("a")).value()) {
+    const auto found = check_archive(folder.file("a"));
+    for (const Verdict& verdict : found.value()) {
       if (!verdict.status.ok()) text += verdict.part + ": " + verdict.status.message() + "\n";
     }
     return text;

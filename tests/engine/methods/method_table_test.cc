@@ -57,14 +57,19 @@ TrainReport interrupted_and_resumed(const TrainedModel& t, const MethodInfo& met
 TEST_CASE("Methods: interrupted in each stage and resumed, they write the bytes of a whole run") {
   const TempDir folder;
   const TrainedModel t(folder.file("a"));
-  const std::string model = bytes_of(t.paths.weights);
+  const std::string weights = bytes_of(t.paths.weights);
+  const std::string description = bytes_of(t.paths.description);
+  const auto put_back = [&] {
+    overwrite(t.paths.weights, weights);
+    overwrite(t.paths.description, description);
+  };
   for (const MethodInfo& method : methods()) {
-    CAPTURE(method.name);
-    overwrite(t.paths.weights, model);
+    CAPTURE(std::string(method.name));
+    put_back();
     const auto whole = train(*t.store, request_for(method));
     REQUIRE_MESSAGE(whole.ok(), whole.status().message());
     const std::string expected = bytes_of(whole->model_path);
-    overwrite(t.paths.weights, model);
+    put_back();
     const TrainReport report = interrupted_and_resumed(t, method, whole->stages.size());
     CHECK(report.steps == whole->steps);
     CHECK(report.best_step == whole->best_step);

@@ -44,7 +44,8 @@ void damage(const std::string& path) {
 // What check_archive() complains of.
 std::string complaints(const std::string& archive) {
   std::string text;
-  for (const Verdict& verdict : check_archive(archive).value()) {
+  const auto verdicts = check_archive(archive);
+  for (const Verdict& verdict : verdicts.value()) {
     if (!verdict.status.ok()) text += verdict.part + ": " + verdict.status.message() + "\n";
   }
   return text;

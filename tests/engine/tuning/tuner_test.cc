@@ -114,11 +114,10 @@ TEST_CASE("TunerPlan: the best analogs are refined in sigma, mix and separation"
   CHECK(engine::first_plan(basis, 3).size() == 3);
   const double half = std::sqrt(std::pow(4000, 1.0 / 8));
   const auto at = [](const std::string& key, double sigma) {
-    return fmt::format("analog key={} align=offset sigma={:.3g} steps=3 dpmpp_2m", key, sigma);
+    return fmt::format("analog key={} align=offset sigma={:g} steps=3 dpmpp_2m", key, sigma);
   };
   const auto unaligned = [](double sigma) {
-    return fmt::format("analog key=context apart=6 align=none sigma={:.3g} steps=3 dpmpp_2m",
-                       sigma);
+    return fmt::format("analog key=context apart=6 align=none sigma={:g} steps=3 dpmpp_2m", sigma);
   };
   CHECK((plan == std::set<std::string>{
                      "cold steps=3 dpmpp_2m", at("context apart=6", 5), unaligned(2),

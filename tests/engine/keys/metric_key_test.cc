@@ -1,5 +1,6 @@
 // labels: unit
 #include "engine/keys/metric_key.h"
+
 #include "engine/keys/metric_score.h"
 
 // Before anything else that brings doctest or a CHECK of LibTorch.
