@@ -1,8 +1,6 @@
 #include "engine/training/training_log.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 namespace skipcast::engine {
@@ -15,11 +13,7 @@ TrainingLog::~TrainingLog() {
 }
 
 void TrainingLog::line(nlohmann::json event) {
-  if (file_ == nullptr) {
-    std::error_code ignored;  // fopen() says the same
-    std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), ignored);
-    file_ = std::fopen(path_.c_str(), "a");
-  }
+  if (file_ == nullptr) file_ = std::fopen(path_.c_str(), "a");
   if (file_ == nullptr) return;
   event["method"] = method_;
   std::fputs((event.dump() + "\n").c_str(), file_);

@@ -10,7 +10,8 @@ namespace skipcast::engine {
 
 class TrainingLog {
  public:
-  // `method` is added to every line. The file and its folder are made with the first one.
+  // `method` is added to every line. The file is opened with the first one:
+  // the loop has made its folder by then.
   TrainingLog(const std::string& path, std::string method);
   ~TrainingLog();
   TrainingLog(const TrainingLog&) = delete;
