@@ -24,6 +24,7 @@ constexpr int64_t kDimension = 64;
 constexpr int64_t kNeighbours = 32;
 constexpr int64_t kQueries = 64;
 constexpr double kTarget = 1.05;
+constexpr double kBatchTarget = 1.1;
 
 // Rows on a random path through 16 directions, as embeddings of successive windows are.
 std::vector<float> path_rows(int64_t rows) {
@@ -95,15 +96,15 @@ struct Setup {
   }
 };
 
-Pair make_pair_of(const std::string& name, const Medians& medians, double count, bool judged) {
+Pair make_pair_of(const std::string& name, const Medians& medians, double count, double target) {
   const double ratio = medians.ours_s / medians.raw_s;
   return {name,
           medians.ours_s / count * 1e6,
           medians.raw_s / count * 1e6,
           "us/query",
           ratio,
-          judged ? fmt::format("<= {}", kTarget) : "none",
-          !judged || ratio <= kTarget};
+          fmt::format("<= {}", target),
+          ratio <= target};
 }
 
 // One query at a time.
@@ -127,10 +128,10 @@ Pair search_pair(const std::string& name, const Setup& setup, int repetitions) {
       }
     });
   };
-  return make_pair_of(name, interleaved(repetitions, ours, raw), kQueries, true);
+  return make_pair_of(name, interleaved(repetitions, ours, raw), kQueries, kTarget);
 }
 
-// All queries in one call: ours keeps the bits of single searches, FAISS goes through BLAS.
+// All queries in one call: both multiply matrices, ours keeps the bits of single searches.
 Pair batch_pair(const std::string& name, const Setup& setup, int repetitions) {
   const Guard guard{{1, 1}};
   std::vector<int64_t> origins;
@@ -152,7 +153,7 @@ Pair batch_pair(const std::string& name, const Setup& setup, int repetitions) {
       setup.raw->search(kQueries, queries.data(), kNeighbours, distances.data(), labels.data());
     });
   };
-  return make_pair_of(name, interleaved(repetitions, ours, raw), kQueries, false);
+  return make_pair_of(name, interleaved(repetitions, ours, raw), kQueries, kBatchTarget);
 }
 
 }  // namespace

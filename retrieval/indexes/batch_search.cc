@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "retrieval/indexes/device_scan.h"
-#include "retrieval/indexes/row_scan.h"
+#include "retrieval/indexes/product_scan.h"
 
 namespace skipcast::retrieval {
 namespace {
@@ -79,13 +79,11 @@ Result<std::vector<std::vector<Neighbour>>> search_group(const VectorIndex& inde
   return found;
 }
 
-}  // namespace
-
-Result<std::vector<std::vector<Neighbour>>> search_batch(const VectorIndex& index,
-                                                         std::span<const BatchQuery> queries,
-                                                         int64_t count) {
+// On a device; REQUIRES: count <= together_max(index).
+Result<std::vector<std::vector<Neighbour>>> search_groups(const VectorIndex& index,
+                                                          std::span<const BatchQuery> queries,
+                                                          int64_t count) {
   std::vector<std::vector<Neighbour>> all(queries.size());
-  if (count < 1 || count > together_max(index)) return all;
   for (const Group& group : groups_of(queries)) {
     if (group.queries.size() == 1) continue;
     SKIPCAST_TRY(std::vector<std::vector<Neighbour>> found,
@@ -93,6 +91,28 @@ Result<std::vector<std::vector<Neighbour>>> search_batch(const VectorIndex& inde
     for (size_t i = 0; i < found.size(); ++i) all[group.queries[i]] = std::move(found[i]);
   }
   return all;
+}
+
+// Here; what approximate indexes do with few allowed rows is theirs.
+bool by_product(const VectorIndex& index, size_t queries, int64_t count) {
+  return std::string_view(index.kind()) == "flat" && count <= kProductNeighboursMax &&
+         static_cast<int64_t>(queries) >= kProductQueriesMin;
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<Neighbour>>> search_batch(const VectorIndex& index,
+                                                         std::span<const BatchQuery> queries,
+                                                         int64_t count) {
+  std::vector<std::vector<Neighbour>> nothing(queries.size());
+  if (count < 1) return nothing;
+  if (count <= together_max(index)) return search_groups(index, queries, count);
+  if (!by_product(index, queries.size(), count)) return nothing;
+  std::vector<ProductQuery> wanted;
+  for (const BatchQuery& query : queries) {
+    wanted.push_back({query.embedding, rows_within(index.ids(), query.allowed)});
+  }
+  return scan_product(index.rows(), wanted, count);
 }
 
 }  // namespace skipcast::retrieval

@@ -1,6 +1,7 @@
-// Many queries of an index on a device in few calls, though the guard lets each see other rows:
-// what all queries of a group may see is searched there for all of them at once, and the few rows
-// that one of them may see beside it are scanned here.
+// Many queries of an index at once, though the guard lets each see other rows. On the CPU one
+// matrix product tells which rows to look at (product_scan.h). On a device, what all queries of a
+// group may see is searched for all of them in one call, and the few rows that one of them may see
+// beside it are scanned here.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ struct BatchQuery {
 
 // For each query the `count` nearest of what it may see, or all of it where it is less, as
 // search_exact() gives them. Nothing for a query that had better ask alone: the index is not
-// searched exactly on a device, or not for so many, or no other query may see about the same.
+// searched exactly, or not for so many, or the queries are few, or on a device no other one may see
+// about the same.
 // Errors: of the index. On all threads; searches may run together.
 Result<std::vector<std::vector<Neighbour>>> search_batch(const VectorIndex& index,
                                                          std::span<const BatchQuery> queries,

@@ -329,8 +329,7 @@ Result<AnalogResult> AnalogIndex::search_locked(std::span<const float> query, in
   return result;
 }
 
-// For each query the neighbours that a device found for many at once, if any. REQUIRES: mutex_ is
-// held.
+// For each query the neighbours that were found for many at once, if any. REQUIRES: mutex_ is held.
 Result<std::vector<std::vector<Neighbour>>> AnalogIndex::known_of(
     std::span<const float> queries, std::span<const int64_t> origins, const Guard& guard,
     const SearchOptions& options) const {
@@ -353,19 +352,15 @@ Result<std::vector<AnalogResult>> AnalogIndex::search_many(std::span<const int64
     const std::span<const int64_t> batch =
         query_origins.subspan(begin, std::min<size_t>(kQueryBatch, query_origins.size() - begin));
     SKIPCAST_TRY(const std::vector<float> queries, encode_queries(batch));
-    std::shared_lock<std::shared_mutex> lock;  // over what a device found and what is made of it
-    std::vector<std::vector<Neighbour>> known(batch.size());
-    if (options_.scan) {
-      SKIPCAST_TRY(lock, caught_up());
-      SKIPCAST_TRY(known, known_of(queries, batch, guard, options));
-    }
+    // Over what was found for all at once and what is made of it.
+    SKIPCAST_TRY(const std::shared_lock<std::shared_mutex> lock, caught_up());
+    SKIPCAST_TRY(const std::vector<std::vector<Neighbour>> known,
+                 known_of(queries, batch, guard, options));
     std::vector<Status> statuses(batch.size());
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < batch.size(); ++i) {
       const auto query = std::span<const float>(queries).subspan(i * width, width);
-      Result<AnalogResult> found = lock.owns_lock()
-                                       ? search_locked(query, batch[i], guard, options, known[i])
-                                       : search(query, batch[i], guard, options);
+      Result<AnalogResult> found = search_locked(query, batch[i], guard, options, known[i]);
       statuses[i] = found.status();
       if (found.ok()) results[begin + i] = std::move(found).value();
     }

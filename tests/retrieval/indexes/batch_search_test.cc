@@ -1,4 +1,4 @@
-// Many queries at once on a device: the same as one by one, whatever each may see, in fewer calls.
+// Many queries at once: the same as one by one, whatever each may see; on a device in fewer calls.
 #include "retrieval/indexes/batch_search.h"
 
 #include <doctest/doctest.h>
@@ -103,21 +103,68 @@ TEST_CASE("Batch search: nothing where the device is inexact, gone, or not for s
   CHECK(together_max(*flat) == 0);
 }
 
-// That search_many() finds what search() does, and in so many calls of the device.
-void check_many(const AnalogIndex& index, Behaviour& behaviour, const Guard& guard, int calls_max) {
+// That search_many() finds what search() does.
+void check_many(const AnalogIndex& index, const std::vector<int64_t>& origins, const Guard& guard,
+                const SearchOptions& options) {
+  const auto many = index.search_many(origins, guard, options);
+  REQUIRE_MESSAGE(many.ok(), many.status().message());
+  for (size_t i = 0; i < origins.size(); ++i) {
+    const AnalogResult one = index.search(origins[i], guard, options).value();
+    REQUIRE((*many)[i].analogs == one.analogs);
+    CHECK((*many)[i].plan.allowed == one.plan.allowed);
+    CHECK(std::string((*many)[i].plan.method) == one.plan.method);
+  }
+}
+
+std::vector<int64_t> late_origins() {
   std::vector<int64_t> origins;
   for (int64_t origin = 399; origin > 150; --origin) origins.push_back(origin);
+  return origins;
+}
+
+// The same, and in so many calls of the device.
+void check_calls(const AnalogIndex& index, Behaviour& behaviour, const Guard& guard,
+                 int calls_max) {
   for (const SearchOptions& options : {SearchOptions{8, 3}, SearchOptions{20, 1}}) {
     behaviour.searches = 0;
-    const auto many = index.search_many(origins, guard, options);
-    REQUIRE_MESSAGE(many.ok(), many.status().message());
+    REQUIRE(index.search_many(late_origins(), guard, options).ok());
     CHECK(behaviour.searches > 0);
     CHECK(behaviour.searches <= calls_max);
-    for (size_t i = 0; i < origins.size(); ++i) {
-      const AnalogResult one = index.search(origins[i], guard, options).value();
-      REQUIRE((*many)[i].analogs == one.analogs);
-      CHECK((*many)[i].plan.allowed == one.plan.allowed);
-      CHECK(std::string((*many)[i].plan.method) == one.plan.method);
+    check_many(index, late_origins(), guard, options);
+  }
+}
+
+TEST_CASE("Batch search: on the CPU for an exact index and enough queries") {
+  Scene scene({.room = 100});  // the device is gone
+  std::vector<BatchQuery> queries;
+  for (int64_t row = 4000; row < 4007; ++row) {
+    queries.push_back(scene.query(row, {{0, row - 20}, {row + 21, 7000}, {8000, kRows}}));
+  }
+  CHECK(scene.check(queries, 9) == 0);
+  queries.push_back(scene.query(1, {{3, 4}}));
+  CHECK(scene.check(queries, 9) == 8);
+  CHECK(scene.check(queries, 2048) == 8);
+  CHECK(scene.check(queries, 2049) == 0);
+  const auto graph = make_hnsw_index(kWidth);
+  REQUIRE(graph->add(std::vector<int64_t>{0, 1}, std::span(scene.vectors).first(2 * kWidth)).ok());
+  const auto unanswered = search_batch(*graph, queries, 9).value();
+  for (const auto& found : unanswered) CHECK(found.empty());
+}
+
+TEST_CASE("Analog index: many queries at once are the same bits as one by one") {
+  for (const std::string kind : {"flat", "hnsw", "ivfpq"}) {
+    CAPTURE(kind);
+    Archive archive(340);
+    const auto index = archive.index("", kind);
+    archive.grow(400);
+    for (int round = 0; round < 3; ++round) {  // states in the tail, in the index, some erased
+      for (const Guard& guard : {Guard{kSpec}, Guard{kSpec, true, false, 200}, Guard{kSpec, false},
+                                 Guard{kSpec, false, true}}) {
+        check_many(*index, late_origins(), guard, {8, 3});
+        check_many(*index, late_origins(), guard, {20, 1});
+      }
+      if (round == 0) REQUIRE(index->follow().ok());
+      if (round == 1) REQUIRE(archive.store->erase({0, 120, 15, {}}).ok());
     }
   }
 }
@@ -130,13 +177,13 @@ TEST_CASE("Analog index: many queries at once on a device are the same bits as o
   const Guard growing{kSpec}, frozen{kSpec, true, false, 200}, training{kSpec, false};
   for (int round = 0; round < 2; ++round) {  // the last 60 states in the tail, then in the index
     CAPTURE(round);
-    check_many(*index, behaviour, growing, 1);
-    check_many(*index, behaviour, frozen, 1);
-    check_many(*index, behaviour, training, 2);
+    check_calls(*index, behaviour, growing, 1);
+    check_calls(*index, behaviour, frozen, 1);
+    check_calls(*index, behaviour, training, 2);
     REQUIRE(index->follow().ok());
   }
   REQUIRE(archive.store->erase({0, 120, 15, {}}).ok());
-  check_many(*index, behaviour, growing, 2);
+  check_calls(*index, behaviour, growing, 2);
   CHECK(index->search_many(std::vector<int64_t>{399, 8}, growing, {8}).status().code() ==
         skipcast::Code::kNotFound);
 }
