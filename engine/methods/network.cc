@@ -17,6 +17,7 @@ namespace {
 Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(Task task, find_task(store, request.task));
   set_budget(request, 1, task.training);
+  if (request.networks > 0) task.training.networks = request.networks;
   if (request.described_places) {
     if (!network_kind(task.network.kind).described_places) {
       return usage(
@@ -26,6 +27,7 @@ Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& requ
     }
     task.network.described_places = true;
   }
+  task.network.cyclic = task.network.cyclic || store.schema().places.cyclic();
   return task;
 }
 

@@ -149,6 +149,15 @@ int64_t Places::count() const {
   return static_cast<int64_t>(lat.size()) * static_cast<int64_t>(lon.size());
 }
 
+bool Places::cyclic() const {
+  if (kind != PlacesKind::kGrid || lon.size() < 4) return false;
+  const double step = lon[1] - lon[0], tolerance = 0.01 * std::abs(step);
+  for (size_t i = 1; i < lon.size(); ++i) {
+    if (std::abs(lon[i] - lon[i - 1] - step) > tolerance) return false;
+  }
+  return std::abs(std::abs(step) * static_cast<double>(lon.size()) - 360) <= tolerance;
+}
+
 int64_t Schema::variable_index(std::string_view name) const {
   for (size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].name == name) return static_cast<int64_t>(i);

@@ -35,6 +35,8 @@ struct Places {
   std::vector<float> adjacency;    // graph: [n, n] row-major weights >= 0, or empty
 
   int64_t count() const;  // nodes, or cells
+  // A grid whose longitudes, evenly spaced, go once around: its last column is beside its first.
+  bool cyclic() const;
   bool operator==(const Places&) const = default;
 };
 
