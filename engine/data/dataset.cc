@@ -316,6 +316,12 @@ int64_t Dataset::states() const { return data_->states; }
 int64_t Dataset::places() const { return data_->places; }
 at::Device Dataset::device() const { return data_->device; }
 bool Dataset::resident() const { return data_->filled.device() == data_->device; }
+at::Tensor area_weights(const Dataset& dataset) {
+  const std::vector<double> weights = dataset.store().schema().places.area_weights();
+  if (weights.empty()) return {};
+  return at::tensor(weights, at::kDouble).to(at::kFloat).to(dataset.device());
+}
+
 const Task& Dataset::task() const { return data_->task; }
 const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
 const storage::SeriesStore& Dataset::store() const { return *data_->store; }

@@ -85,4 +85,7 @@ class Dataset {
   std::shared_ptr<const Data> data_;
 };
 
+// Places::area_weights() of its archive, [P] float32 on its device; undefined: all places alike.
+at::Tensor area_weights(const Dataset& dataset);
+
 }  // namespace skipcast::engine

@@ -163,3 +163,16 @@ TEST_CASE("Places: a grid is cyclic when its even longitudes close the circle") 
   places.lon = {0, 90, 180, 270};
   CHECK_FALSE(places.cyclic());
 }
+
+TEST_CASE("Places: cells of a grid weigh what their area is") {
+  const Places places = {.kind = PlacesKind::kGrid, .lat = {-90, 0, 60, 90}, .lon = {0, 10}};
+  const std::vector<double> weights = places.area_weights();
+  REQUIRE(weights.size() == 8);
+  double sum = 0;
+  for (const double weight : weights) sum += weight;
+  CHECK(sum == doctest::Approx(8));
+  CHECK(weights[4] == doctest::Approx(weights[2] / 2));
+  CHECK(weights[0] > 0);
+  CHECK(weights[0] == weights[7]);
+  CHECK(Places{.names = {"a", "b"}}.area_weights().empty());
+}
