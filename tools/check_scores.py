@@ -5,7 +5,8 @@
 
 Fair and plain CRPS come from the PyPI package `scores`, the energy score from `scoringrules`
 (divided by the root of the number of observed values, as skipcast defines it), the fair energy
-score, RMSE and MAE of the ensemble mean from numpy. Each is compared with the attribute of that
+score, RMSE and MAE of the ensemble mean from numpy. On a grid a value counts by its cell's area,
+the cosine of its latitude at mean 1 (within a quarter of a degree of a pole, that of 89.75). Each is compared with the attribute of that
 name at every forecast variable. Prints one line a score; exit code 0 when all agree to the
 relative tolerance, 1 when one does not or the file has nothing to check, 2 for a wrong request.
 Needs the Python environment of tools/setup.
@@ -22,10 +23,21 @@ from scores.probability import crps_for_ensemble
 SCORES = ("crps_fair", "crps", "energy_score", "energy_score_fair", "rmse", "mae")
 
 
-def energy_scores(forecast, observation):
-    """(plain, fair) of one query: [members, n] and [n] without missing values."""
-    members, values = forecast.shape
-    scale = np.sqrt(values)
+def area_weights(dataset, name):
+    """Of the values of one query, flat; 1 each where places are no cells of a grid."""
+    variable = dataset[name.replace("forecast", "observation", 1)]
+    sizes = variable.shape[1:]
+    if "lat" not in variable.dimensions or "lon" not in variable.dimensions:
+        return np.ones(int(np.prod(sizes)))
+    rows = np.cos(np.radians(np.minimum(np.abs(dataset["lat"][:].astype(np.float64)), 89.75)))
+    return np.broadcast_to((rows / rows.mean())[:, None], sizes).ravel()
+
+
+def energy_scores(forecast, observation, weights):
+    """(plain, fair) of one query: [members, n], [n] and [n] without missing values."""
+    members = forecast.shape[0]
+    scale = np.sqrt(weights.sum())
+    forecast, observation = forecast * np.sqrt(weights), observation * np.sqrt(weights)
     plain = float(scoringrules.es_ensemble(observation, forecast)) / scale
     if members == 1:
         return plain, plain
@@ -43,7 +55,7 @@ def as_arrays(dataset, name):
     return pair
 
 
-def crps(forecast, observation, method):
+def crps(forecast, observation, weights, method):
     """Mean over all observed values, by the package `scores`."""
     if forecast.shape[1] == 1 and method == "fair":
         method = "ecdf"  # the fair score of one member is its absolute error
@@ -52,27 +64,29 @@ def crps(forecast, observation, method):
         xarray.DataArray(observation, dims=("query", "value")),
         "number",
         method=method,
-    )
-    return float(mean)
+        preserve_dims="all",
+    ).values
+    return float(np.nansum(mean * weights) / np.sum(np.isfinite(mean) * weights))
 
 
-def recompute(forecast, observation):
+def recompute(forecast, observation, weights):
     """The scores of one variable, by name."""
     observed = np.isfinite(observation)
     energies = [
-        energy_scores(forecast[query][:, there], observation[query][there])
+        energy_scores(forecast[query][:, there], observation[query][there], weights[there])
         for query, there in enumerate(observed)
         if there.any()
     ]
     plain, fair = np.mean(energies, axis=0)
     error = (forecast.mean(axis=1) - observation)[observed]
+    shares = np.broadcast_to(weights, observed.shape)[observed]
     return {
-        "crps_fair": crps(forecast, observation, "fair"),
-        "crps": crps(forecast, observation, "ecdf"),
+        "crps_fair": crps(forecast, observation, weights, "fair"),
+        "crps": crps(forecast, observation, weights, "ecdf"),
         "energy_score": plain,
         "energy_score_fair": fair,
-        "rmse": np.sqrt(np.mean(error**2)),
-        "mae": np.mean(np.abs(error)),
+        "rmse": np.sqrt(np.average(error**2, weights=shares)),
+        "mae": np.average(np.abs(error), weights=shares),
     }
 
 
@@ -81,7 +95,7 @@ def check(path, tolerance):
     compared = differing = 0
     with netCDF4.Dataset(path) as dataset:
         for name in [n for n in dataset.variables if n.split("_")[0] == "forecast"]:
-            theirs = recompute(*as_arrays(dataset, name))
+            theirs = recompute(*as_arrays(dataset, name), area_weights(dataset, name))
             for score in SCORES:
                 if score not in dataset[name].ncattrs():
                     continue

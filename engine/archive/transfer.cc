@@ -162,6 +162,10 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
   parts.target = fit_target_space(*dataset, training);
   const NetworkShape shape = shape_of(task, schema.places, parts.normalizer, parts.target);
   SKIPCAST_TRY(parts.network, moved(*source.parts.network, task, shape));
+  for (const auto& other : source.parts.others) {
+    SKIPCAST_TRY(std::shared_ptr<Network> network, moved(*other, task, shape));
+    parts.others.push_back(std::move(network));
+  }
   const auto origins = evenly_spaced(held_out, task.training.validation_windows);
   const ValidationScores scores = validate(parts, *dataset, origins);
   SKIPCAST_TRY_OK(save_model(to, parts,

@@ -16,6 +16,7 @@ namespace skipcast::engine {
 namespace {
 
 constexpr int64_t kReadStates = 1024;  // states read at once
+constexpr size_t kSlotsOfDay = 48;
 
 std::span<float> floats(at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())};
@@ -30,12 +31,27 @@ void add_harmonics(double phase, std::vector<float>& row) {
   }
 }
 
+// Weights of kSlotsOfDay moments of the day, evenly spread: linear interpolation between the two
+// beside the time. A linear layer of them learns any daily course, smooth between the moments.
+void add_slots(double day, std::vector<float>& row) {
+  const double at = day * kSlotsOfDay;
+  const auto before = static_cast<size_t>(at) % kSlotsOfDay;
+  const double beyond = at - std::floor(at);
+  const size_t first = row.size();
+  row.resize(first + kSlotsOfDay);
+  row[first + before] = static_cast<float>(1 - beyond);
+  row[first + (before + 1) % kSlotsOfDay] = static_cast<float>(beyond);
+}
+
 std::vector<float> calendar_row(const Task& task, int64_t time_s) {
   const storage::CalendarTime time = storage::calendar_time(time_s);
   std::vector<float> row;
   for (const std::string& word : task.calendar) {
+    const double day = (time.hour * 3600 + time.minute * 60 + time.second) / 86400.0;
     if (word == "hour_of_day") {
-      add_harmonics((time.hour * 3600 + time.minute * 60 + time.second) / 86400.0, row);
+      add_harmonics(day, row);
+    } else if (word == "slot_of_day") {
+      add_slots(day, row);
     } else if (word == "day_of_year") {
       add_harmonics(time.day_of_year / 365.25, row);
     } else {
@@ -300,6 +316,12 @@ int64_t Dataset::states() const { return data_->states; }
 int64_t Dataset::places() const { return data_->places; }
 at::Device Dataset::device() const { return data_->device; }
 bool Dataset::resident() const { return data_->filled.device() == data_->device; }
+at::Tensor area_weights(const Dataset& dataset) {
+  const std::vector<double> weights = dataset.store().schema().places.area_weights();
+  if (weights.empty()) return {};
+  return at::tensor(weights, at::kDouble).to(at::kFloat).to(dataset.device());
+}
+
 const Task& Dataset::task() const { return data_->task; }
 const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
 const storage::SeriesStore& Dataset::store() const { return *data_->store; }

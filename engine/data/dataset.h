@@ -24,7 +24,8 @@ struct ContextBatch {
   at::Tensor values;    // [B, T_in, Vc, P] normalised, missing values filled forward then with 0
   at::Tensor mask;      // [B, T_in, Vc, P] 1 where observed
   at::Tensor calendar;  // [B, C] features of the origin's time, as the task lists: hour_of_day and
-                        // day_of_year two harmonics each, day_of_week seven indicators
+                        // day_of_year two harmonics each, day_of_week seven indicators,
+                        // slot_of_day weights of 48 moments
   at::Tensor base;      // [B, T_in + T_out, V, P] the targets' slot climatology over the whole
                         // window (known ahead), at mean 0 and deviation 1 over the slots; no time
                         // steps [B, 0, V, P] when the normalizer's base is a mean
@@ -83,5 +84,8 @@ class Dataset {
   explicit Dataset(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
+
+// Places::area_weights() of its archive, [P] float32 on its device; undefined: all places alike.
+at::Tensor area_weights(const Dataset& dataset);
 
 }  // namespace skipcast::engine

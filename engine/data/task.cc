@@ -20,7 +20,8 @@ constexpr int64_t kTaskBytesMax = 1 << 20;
 constexpr NumberRange kFraction = {0, 1};
 const std::vector<std::string> kBases(std::begin(retrieval::kBaseWords),
                                       std::end(retrieval::kBaseWords));
-const std::vector<std::string> kCalendars = {"hour_of_day", "day_of_week", "day_of_year"};
+const std::vector<std::string> kCalendars = {"hour_of_day", "day_of_week", "day_of_year",
+                                             "slot_of_day"};
 
 void read_kind(TaskFields& fields, NetworkOptions& network) {
   std::vector<std::string> names;
@@ -49,6 +50,7 @@ void read_network(TaskFields& fields, NetworkOptions& network) {
   fields.count("inducing", network.inducing, {0, 4096});
   fields.flag("adjacency", network.adjacency);
   fields.flag("described_places", network.described_places);
+  fields.flag("cyclic", network.cyclic);
   fields.number("dropout", network.dropout, {0, 0.9});
   fields.number("input_dropout", network.input_dropout, {0, 0.9});
   if (network.width % 8 != 0) fields.fail("width", "is not a multiple of 8");
@@ -58,6 +60,7 @@ void read_network(TaskFields& fields, NetworkOptions& network) {
 void read_training(TaskFields& fields, TrainingOptions& training) {
   fields.number("minutes", training.minutes, {0, 1e6});
   fields.count("steps_max", training.steps_max, {1, 1e12});
+  fields.count("networks", training.networks, {0, 64});
   fields.count("batch", training.batch, {1, 65536});
   fields.count("sigma_draws", training.sigma_draws, {1, 1024});
   fields.number("learning_rate", training.learning_rate, {0, 10});
@@ -268,6 +271,8 @@ std::string to_json(const Task& task) {
                    {"seed", t.seed}}}};
   // Where it is as it always was, older files stay the same, and readable.
   if (n.described_places) object["network"]["described_places"] = true;
+  if (n.cyclic) object["network"]["cyclic"] = true;
+  if (t.networks > 0) object["training"]["networks"] = t.networks;
   return object.dump(1);
 }
 

@@ -30,15 +30,21 @@ struct NetworkOptions {
   bool adjacency = false;         // graph: attention learns a bias from the archive's adjacency
   bool described_places = false;  // graph: places are told apart by facts (place_description.h),
                                   // not by learned embeddings: the network can be transferred
+  bool cyclic = false;            // grid: its columns close a circle; found out in training
   double dropout = 0;             // of each block's branches
   double input_dropout = 0;       // of the context's features
 };
 
+inline constexpr double kNetworkMinutes = 3;
+inline constexpr int64_t kNetworksMax = 4;
+
 struct TrainingOptions {
-  double minutes = 12;          // stop by the clock (0 = never), or
-  int64_t steps_max = 200000;   // by steps, whichever first
-  int64_t batch = 64;           // contexts a step, each with
-  int64_t sigma_draws = 4;      // noise levels (the context is encoded once for all of them)
+  double minutes = 12;         // stop by the clock (0 = never), or
+  int64_t steps_max = 200000;  // by steps, whichever first
+  int64_t networks = 0;        // trained one after the other, the time shared; members are assigned
+                               // among them; 0: one for every kNetworkMinutes, at most kNetworksMax
+  int64_t batch = 64;          // contexts a step, each with
+  int64_t sigma_draws = 4;     // noise levels (the context is encoded once for all of them)
   double learning_rate = 1e-3;  // cosine to 2 % of it after `warmup_steps`
   int64_t warmup_steps = 200;
   double weight_decay = 0.01;   // of matrices; vectors (biases, gains) have none
@@ -58,7 +64,8 @@ struct Task {
   std::vector<std::string> context_variables;  // default: the targets; must start with them
   storage::WindowSpec spec;
   std::array<double, 3> split = {0.6, 0.2, 0.2};
-  std::vector<std::string> calendar = {"hour_of_day", "day_of_week"};  // also "day_of_year"
+  std::vector<std::string> calendar = {"hour_of_day",
+                                       "day_of_week"};  // also "day_of_year", "slot_of_day"
   // "mean", "slot_of_week", "slot_of_day", "seasonal"
   retrieval::Base base = retrieval::Base::kMean;
   int64_t base_smoothing = 0;            // slots averaged in on each side

@@ -59,7 +59,12 @@ Status named(const Candidate& candidate, const Status& status) {
 class Sweep {
  public:
   Sweep(Forecaster& forecaster, const EvaluateRequest& request, std::vector<int64_t> origins)
-      : forecaster_(forecaster), request_(request), origins_(std::move(origins)) {}
+      : forecaster_(forecaster),
+        request_(request),
+        score_(request.score),
+        origins_(std::move(origins)) {
+    score_.weights = forecaster.store().schema().places.area_weights();
+  }
 
   Result<CandidateScores> run(size_t number);
 
@@ -73,6 +78,7 @@ class Sweep {
 
   Forecaster& forecaster_;
   const EvaluateRequest& request_;
+  ScoreOptions score_;
   std::vector<int64_t> origins_;
   std::unique_ptr<Baselines> baselines_;  // made when first needed
   std::unique_ptr<EvaluationFile> file_;  // of the first candidate, when asked for
@@ -144,7 +150,7 @@ Status Sweep::score(const Candidate& candidate, const Forecast& forecast, Tally&
   const ScoreShape shape = {sizes[0], sizes[1], sizes[2], sizes[3]};
   const int64_t time_s = forecaster_.store().schema().axis.time_at(forecast.origin);
   const auto row = [&](const at::Tensor& ensemble, const at::Tensor& observed) {
-    return score_query(time_s, values_of(ensemble), values_of(observed), shape, request_.score);
+    return score_query(time_s, values_of(ensemble), values_of(observed), shape, score_);
   };
   Result<ScoreRow> normalised = row(forecast.normalised.contiguous(), truth.normalised);
   if (!normalised.ok()) return named(candidate, normalised.status());

@@ -25,7 +25,7 @@ struct EvaluateRequest {
   ArchiveMode archive = ArchiveMode::kGrowing;  // of every candidate
   std::vector<Candidate> candidates;            // the first is the reference of the differences
   std::string save_path;        // NetCDF with every forecast and observation of the first candidate
-  ScoreOptions score;           // seed of ties, pairs of the variogram score
+  ScoreOptions score;           // seed of ties, pairs of the variogram; weights: the archive's
   bool physical_scores = true;  // false: normalised alone, half the scoring time
   Progress progress;            // "evaluate", detail: candidate, query
 };

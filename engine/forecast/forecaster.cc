@@ -99,7 +99,8 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   SKIPCAST_TRY(const NetworkChoice choice, choose_network(*model_, chain, options));
   if (chain.solver.needs_moments) query.moments = model_->condition_moments(query.context);
   if (needs_mean(choice, options)) evaluate_mean(*model_, query);
-  forecast.nfe_shared = double(shared_evaluations(chain)) + (query.mean.defined() ? 1 : 0);
+  forecast.nfe_shared =
+      double(shared_evaluations(chain)) + (query.mean.defined() ? double(model_->networks()) : 0);
   forecast.timing.encode_s = watch.lap();
 
   // Search: one analog a member, under the leakage guard.
@@ -109,10 +110,16 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
   // The network that makes the members, conditioned on what happened after similar situations.
   SKIPCAST_TRY(const MemberAnalogs known, lookup(query, choice, options));
   forecast.timing.search_s += watch.lap();
-  query.denoise = choice.copy ? denoiser_for(*dataset_, *model_, query, choice, known.analogs)
-                              : base_of(*model_, query);
-  if (choice.copy) forecast.notes.push_back(describe(choice, options));
-  SKIPCAST_TRY(query.denoise, with_stack(query, std::move(query.denoise), options));
+  if (choice.copy) {
+    query.denoise = {denoiser_for(*dataset_, *model_, query, choice, known.analogs)};
+    forecast.notes.push_back(describe(choice, options));
+  } else {
+    query.denoise = base_of(*model_, query);
+    if (chain.solver.needs_moments) query.denoise.resize(1);  // whose moment heads they are
+  }
+  for (samplers::Denoiser& denoise : query.denoise) {
+    SKIPCAST_TRY(denoise, with_stack(query, std::move(denoise), options));
+  }
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.

@@ -44,16 +44,23 @@ Result<Query> query_at(const Dataset& dataset, int64_t origin) {
   return query;
 }
 
-const samplers::Denoiser& base_of(const Model& model, Query& query) {
-  if (!query.base) query.base = model.condition(query.context);
+const std::vector<samplers::Denoiser>& base_of(const Model& model, Query& query) {
+  for (auto i = static_cast<int64_t>(query.base.size()); i < model.networks(); ++i) {
+    query.base.push_back(model.condition_by(i, query.context));
+  }
   return query.base;
 }
 
 void evaluate_mean(const Model& model, Query& query) {
   if (query.mean.defined()) return;
   const at::Tensor zero = at::zeros(model.state_shape(), query.last.options()).unsqueeze(0);
-  const at::Tensor mean = base_of(model, query)(zero, model.task().schedule.sigma_max);
-  query.mean = model.from_target(mean, query.last)[0];
+  at::Tensor mean;
+  for (const samplers::Denoiser& denoise : base_of(model, query)) {
+    const at::Tensor one =
+        model.from_target(denoise(zero, model.task().schedule.sigma_max), query.last)[0];
+    mean = mean.defined() ? mean + one : one;
+  }
+  query.mean = model.networks() == 1 ? mean : mean / double(model.networks());
 }
 
 }  // namespace skipcast::engine

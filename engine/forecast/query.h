@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/data/dataset.h"
 #include "engine/models/model.h"
@@ -15,12 +16,13 @@ namespace skipcast::engine {
 
 struct Query {
   int64_t origin = 0;
-  int64_t time_s = 0;                // of the origin: keys the noise
-  ContextBatch context;              // B = 1
-  at::Tensor last;                   // [V, P]
-  samplers::Denoiser base;           // the model's denoiser, conditioned on the context
-  samplers::Denoiser denoise;        // the chain's: the same, a fine-tuned copy's, or a guided one
-  samplers::MomentDenoiser moments;  // the same; empty unless the solver needs it
+  int64_t time_s = 0;                    // of the origin: keys the noise
+  ContextBatch context;                  // B = 1
+  at::Tensor last;                       // [V, P]
+  std::vector<samplers::Denoiser> base;  // the model's, one a network, conditioned on the context
+  // The chain's, to which members are assigned in turn: the same, a fine-tuned copy's, guided ones.
+  std::vector<samplers::Denoiser> denoise;
+  samplers::MomentDenoiser moments;  // of the first network; empty unless the solver needs it
   at::Tensor mean;  // [T_out, V, P], the query's mean forecast; undefined unless needed
   retrieval::QuerySearches searches;  // made for it so far
 };
@@ -34,9 +36,9 @@ Status check_origin(const Dataset& dataset, int64_t origin);
 Result<Query> query_at(const Dataset& dataset, int64_t origin);
 
 // query.base, conditioned on the context at the first call.
-const samplers::Denoiser& base_of(const Model& model, Query& query);
+const std::vector<samplers::Denoiser>& base_of(const Model& model, Query& query);
 
-// Fills query.mean, unless it is there: the denoiser's mean forecast at sigma_max, x = 0. That is
+// Fills query.mean, unless it is there: the denoisers' mean forecast at sigma_max, x = 0. That is
 // Model::mean_forecast of this context, without encoding the context a second time.
 void evaluate_mean(const Model& model, Query& query);
 

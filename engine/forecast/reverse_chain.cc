@@ -53,8 +53,9 @@ class Run {
     const at::ArrayRef<int64_t> numbers(members.data(), members.size());
     return all.index_select(0, at::tensor(numbers).to(all.device()));
   }
-  at::Tensor in_batches(std::span<const int64_t> members,
-                        const std::function<at::Tensor(std::span<const int64_t>)>& one) const;
+  using Solve = std::function<at::Tensor(std::span<const int64_t>)>;
+  at::Tensor by_network(std::span<const int64_t> members, const Solve& one);
+  at::Tensor in_batches(std::span<const int64_t> members, const Solve& one) const;
   samplers::Noising noising_of(std::span<const int64_t> members) const;
 
   const Chain& chain_;
@@ -62,6 +63,7 @@ class Run {
   const Query& query_;
   const ForecastOptions& options_;
   std::vector<int64_t> shape_;
+  const samplers::Denoiser* denoise_ = nullptr;  // of the members at work
   int64_t evaluations_ = 0;
 };
 
@@ -88,8 +90,32 @@ samplers::Noising Run::noising_of(std::span<const int64_t> members) const {
   return noising;
 }
 
-at::Tensor Run::in_batches(std::span<const int64_t> members,
-                           const std::function<at::Tensor(std::span<const int64_t>)>& one) const {
+// Members as solved, in the order of the rows: `parts` one after the other hold those of `order`.
+at::Tensor in_order(const std::vector<at::Tensor>& parts, const std::vector<int64_t>& order) {
+  at::Tensor all = at::cat(parts);
+  return at::empty_like(all).index_copy_(0, at::tensor(order).to(all.device()), all);
+}
+
+// Each network in turn has its members: those whose number leaves its own when divided.
+at::Tensor Run::by_network(std::span<const int64_t> members, const Solve& one) {
+  const auto networks = static_cast<int64_t>(query_.denoise.size());
+  std::vector<at::Tensor> parts;
+  std::vector<int64_t> order;  // rows of the result
+  for (int64_t network = 0; network < networks; ++network) {
+    std::vector<int64_t> own;
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (members[i] % networks != network) continue;
+      own.push_back(members[i]);
+      order.push_back(static_cast<int64_t>(i));
+    }
+    if (own.empty()) continue;
+    denoise_ = &query_.denoise[static_cast<size_t>(network)];
+    parts.push_back(in_batches(own, one));
+  }
+  return parts.size() == 1 ? parts[0] : in_order(parts, order);
+}
+
+at::Tensor Run::in_batches(std::span<const int64_t> members, const Solve& one) const {
   const auto count = static_cast<int64_t>(members.size());
   const int64_t batch = options_.member_batch > 0 ? options_.member_batch : count;
   std::vector<at::Tensor> solved;
@@ -103,9 +129,9 @@ at::Tensor Run::run(const at::Tensor& x, const std::vector<double>& sigmas,
                     const samplers::Noising& noising) {
   if (options_.exit_tolerance <= 0) {
     evaluations_ += x.size(0) * samplers::evaluations(chain_.solver, sigmas, noising);
-    return chain_.solver.solve(query_.denoise, x, sigmas, noising);
+    return chain_.solver.solve(*denoise_, x, sigmas, noising);
   }
-  samplers::EarlyExit exit(query_.denoise, options_.exit_tolerance);
+  samplers::EarlyExit exit(*denoise_, options_.exit_tolerance);
   const at::Tensor solved = chain_.solver.solve(std::ref(exit), x, sigmas, noising);
   evaluations_ += exit.evaluations();
   return solved;
@@ -155,7 +181,7 @@ at::Tensor Run::ensemble(const EntryState& entry) {
   const at::Tensor target = entry.aligned ? at::Tensor() : target_of(entry.clean);
   std::vector<at::Tensor> parts;
   if (!order.empty()) {
-    parts.push_back(in_batches(order, [&](std::span<const int64_t> members) {
+    parts.push_back(by_network(order, [&](std::span<const int64_t> members) {
       if (entry.aligned) return solve_aligned(members, *entry.aligned);
       return entry.state.defined() ? solve_from(members, entry.state)
                                    : solve(members, target, size);
@@ -163,13 +189,11 @@ at::Tensor Run::ensemble(const EntryState& entry) {
   }
   if (!cold.empty()) {
     parts.push_back(
-        in_batches(cold, [&](std::span<const int64_t> members) { return solve_cold(members); }));
+        by_network(cold, [&](std::span<const int64_t> members) { return solve_cold(members); }));
   }
   if (parts.size() == 1) return model_.from_target(parts[0], query_.last);
   order.insert(order.end(), cold.begin(), cold.end());
-  at::Tensor all = at::empty(full_shape(options_.members), query_.last.options());
-  all.index_copy_(0, at::tensor(order).to(all.device()), at::cat(parts));
-  return model_.from_target(all, query_.last);
+  return model_.from_target(in_order(parts, order), query_.last);
 }
 
 }  // namespace

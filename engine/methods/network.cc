@@ -2,12 +2,14 @@
 // validation score is seen; the checkpoint stays, so that more steps can follow.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/data/network_kinds.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
+#include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& request) {
   SKIPCAST_TRY(Task task, find_task(store, request.task));
   set_budget(request, 1, task.training);
+  if (request.networks > 0) task.training.networks = request.networks;
   if (request.described_places) {
     if (!network_kind(task.network.kind).described_places) {
       return usage(
@@ -24,7 +27,22 @@ Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& requ
     }
     task.network.described_places = true;
   }
+  task.network.cyclic = task.network.cyclic || store.schema().places.cyclic();
   return task;
+}
+
+// Of the seed of network `number`: far from those of neighbouring seeds, whose noise would be the
+// same; the first has the task's own.
+uint64_t seed_of(uint64_t seed, int64_t number) {
+  if (number == 0) return seed;
+  return storage::mix_bits(seed + static_cast<uint64_t>(number)) >> 12;
+}
+
+// As many as the task says; else one for every kNetworkMinutes of a budget by the clock.
+int64_t networks_for(const TrainingOptions& options) {
+  if (options.networks > 0) return options.networks;
+  const auto affordable = static_cast<int64_t>(options.minutes / kNetworkMinutes);
+  return std::clamp<int64_t>(affordable, 1, kNetworksMax);
 }
 
 class NetworkMethod : public Method {
@@ -34,10 +52,11 @@ class NetworkMethod : public Method {
 
   Result<TrainingOrigin> open() override {
     SKIPCAST_TRY(task_, task_of(store_, request_));
+    networks_ = networks_for(task_.training);
     return TrainingOrigin{.task = task_,
                           .split = split_of(task_, store_.size()),
                           .checkpoint = model_paths(store_, task_.name).checkpoint,
-                          .keeps_checkpoint = true,
+                          .keeps_checkpoint = networks_ == 1,
                           .if_diverged = "lower \"learning_rate\" and train again"};
   }
 
@@ -45,14 +64,27 @@ class NetworkMethod : public Method {
     const Split split = resumed != nullptr ? resumed->split : split_of(task_, store_.size());
     SKIPCAST_TRY(retrieval::Normalizer normalizer,
                  retrieval::Normalizer::fit(store_, normalizer_options(store_, task_, split)));
-    ModelParts parts{.task = task_, .split = split, .normalizer = std::move(normalizer)};
-    SKIPCAST_TRY(fit_, NetworkFit::make(store_, std::move(parts), request_.compute, std::nullopt));
+    model_ = {.task = task_, .split = split, .normalizer = std::move(normalizer)};
+    if (resumed != nullptr) {
+      const auto begun = static_cast<int64_t>(resumed->done.size()) + (resumed->step > 0 ? 1 : 0);
+      networks_ = std::max(networks_, begun);  // whatever the time was then
+    }
     return {};
   }
 
-  Result<TrainingStage> begin(int64_t) override {
+  bool has_stage(int64_t stage) const override { return stage < networks_; }
+
+  Result<TrainingStage> begin(int64_t number) override {
+    ModelParts parts = model_;
+    parts.task.training.seed = seed_of(task_.training.seed, number);
+    parts.task.training.minutes /= static_cast<double>(networks_);
+    fit_.reset();  // one data set at a time
+    SKIPCAST_TRY(fit_, NetworkFit::make(store_, std::move(parts), request_.compute, std::nullopt));
     TrainingStage stage = fit_->stage();
-    stage.keep_best = false;  // better() has them in the model's file
+    const double share = 1 / static_cast<double>(networks_);
+    stage.begins = share * static_cast<double>(number);
+    stage.ends = stage.begins + share;
+    if (networks_ > 1) stage.part = fmt::format("network {} of {}", number + 1, networks_);
     return stage;
   }
 
@@ -60,27 +92,58 @@ class NetworkMethod : public Method {
   void fetch_ahead(int64_t step) override { fit_->fetch_ahead(step); }
   Validation validate() override { return fit_->validate(); }
 
+  // The first network can forecast while the others are trained.
   Status better(const TrainingState& state) override {
-    return save_model(store_, fit_->parts(),
+    if (!state.done.empty()) return {};
+    return save_model(store_, with(fit_->parts()),
                       {{"step", std::to_string(state.best_step)},
                        {"validation_crps", fmt::format("{:.6f}", state.best_shown)}});
   }
 
+  Status end(int64_t) override {
+    model_ = with(fit_->parts());
+    return {};
+  }
+
   Status finish(TrainReport& report) override {
+    if (networks_ > 1) {
+      SKIPCAST_TRY_OK(
+          save_model(store_, model_,
+                     {{"networks", std::to_string(networks_)},
+                      {"step", std::to_string(report.best_step)},
+                      {"validation_crps", fmt::format("{:.6f}", report.validation_crps)}}));
+    }
     report.model_path = model_paths(store_, task_.name).weights;
     const nlohmann::json figures = {{"model", report.model_path},
+                                    {"networks", networks_},
                                     {"validation_crps_normalised", report.validation_crps}};
     report.figures = figures.dump();
     report.lines = {
-        fmt::format("model     {} (fair CRPS on validation {:.4f} in normalised units, at step {})",
-                    report.model_path, report.validation_crps, report.best_step)};
+        fmt::format("model     {} (fair CRPS {} on validation {:.4f} in normalised units, at "
+                    "step {})",
+                    report.model_path, networks_ == 1 ? "" : "of one network",
+                    report.validation_crps, report.best_step / networks_)};
     return {};
   }
 
  private:
   const storage::SeriesStore& store_;
   const TrainRequest& request_;
+  // The networks so far and this one.
+  ModelParts with(const ModelParts& fitted) const {
+    ModelParts parts = model_;
+    parts.target = fitted.target;
+    if (parts.network == nullptr) {
+      parts.network = fitted.network;
+    } else {
+      parts.others.push_back(fitted.network);
+    }
+    return parts;
+  }
+
   Task task_;
+  int64_t networks_ = 1;
+  ModelParts model_;  // of the networks that are trained
   std::unique_ptr<NetworkFit> fit_;
 };
 

@@ -55,8 +55,15 @@ class Model {
   // Where it computes: contexts and states lie there.
   virtual const Compute& compute() const;
 
-  // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1.
+  // How many networks it has, trained from different seeds: members are assigned to them in turn.
+  virtual int64_t networks() const { return 1; }
+  // D(x; sigma) for one query, x [M, T_out, V, P] in target space, any M. `context` has B = 1. By
+  // the first network; condition_by() by any of them, from 0.
   virtual samplers::Denoiser condition(const ContextBatch& context) const = 0;
+  virtual samplers::Denoiser condition_by(int64_t network, const ContextBatch& context) const {
+    SKIPCAST_CHECK(network == 0);
+    return condition(context);
+  }
   // What it can do besides: kGradients, kCrossFitted, or by the name of an attachment of its
   // network (engine/networks/attachments.h).
   virtual bool can(std::string_view ability) const {
@@ -74,8 +81,9 @@ class Model {
   // The copy of a kind, by name (engine/settings/copy_kinds.h): read at the first call, whose
   // outcome stays. Errors as read_copy()'s (engine/models/network_copy.h).
   virtual Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const;
-  // The denoiser's mean forecast at sigma_max (one evaluation, x = 0), for B queries at once:
-  // [B, T_out, V, P] in normalised units. The forecast key and residual alignment use it.
+  // The mean over networks of their mean forecasts at sigma_max (one evaluation each, x = 0), for B
+  // queries at once: [B, T_out, V, P] in normalised units. The forecast key and residual alignment
+  // use it.
   virtual at::Tensor mean_forecast(const ContextBatch& contexts) const = 0;
   // The same of past windows with these origins: those of the training part by a network that was
   // not trained on them, where the model is cross-fitted (folds.h; `skipcast train --cross-fit`).

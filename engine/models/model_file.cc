@@ -22,10 +22,14 @@ using Json = nlohmann::json;
 constexpr int kNestingMax = 64;  // printing recurses that deep
 constexpr int64_t kDescriptionBytesMax = int64_t{1} << 30;
 constexpr const char* kDescriptionCrc = "description_crc32c";
-const std::string kNetworkPrefix = "network.";
 
 std::string crc_text(std::string_view bytes) {
   return fmt::format("{:08x}", storage::crc32c(bytes));
+}
+
+// "network.", "network1.", ...
+std::string network_prefix(size_t number) {
+  return number == 0 ? "network." : fmt::format("network{}.", number);
 }
 
 std::string fold_prefix(size_t fold) { return fmt::format("fold{}.", fold); }
@@ -69,14 +73,14 @@ Status save_model(const storage::SeriesStore& store, const ModelParts& parts,
     SKIPCAST_TRY_OK(storage::write_file_durably(paths.description, description));
   }
   Weights weights;
-  for (const auto& item : parts.network->named_parameters()) {
-    weights.tensors[kNetworkPrefix + item.key()] = item.value().detach();
-  }
-  for (size_t fold = 0; fold < parts.folds.size(); ++fold) {
-    for (const auto& item : parts.folds[fold]->named_parameters()) {
-      weights.tensors[fold_prefix(fold) + item.key()] = item.value().detach();
+  const auto add = [&](const std::string& prefix, const Network& network) {
+    for (const auto& item : network.named_parameters()) {
+      weights.tensors[prefix + item.key()] = item.value().detach();
     }
-  }
+  };
+  const auto networks = member_networks(parts);
+  for (size_t i = 0; i < networks.size(); ++i) add(network_prefix(i), *networks[i]);
+  for (size_t i = 0; i < parts.folds.size(); ++i) add(fold_prefix(i), *parts.folds[i]);
   weights.tensors["target.damping"] = parts.target.damping;
   weights.tensors["target.scale"] = parts.target.scale;
   weights.metadata = note;
@@ -101,8 +105,15 @@ Status load_parameters(const std::map<std::string, at::Tensor>& tensors, const s
   return taken == 0 ? Status() : data_loss("there are parameters the network does not have");
 }
 
+std::vector<std::shared_ptr<Network>> member_networks(const ModelParts& parts) {
+  std::vector<std::shared_ptr<Network>> networks = {parts.network};
+  networks.insert(networks.end(), parts.others.begin(), parts.others.end());
+  return networks;
+}
+
 std::vector<Network*> networks_of(const ModelParts& parts) {
-  std::vector<Network*> networks = {parts.network.get()};
+  std::vector<Network*> networks;
+  for (const auto& network : member_networks(parts)) networks.push_back(network.get());
   for (const auto& fold : parts.folds) networks.push_back(fold.get());
   return networks;
 }
@@ -179,6 +190,11 @@ Status check_task(const Task& asked, const Task& trained, const std::string& pat
   return {};
 }
 
+bool holds_any(const Weights& weights, const std::string& prefix) {
+  const auto first = weights.tensors.lower_bound(prefix);
+  return first != weights.tensors.end() && first->first.starts_with(prefix);
+}
+
 Status fill(ModelParts& parts, const Weights& weights, const storage::Places& places) {
   const std::vector<int64_t> target = {parts.task.spec.future_states,
                                        static_cast<int64_t>(parts.task.variables.size()),
@@ -196,10 +212,13 @@ Status fill(ModelParts& parts, const Weights& weights, const storage::Places& pl
   }
   const NetworkShape shape = shape_of(parts.task, places, parts.normalizer, parts.target);
   parts.network = make_network(parts.task.network, shape);
-  attach_stored(weights.tensors, kNetworkPrefix, *parts.network);
-  SKIPCAST_TRY_OK(load_parameters(weights.tensors, kNetworkPrefix, *parts.network));
-  const auto fold = weights.tensors.lower_bound(fold_prefix(0));
-  if (fold == weights.tensors.end() || !fold->first.starts_with(fold_prefix(0))) return {};
+  attach_stored(weights.tensors, network_prefix(0), *parts.network);
+  SKIPCAST_TRY_OK(load_parameters(weights.tensors, network_prefix(0), *parts.network));
+  for (size_t i = 1; holds_any(weights, network_prefix(i)); ++i) {
+    parts.others.push_back(make_network(parts.task.network, shape));
+    SKIPCAST_TRY_OK(load_parameters(weights.tensors, network_prefix(i), *parts.others.back()));
+  }
+  if (!holds_any(weights, fold_prefix(0))) return {};
   for (size_t i = 0; i < static_cast<size_t>(kFolds); ++i) {
     parts.folds.push_back(make_network(parts.task.network, shape));
     SKIPCAST_TRY_OK(load_parameters(weights.tensors, fold_prefix(i), *parts.folds.back()));

@@ -26,10 +26,12 @@ struct ModelParts {
   retrieval::Normalizer normalizer;
   TargetSpace target;
   std::shared_ptr<Network> network;
-  std::vector<std::shared_ptr<Network>> folds;  // kFolds of them (folds.h), or none
+  std::vector<std::shared_ptr<Network>> others;  // networks after the first; often none
+  std::vector<std::shared_ptr<Network>> folds;   // kFolds of them (folds.h), or none
 };
 
-// The network, then its folds.
+// Those that members are assigned to; and these, then the folds.
+std::vector<std::shared_ptr<Network>> member_networks(const ModelParts& parts);
 std::vector<Network*> networks_of(const ModelParts& parts);
 
 struct ModelPaths {

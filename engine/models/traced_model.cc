@@ -10,31 +10,66 @@ TracedModel::TracedModel(std::shared_ptr<const Model> model)
     : model_(std::move(model)), record_(std::make_shared<Record>()) {}
 
 void TracedModel::record(int64_t members) {
-  SKIPCAST_CHECK(members > 1);
-  *record_ = {.members = members};
+  SKIPCAST_CHECK(members > networks());
+  *record_ = {.members = members, .steps = {}};
+  record_->steps.resize(static_cast<size_t>(networks()));
 }
 
-std::vector<Evaluated> TracedModel::stop() { return std::exchange(*record_, {}).steps; }
+namespace {
+
+// Rows of all networks in the places of their members: member m is row m / n of network m % n.
+at::Tensor assigned(const std::vector<at::Tensor>& by_network, int64_t members) {
+  const auto networks = static_cast<int64_t>(by_network.size());
+  if (networks == 1) return by_network[0];
+  std::vector<at::Tensor> rows;
+  for (int64_t m = 0; m < members; ++m) {
+    rows.push_back(by_network[static_cast<size_t>(m % networks)][m / networks]);
+  }
+  return at::stack(rows);
+}
+
+}  // namespace
+
+std::vector<Evaluated> TracedModel::stop() {
+  Record record = std::exchange(*record_, {});
+  std::erase_if(record.steps, [](const auto& steps) { return steps.empty(); });
+  std::vector<Evaluated> all;
+  for (size_t step = 0; !record.steps.empty() && step < record.steps[0].size(); ++step) {
+    std::vector<at::Tensor> x, estimate;
+    for (const auto& steps : record.steps) {
+      SKIPCAST_CHECK(steps.size() == record.steps[0].size());
+      x.push_back(steps[step].x);
+      estimate.push_back(steps[step].estimate);
+    }
+    all.push_back({record.steps[0][step].sigma, assigned(x, record.members),
+                   assigned(estimate, record.members)});
+  }
+  return all;
+}
 
 // Clones: a solver may go on in the same memory.
-void TracedModel::keep(Record& record, double sigma, const at::Tensor& x,
-                       const at::Tensor& estimate) {
-  if (record.members == 0 || x.size(0) != record.members) return;
-  record.steps.push_back({sigma, x.clone(), estimate.clone()});
+void TracedModel::Evaluator::keep(double sigma, const at::Tensor& x,
+                                  const at::Tensor& estimate) const {
+  const int64_t own = (record->members - network + networks - 1) / networks;
+  if (record->members == 0 || x.size(0) != own) return;
+  record->steps[static_cast<size_t>(network)].push_back({sigma, x.clone(), estimate.clone()});
 }
 
-samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise,
-                                         std::shared_ptr<Record> record) {
-  return [denoise = std::move(denoise), record = std::move(record)](const at::Tensor& x,
-                                                                    double sigma) {
+samplers::Denoiser TracedModel::recorded(samplers::Denoiser denoise, Evaluator evaluator) {
+  return [denoise = std::move(denoise), evaluator = std::move(evaluator)](const at::Tensor& x,
+                                                                          double sigma) {
     at::Tensor estimate = denoise(x, sigma);
-    keep(*record, sigma, x, estimate);
+    evaluator.keep(sigma, x, estimate);
     return estimate;
   };
 }
 
 samplers::Denoiser TracedModel::condition(const ContextBatch& context) const {
-  return recorded(model_->condition(context), record_);
+  return condition_by(0, context);
+}
+
+samplers::Denoiser TracedModel::condition_by(int64_t network, const ContextBatch& context) const {
+  return recorded(model_->condition_by(network, context), {network, networks(), record_});
 }
 
 Result<std::shared_ptr<const ModelCopy>> TracedModel::copy(const std::string& kind) const {
@@ -42,7 +77,7 @@ Result<std::shared_ptr<const ModelCopy>> TracedModel::copy(const std::string& ki
   return std::make_shared<const ModelCopy>(ModelCopy{
       copy->info,
       [copy, record = record_](const ContextBatch& context, const RetrievedBatch* retrieved) {
-        return recorded(copy->condition(context, retrieved), record);
+        return recorded(copy->condition(context, retrieved), {.record = record});
       }});
 }
 
@@ -51,7 +86,7 @@ samplers::MomentDenoiser TracedModel::condition_moments(const ContextBatch& cont
   if (!moments) return {};
   return [moments = std::move(moments), record = record_](const at::Tensor& x, double sigma) {
     samplers::Moments estimate = moments(x, sigma);
-    keep(*record, sigma, x, estimate.mean);
+    Evaluator{.record = record}.keep(sigma, x, estimate.mean);
     return estimate;
   };
 }

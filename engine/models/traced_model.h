@@ -25,13 +25,16 @@ class TracedModel final : public Model {
  public:
   explicit TracedModel(std::shared_ptr<const Model> model);
 
-  // From now on keeps the evaluations of `members` states at once, forgetting earlier ones; shared
-  // mean forecasts have one state and are passed over. REQUIRES members > 1.
+  // From now on keeps the evaluations of `members` states at once (of each network: of those that
+  // are assigned to it), forgetting earlier ones; shared mean forecasts have one state and are
+  // passed over. REQUIRES more than one member a network.
   void record(int64_t members);
   // Ends the recording and hands it out, in order.
   std::vector<Evaluated> stop();
 
+  int64_t networks() const override { return model_->networks(); }
   samplers::Denoiser condition(const ContextBatch& context) const override;
+  samplers::Denoiser condition_by(int64_t network, const ContextBatch& context) const override;
   samplers::MomentDenoiser condition_moments(const ContextBatch& context) const override;
   bool can(std::string_view ability) const override { return model_->can(ability); }
   Result<std::shared_ptr<const ModelCopy>> copy(const std::string& kind) const override;
@@ -52,12 +55,16 @@ class TracedModel final : public Model {
 
  private:
   struct Record {
-    int64_t members = 0;  // 0: not recording
-    std::vector<Evaluated> steps;
+    int64_t members = 0;                        // 0: not recording
+    std::vector<std::vector<Evaluated>> steps;  // of each network
   };
-  static void keep(Record& record, double sigma, const at::Tensor& x, const at::Tensor& estimate);
-
-  static samplers::Denoiser recorded(samplers::Denoiser denoise, std::shared_ptr<Record> record);
+  // Who evaluates: a network, or `alone` for all members.
+  struct Evaluator {
+    int64_t network = 0, networks = 1;
+    std::shared_ptr<Record> record;
+    void keep(double sigma, const at::Tensor& x, const at::Tensor& estimate) const;
+  };
+  static samplers::Denoiser recorded(samplers::Denoiser denoise, Evaluator evaluator);
 
   std::shared_ptr<const Model> model_;
   std::shared_ptr<Record> record_;  // denoisers outlive calls, so they share it

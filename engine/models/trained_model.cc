@@ -41,9 +41,7 @@ class TrainedModel : public Model {
  public:
   TrainedModel(const storage::SeriesStore& store, ModelParts parts, std::string fingerprint,
                const Compute& compute)
-      : parts_(std::move(parts)),
-        fingerprint_(std::move(fingerprint)),
-        runner_(std::make_shared<NetworkRunner>(parts_.network, compute)) {
+      : parts_(std::move(parts)), fingerprint_(std::move(fingerprint)) {
     const NetworkShape shape =
         shape_of(parts_.task, store.schema().places, parts_.normalizer, parts_.target);
     for (Network* network : networks_of(parts_)) network->eval();
@@ -51,18 +49,26 @@ class TrainedModel : public Model {
     if (compute.device.is_cuda()) {
       for (Network* network : networks_of(parts_)) lay_out_for_gpu(*network);
     }
+    for (const auto& network : member_networks(parts_)) {
+      runners_.push_back(std::make_shared<NetworkRunner>(network, compute));
+    }
     for (const auto& fold : parts_.folds) {
       folds_.push_back(std::make_shared<NetworkRunner>(fold, compute));
     }
     home_ = copy_home(store, parts_.task, shape, fingerprint_);
   }
 
-  const Compute& compute() const override { return runner_->compute(); }
+  const Compute& compute() const override { return runners_[0]->compute(); }
 
+  int64_t networks() const override { return static_cast<int64_t>(runners_.size()); }
   samplers::Denoiser condition(const ContextBatch& context) const override {
+    return condition_by(0, context);
+  }
+  samplers::Denoiser condition_by(int64_t network, const ContextBatch& context) const override {
     const at::NoGradGuard no_grad;
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
+    const auto& runner = runners_[static_cast<size_t>(network)];
+    return make_denoiser(runner, runner->encode(context), parts_.task.sigma_data);
   }
 
   samplers::TensorDenoiser differentiable(const ContextBatch& context) const override {
@@ -74,7 +80,7 @@ class TrainedModel : public Model {
     const at::NoGradGuard no_grad;
     if (!can(kMomentHeads)) return {};
     SKIPCAST_CHECK(context.values.size(0) == 1);
-    return make_moment_denoiser(runner_, runner_->encode(context), parts_.task.sigma_data);
+    return make_moment_denoiser(runners_[0], runners_[0]->encode(context), parts_.task.sigma_data);
   }
   bool can(std::string_view ability) const override {
     if (ability == kGradients) return true;
@@ -91,7 +97,9 @@ class TrainedModel : public Model {
   }
 
   at::Tensor mean_forecast(const ContextBatch& contexts) const override {
-    return mean_by(runner_, contexts);
+    at::Tensor mean = mean_by(runners_[0], contexts);
+    for (size_t i = 1; i < runners_.size(); ++i) mean = mean + mean_by(runners_[i], contexts);
+    return runners_.size() == 1 ? mean : mean / double(runners_.size());
   }
 
   at::Tensor past_means(const ContextBatch& contexts,
@@ -110,7 +118,7 @@ class TrainedModel : public Model {
       // Of the whole batch, though few rows are kept where folds meet: encodings of a few windows
       // have last digits that depend on how many there are, and on the threads.
       const at::Tensor means =
-          mean_by(fold < 0 ? runner_ : folds_[static_cast<size_t>(fold)], contexts);
+          fold < 0 ? mean_forecast(contexts) : mean_by(folds_[static_cast<size_t>(fold)], contexts);
       if (!all.defined()) {
         all = means;
       } else {
@@ -135,7 +143,7 @@ class TrainedModel : public Model {
   const Split& split() const override { return parts_.split; }
   const retrieval::Normalizer& normalizer() const override { return parts_.normalizer; }
   std::string fingerprint() const override { return fingerprint_; }
-  int64_t parameters() const override { return parts_.network->parameter_count(); }
+  int64_t parameters() const override { return networks() * parts_.network->parameter_count(); }
 
  private:
   at::Tensor mean_by(const std::shared_ptr<const NetworkRunner>& runner,
@@ -171,7 +179,7 @@ class TrainedModel : public Model {
 
   ModelParts parts_;
   std::string fingerprint_;
-  std::shared_ptr<const NetworkRunner> runner_;
+  std::vector<std::shared_ptr<const NetworkRunner>> runners_;  // of the members
   std::vector<std::shared_ptr<const NetworkRunner>> folds_;
   CopyHome home_;
   mutable std::mutex copies_mutex_;

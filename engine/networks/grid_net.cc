@@ -21,21 +21,34 @@ constexpr int64_t kPositionChannels = 4;
 constexpr int64_t kPositionStream = 1 << 21;
 constexpr double kPositionScale = 0.1;
 
+struct UNetShape {
+  int64_t in, fine, coarse, blocks, heads, inducing;
+  double dropout;
+  bool modulated, cyclic;
+};
+
 nn::Conv2d conv3(int64_t in, int64_t out, int64_t stride = 1) {
   return nn::Conv2d(nn::Conv2dOptions(in, out, 3).padding(1).stride(stride));
+}
+
+// 3x3, with zeros beyond the edges; beyond the first and last column of a whole circle of latitude
+// lies the column at the other end.
+at::Tensor convolved(nn::Conv2d& layer, const at::Tensor& x, bool cyclic) {
+  if (!cyclic) return layer(x);
+  const at::Tensor around = at::cat({x.slice(3, x.size(3) - 1), x, x.slice(3, 0, 1)}, 3);
+  return at::conv2d(around, layer->weight, layer->bias, layer->options.stride(), {1, 0});
 }
 
 // Group norm, SiLU, 3x3; group norm, FiLM, SiLU, dropout, 3x3 (zero at the start); plus the input.
 class ResidualBlock : public nn::Module {
  public:
-  ResidualBlock(int64_t channels, bool modulated, double dropout,
-                std::shared_ptr<DropoutSource> source)
-      : dropout_(dropout), source_(std::move(source)) {
+  ResidualBlock(int64_t channels, const UNetShape& shape, std::shared_ptr<DropoutSource> source)
+      : dropout_(shape.dropout), cyclic_(shape.cyclic), source_(std::move(source)) {
     norm1_ = register_module("norm1", nn::GroupNorm(kGroups, channels));
     norm2_ = register_module("norm2", nn::GroupNorm(kGroups, channels));
     conv1_ = register_module("conv1", conv3(channels, channels));
     conv2_ = register_module("conv2", conv3(channels, channels));
-    if (modulated) film_ = register_module("film", nn::Linear(kLevelWidth, 2 * channels));
+    if (shape.modulated) film_ = register_module("film", nn::Linear(kLevelWidth, 2 * channels));
   }
 
   void initialise_special() {
@@ -44,16 +57,17 @@ class ResidualBlock : public nn::Module {
   }
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& level) {
-    at::Tensor h = norm2_(conv1_(steady_silu(norm1_(x))));
+    at::Tensor h = norm2_(convolved(conv1_, steady_silu(norm1_(x)), cyclic_));
     if (film_) {
       const auto film = film_(level).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
       h = h * (1 + film[0]) + film[1];
     }
-    return x + conv2_(drop(steady_silu(h), dropout_, *source_));
+    return x + convolved(conv2_, drop(steady_silu(h), dropout_, *source_), cyclic_);
   }
 
  private:
   double dropout_;
+  bool cyclic_;
   std::shared_ptr<DropoutSource> source_;
   nn::GroupNorm norm1_{nullptr}, norm2_{nullptr};
   nn::Conv2d conv1_{nullptr}, conv2_{nullptr};
@@ -66,22 +80,15 @@ at::Tensor pointwise(nn::Linear& layer, const at::Tensor& x) {
   return layer(x.permute({0, 2, 3, 1}).contiguous()).permute({0, 3, 1, 2}).contiguous();
 }
 
-struct UNetShape {
-  int64_t in, fine, coarse, blocks, heads, inducing;
-  double dropout;
-  bool modulated;
-};
-
 // Two levels with additive skip; the coarse one starts with a block and self-attention.
 class UNet : public nn::Module {
  public:
-  UNet(const UNetShape& shape, std::shared_ptr<DropoutSource> source) {
+  UNet(const UNetShape& shape, std::shared_ptr<DropoutSource> source) : cyclic_(shape.cyclic) {
     in_ = register_module("in", conv3(shape.in, shape.fine));
     down_ = register_module("down", conv3(shape.fine, shape.coarse, 2));
     up_ = register_module("up", nn::Linear(shape.coarse, shape.fine));
     const auto block = [&](const std::string& name, int64_t channels) {
-      return register_module(
-          name, std::make_shared<ResidualBlock>(channels, shape.modulated, shape.dropout, source));
+      return register_module(name, std::make_shared<ResidualBlock>(channels, shape, source));
     };
     for (int64_t i = 0; i < shape.blocks; ++i) {
       before_.push_back(block("before" + std::to_string(i), shape.fine));
@@ -106,10 +113,11 @@ class UNet : public nn::Module {
   // `added` joins after the first convolution (calendar), broadcasting over the grid.
   // Channels lie side by side on a GPU, where convolutions run on tensor cores.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& level, const at::Tensor& added) {
-    at::Tensor h = in_(x.is_cuda() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x);
+    at::Tensor h =
+        convolved(in_, x.is_cuda() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x, cyclic_);
     if (added.defined()) h = h + added;
     for (const auto& block : before_) h = block->forward(h, level);
-    at::Tensor deep = down_(h);
+    at::Tensor deep = convolved(down_, h, cyclic_);
     for (size_t i = 0; i < middle_.size(); ++i) {
       deep = middle_[i]->forward(deep, level);
       if (i == 0) deep = attend(deep);
@@ -125,6 +133,7 @@ class UNet : public nn::Module {
     return x + attention_->forward(tokens).transpose(1, 2).reshape(x.sizes());
   }
 
+  bool cyclic_;
   nn::Conv2d in_{nullptr}, down_{nullptr};
   nn::Linear up_{nullptr};
   std::vector<std::shared_ptr<ResidualBlock>> before_, middle_, after_;
@@ -134,7 +143,8 @@ class UNet : public nn::Module {
 
 class GridNet : public Network {
  public:
-  GridNet(const NetworkOptions& options, const NetworkShape& shape) : Network(shape) {
+  GridNet(const NetworkOptions& options, const NetworkShape& shape)
+      : Network(shape), cyclic_(options.cyclic) {
     const int64_t fold = kFold * kFold, fine = options.width;
     const int64_t coarse = (fine * 3 / 2 + kGroups - 1) / kGroups * kGroups;
     const int64_t heads = coarse % options.heads == 0 ? options.heads : 1;
@@ -149,14 +159,14 @@ class GridNet : public Network {
         "encoder",
         std::make_shared<UNet>(UNetShape{context * fold + kPositionChannels, fine, coarse,
                                          std::max<int64_t>(1, options.context_blocks), heads,
-                                         options.inducing, options.dropout, false},
+                                         options.inducing, options.dropout, false, options.cyclic},
                                dropout_));
     encoded_ = register_module("encoded", nn::Linear(fine, fine));
     level_ = register_module("level", std::make_shared<SigmaEmbedding>(kLevelWidth));
     decoder_ = register_module(
         "decoder",
         std::make_shared<UNet>(UNetShape{field * fold + fine, fine, coarse, options.blocks, heads,
-                                         options.inducing, options.dropout, true},
+                                         options.inducing, options.dropout, true, options.cyclic},
                                dropout_));
     out_norm_ = register_module("out_norm", nn::GroupNorm(kGroups, fine));
     out_ = register_module("out", conv3(fine, field * fold));
@@ -185,7 +195,7 @@ class GridNet : public Network {
   }
 
   at::Tensor output_rows(const at::Tensor& features, at::IntArrayRef sizes) override {
-    return unfolded(out_(features)).reshape(sizes);
+    return unfolded(convolved(out_, features, cyclic_)).reshape(sizes);
   }
 
   // Tokens are the folded fields' cells.
@@ -231,6 +241,7 @@ class GridNet : public Network {
     return at::pixel_shuffle(x, kFold).slice(2, 0, shape_.rows).slice(3, 0, shape_.columns);
   }
 
+  bool cyclic_;
   int64_t rows_ = 0, columns_ = 0;
   at::Tensor position_;
   nn::Linear calendar_{nullptr};

@@ -20,6 +20,7 @@ struct Totals {
 
 void add(const LeadSums& lead, LeadSums& sums) {
   sums.values += lead.values;
+  sums.weight += lead.weight;
   sums.crps_fair += lead.crps_fair;
   sums.crps += lead.crps;
   sums.absolute_error += lead.absolute_error;
@@ -53,21 +54,20 @@ double variogram_of(double places, double lead_times) {
 
 Scores mean_scores(const Totals& totals, int64_t queries, int64_t members) {
   const LeadSums& sums = totals.values;
-  const auto values = static_cast<double>(sums.values);
   const auto energies = static_cast<double>(totals.energies);
   Scores scores{.queries = queries, .values = sums.values};
-  scores.crps_fair = ratio(sums.crps_fair, values);
-  scores.crps = ratio(sums.crps, values);
+  scores.crps_fair = ratio(sums.crps_fair, sums.weight);
+  scores.crps = ratio(sums.crps, sums.weight);
   scores.energy_fair = ratio(totals.energy_fair, energies);
   scores.energy = ratio(totals.energy, energies);
   scores.variogram_places = ratio(sums.variogram, static_cast<double>(sums.pairs));
   scores.variogram_lead_times =
       ratio(totals.lead_variogram, static_cast<double>(totals.lead_pairs));
   scores.variogram = variogram_of(scores.variogram_places, scores.variogram_lead_times);
-  scores.rmse = std::sqrt(ratio(sums.squared_error, values));
-  scores.mae = ratio(sums.absolute_error, values);
+  scores.rmse = std::sqrt(ratio(sums.squared_error, sums.weight));
+  scores.mae = ratio(sums.absolute_error, sums.weight);
   const double widen = ratio(static_cast<double>(members + 1), static_cast<double>(members));
-  scores.spread = std::sqrt(widen * ratio(sums.variance, values));
+  scores.spread = std::sqrt(widen * ratio(sums.variance, sums.weight));
   scores.spread_skill = ratio(scores.spread, scores.rmse);
   scores.crps_quantile = ratio(sums.quantile_loss, sums.absolute_observed);
   scores.ranks = sums.ranks;
@@ -114,7 +114,7 @@ Contribution contribution(const ScoreRow& row, Metric metric) {
     return share;
   }
   for (const LeadSums& lead : row.leads) {
-    share.weight += static_cast<double>(lead.values);
+    share.weight += lead.weight;
     switch (metric) {
       case Metric::kCrpsFair:
         share.sum += lead.crps_fair;

@@ -18,7 +18,11 @@ struct Query {
   const float* ensemble;
   const float* observed;
   ScoreShape shape;
+  const ScoreOptions& options;
 
+  double weight(int64_t place) const {
+    return options.weights.empty() ? 1 : options.weights[static_cast<size_t>(place)];
+  }
   int64_t state() const { return shape.variables * shape.places; }
   int64_t at(int64_t lead, int64_t variable, int64_t place) const {
     return lead * state() + variable * shape.places + place;
@@ -60,8 +64,14 @@ double quantile_loss(const std::vector<double>& sorted, double y) {
   return loss / kLevels;
 }
 
+struct Value {
+  double observed, weight;
+  uint64_t random;  // for ties
+};
+
 // Adds one observed value. sum_{j<k} |x_j - x_k| = sum_i (2i - M + 1) x_(i), i from 0.
-void add_value(const std::vector<double>& sorted, double y, uint64_t random, LeadSums& sums) {
+void add_value(const std::vector<double>& sorted, const Value& value, LeadSums& sums) {
+  const double y = value.observed, w = value.weight;
   const auto count = static_cast<double>(sorted.size());
   double distance = 0, total = 0, pairs = 0;
   for (size_t i = 0; i < sorted.size(); ++i) {
@@ -71,17 +81,18 @@ void add_value(const std::vector<double>& sorted, double y, uint64_t random, Lea
   }
   const double mean = total / count;
   double squares = 0;
-  for (const double value : sorted) squares += (value - mean) * (value - mean);
+  for (const double x : sorted) squares += (x - mean) * (x - mean);
 
   ++sums.values;
-  sums.crps += distance / count - pairs / (count * count);
-  sums.crps_fair += distance / count - (count > 1 ? pairs / (count * (count - 1)) : 0);
-  sums.absolute_error += std::abs(mean - y);
-  sums.squared_error += (mean - y) * (mean - y);
-  sums.variance += count > 1 ? squares / (count - 1) : 0;
-  sums.quantile_loss += quantile_loss(sorted, y);
-  sums.absolute_observed += std::abs(y);
-  ++sums.ranks[static_cast<size_t>(rank_of(sorted, y, random))];
+  sums.weight += w;
+  sums.crps += w * (distance / count - pairs / (count * count));
+  sums.crps_fair += w * (distance / count - (count > 1 ? pairs / (count * (count - 1)) : 0));
+  sums.absolute_error += w * std::abs(mean - y);
+  sums.squared_error += w * (mean - y) * (mean - y);
+  sums.variance += w * (count > 1 ? squares / (count - 1) : 0);
+  sums.quantile_loss += w * quantile_loss(sorted, y);
+  sums.absolute_observed += w * std::abs(y);
+  ++sums.ranks[static_cast<size_t>(rank_of(sorted, y, value.random))];
 }
 
 // Squared distances: member to observation, and member to member, over observed values.
@@ -91,23 +102,26 @@ struct Distances {
         between(to_observed.size() * to_observed.size()) {}
   std::vector<double> to_observed, between;  // between: upper triangle of [M, M]
   int64_t values = 0;
+  double weight = 0;
 
-  void add(const std::vector<double>& members, double y) {
+  void add(const std::vector<double>& members, double y, double w) {
     const size_t count = members.size();
     for (size_t m = 0; m < count; ++m) {
-      to_observed[m] += (members[m] - y) * (members[m] - y);
+      to_observed[m] += w * (members[m] - y) * (members[m] - y);
       double* row = between.data() + m * count;
       for (size_t k = m + 1; k < count; ++k) {
-        row[k] += (members[m] - members[k]) * (members[m] - members[k]);
+        row[k] += w * (members[m] - members[k]) * (members[m] - members[k]);
       }
     }
     ++values;
+    weight += w;
   }
 
   void add(const Distances& other) {
     for (size_t m = 0; m < to_observed.size(); ++m) to_observed[m] += other.to_observed[m];
     for (size_t i = 0; i < between.size(); ++i) between[i] += other.between[i];
     values += other.values;
+    weight += other.weight;
   }
 
   // {fair, plain}; zero without values.
@@ -117,7 +131,7 @@ struct Distances {
     for (const double square : to_observed) first += std::sqrt(square);
     for (const double square : between) pairs += std::sqrt(square);
     const auto count = static_cast<double>(to_observed.size());
-    const double scale = 1 / std::sqrt(static_cast<double>(values));
+    const double scale = 1 / std::sqrt(weight);
     const double fair = first / count - (count > 1 ? pairs / (count * (count - 1)) : 0);
     return {scale * fair, scale * (first / count - pairs / (count * count))};
   }
@@ -138,9 +152,10 @@ void score_values(const Query& query, int64_t variable, uint64_t seed, ScoreRow&
       for (size_t m = 0; m < members.size(); ++m) {
         members[m] = query.x(static_cast<int64_t>(m), index);
       }
-      distances.add(members, query.y(index));
+      distances.add(members, query.y(index), query.weight(place));
       std::sort(members.begin(), members.end());
-      add_value(members, query.y(index), mix(seed ^ mix(static_cast<uint64_t>(index))), sums);
+      const uint64_t random = mix(seed ^ mix(static_cast<uint64_t>(index)));
+      add_value(members, {query.y(index), query.weight(place), random}, sums);
     }
     std::tie(sums.energy_fair, sums.energy) = distances.energy();
     joint.add(distances);
@@ -229,7 +244,8 @@ Result<ScoreRow> score_query(int64_t origin, std::span<const float> ensemble,
   const int64_t each = shape.lead_times * shape.variables * shape.places;
   SKIPCAST_CHECK(shape.members >= 1 && each >= 1);
   SKIPCAST_CHECK(std::ssize(ensemble) == shape.members * each && std::ssize(observed) == each);
-  const Query query{ensemble.data(), observed.data(), shape};
+  SKIPCAST_CHECK(options.weights.empty() || std::ssize(options.weights) == shape.places);
+  const Query query{ensemble.data(), observed.data(), shape, options};
   SKIPCAST_TRY_OK(check_members(query));
 
   ScoreRow row{.origin = origin, .shape = shape};

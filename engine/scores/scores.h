@@ -1,8 +1,9 @@
 // Verification scores of ensembles against observations, per variable, lead time and query.
 //
 // The same functions serve physical and normalised units: they score whatever numbers they get.
-// Observations that are not finite count nowhere; lower is better except for the spread-skill ratio
-// (1 is calibrated). Plain C++, no LibTorch; sums in double; pure functions, thread-safe.
+// On a grid every value counts by its cell's area. Observations that are not finite count nowhere;
+// lower is better except for the spread-skill ratio (1 is calibrated). Plain C++, no LibTorch; sums
+// in double; pure functions, thread-safe.
 //
 // Definitions, M members x_m, observation y, one value (place, variable, lead time) unless said:
 //   crps       mean_m |x_m - y| - 1/(2 M^2) sum_mk |x_m - x_k|        the ensemble taken as the law
@@ -38,11 +39,14 @@ struct ScoreOptions {
   int64_t pairs_max = 512;  // variogram pairs of each kind: a lead time's pairs of places and a
                             // place's pairs of lead times (and places); more are thinned evenly,
                             // the same for every query. 0 = no variogram score.
+  std::vector<double> weights;  // of places, in means and distances (not in variogram and ranks);
+                                // empty: all 1
 };
 
 // Sums over the observed places of one variable at one lead time of one query.
 struct LeadSums {
-  int64_t values = 0;  // observed values: the weight of all sums but the next two groups
+  int64_t values = 0;  // observed values
+  double weight = 0;   // theirs: what all sums but energies and variogram are divided by
   double crps_fair = 0, crps = 0, absolute_error = 0, squared_error = 0, variance = 0;
   double quantile_loss = 0, absolute_observed = 0;
   double energy_fair = 0, energy = 0;  // one value, not a sum; 0 when values is 0

@@ -56,7 +56,10 @@ at::Tensor noise_like(const at::Tensor& x, uint64_t seed, int64_t purpose, int64
 
 BatchSource::BatchSource(const Dataset& dataset, const TargetSpace& target,
                          std::vector<int64_t> origins)
-    : dataset_(dataset), target_(target), origins_(std::move(origins)) {
+    : dataset_(dataset),
+      target_(target),
+      origins_(std::move(origins)),
+      areas_(area_weights(dataset)) {
   SKIPCAST_CHECK(!origins_.empty());
 }
 
@@ -95,6 +98,7 @@ TrainingBatch BatchSource::made(int64_t step) {
   const FutureBatch futures = dataset_.futures(origins);
   batch.mask = futures.mask;
   batch.target = target_.to_target(futures.values, batch.contexts.last) * futures.mask;
+  if (areas_.defined()) batch.mask = batch.mask * areas_;
   if (options.context_noise > 0) {
     at::Tensor& values = batch.contexts.values;
     values = values + options.context_noise * noise_like(values, options.seed, kContextNoise, step);

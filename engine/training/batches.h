@@ -15,7 +15,7 @@ namespace skipcast::engine {
 struct TrainingBatch {
   ContextBatch contexts;  // [B, ...]
   at::Tensor target;      // [B, T_out, V, P] in target space
-  at::Tensor mask;
+  at::Tensor mask;        // 0 where missing, else 1, on a grid the cell's area
 };
 
 // Draws batches: epochs are permutations of the origins keyed by (seed, epoch).
@@ -36,6 +36,7 @@ class BatchSource {
   const Dataset& dataset_;
   const TargetSpace& target_;
   const std::vector<int64_t> origins_;
+  const at::Tensor areas_;  // [P], or undefined
   std::vector<int64_t> order_;
   int64_t epoch_ = -1;
   std::optional<TrainingBatch> ahead_;

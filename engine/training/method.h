@@ -29,6 +29,7 @@ struct TrainRequest {
   double minutes = 0;                // > 0 overrides the method's default, all stages together
   int64_t steps_max = 0;             // > 0 overrides the method's, each stage; alone it rules alone
   bool resume = false;               // continue from the checkpoint; kNotFound when there is none
+  int64_t networks = 0;              // network: how many; 0: as its task says
   bool described_places = false;     // network: it is given facts of places, for transfer
   bool retrieval = true;             // one-step: false: it sees no retrieved futures
   KeyKind key = KeyKind::kForecast;  // copies: by which retrieved futures are found

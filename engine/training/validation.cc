@@ -97,11 +97,13 @@ std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t cou
 ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
                           std::span<const int64_t> origins) {
   const at::NoGradGuard no_grad;
+  const at::Tensor areas = area_weights(dataset);
   Sums normalised, physical;
   for (size_t first = 0; first < origins.size(); first += kQueries) {
     const auto part = origins.subspan(first, std::min(kQueries, origins.size() - first));
     const ContextBatch contexts = dataset.contexts(part);
-    const FutureBatch futures = dataset.futures(part);
+    FutureBatch futures = dataset.futures(part);
+    if (areas.defined()) futures.mask = futures.mask * areas;
     const at::Tensor all = ensembles(parts, dataset, contexts, part).cpu();
     const at::Tensor observed = futures.values.cpu(), masks = futures.mask.cpu();
     for (size_t q = 0; q < part.size(); ++q) {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <unordered_map>
 
 #include "storage/files/json_document.h"
@@ -147,6 +149,30 @@ Status check_tasks(const std::string& text) {
 int64_t Places::count() const {
   if (kind == PlacesKind::kGraph) return static_cast<int64_t>(names.size());
   return static_cast<int64_t>(lat.size()) * static_cast<int64_t>(lon.size());
+}
+
+bool Places::cyclic() const {
+  if (kind != PlacesKind::kGrid || lon.size() < 4) return false;
+  const double step = lon[1] - lon[0], tolerance = 0.01 * std::abs(step);
+  for (size_t i = 1; i < lon.size(); ++i) {
+    if (std::abs(lon[i] - lon[i - 1] - step) > tolerance) return false;
+  }
+  return std::abs(std::abs(step) * static_cast<double>(lon.size()) - 360) <= tolerance;
+}
+
+std::vector<double> Places::area_weights() const {
+  if (kind != PlacesKind::kGrid) return {};
+  std::vector<double> weights;
+  double sum = 0;
+  for (const double latitude : lat) {
+    // A row of cells at a pole has some area still: that of a quarter of a degree beside it.
+    const double degrees = std::min(std::abs(latitude), 89.75);
+    const double weight = std::cos(degrees * std::numbers::pi / 180);
+    weights.insert(weights.end(), lon.size(), weight);
+    sum += weight * static_cast<double>(lon.size());
+  }
+  for (double& weight : weights) weight *= static_cast<double>(count()) / sum;
+  return weights;
 }
 
 int64_t Schema::variable_index(std::string_view name) const {

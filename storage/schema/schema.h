@@ -35,6 +35,11 @@ struct Places {
   std::vector<float> adjacency;    // graph: [n, n] row-major weights >= 0, or empty
 
   int64_t count() const;  // nodes, or cells
+  // A grid whose longitudes, evenly spaced, go once around: its last column is beside its first.
+  bool cyclic() const;
+  // Of a grid: what share of the area each cell has, cos(latitude) at mean 1, [count()]; else
+  // empty.
+  std::vector<double> area_weights() const;
   bool operator==(const Places&) const = default;
 };
 

@@ -82,6 +82,7 @@ json models_of(const storage::SeriesStore& store) {
       list.push_back({{"task", task},
                       {"state", "trained"},
                       {"fingerprint", (*model)->fingerprint()},
+                      {"networks", (*model)->networks()},
                       {"parameters", (*model)->parameters()},
                       {"cross_fitted", (*model)->can(engine::kCrossFitted)},
                       {"described_places", (*model)->task().network.described_places},
@@ -188,8 +189,10 @@ void print_model(const json& model) {
   const std::string state = model["state"].get<std::string>();
   fmt::print("task      {}: {}", model["task"].get<std::string>(), state);
   if (state == "trained") {
-    fmt::print(", model {} with {} parameters{}{}", model["fingerprint"].get<std::string>(),
+    const auto networks = model["networks"].get<int64_t>();
+    fmt::print(", model {} with {} parameters{}{}{}", model["fingerprint"].get<std::string>(),
                model["parameters"].get<int64_t>(),
+               networks > 1 ? fmt::format(" in {} networks", networks) : "",
                model["cross_fitted"].get<bool>() ? ", cross-fitted" : "",
                model["described_places"].get<bool>() ? ", places described" : "");
   }

@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <cstdio>
 #include <memory>
 
@@ -34,6 +35,9 @@ Status choose_method(TrainArguments& arguments) {
   if (arguments.conditioned) method = "conditioned";
   if (method != "network" && arguments.flags.request.described_places) {
     return usage("--described-places is of the network itself: leave it out");
+  }
+  if (method != "network" && arguments.flags.request.networks > 0) {
+    return usage("--networks is of the network itself: leave it out");
   }
   return {};
 }
@@ -69,6 +73,12 @@ void add_train(CLI::App& program, Invocation& invocation) {
   command->add_flag("--described-places", arguments->flags.request.described_places,
                     "the network is given facts about its places in place of learning an embedding "
                     "for each: skipcast transfer can take it to other places");
+  command
+      ->add_option(
+          "--networks", arguments->flags.request.networks,
+          "how many networks share the time; members are assigned among them; default: the "
+          "task's, or one for every 3 minutes, at most 4")
+      ->check(CLI::Range(1, 64));
   add_earlier_words(*command, *arguments);
   add_compute_flags(*command, arguments->flags.compute);
   command->callback([arguments, &invocation] {

@@ -164,7 +164,7 @@ Status prepare(const StartScene& scene) { return base_of(scene).status(); }
 Status enter(const StartScene& scene, const Query& query, const MemberAnalogs&, EntryState& entry) {
   SKIPCAST_TRY(const std::shared_ptr<const RediBase> base, base_of(scene));
   const ForecastOptions& options = scene.options;
-  entry.state = base->states(query.denoise, options.members, options.start.redi_neighbours);
+  entry.state = base->states(query.denoise.front(), options.members, options.start.redi_neighbours);
   entry.notes.push_back(fmt::format("ReDi's knowledge base: {} trajectories, {:.1f} MiB",
                                     base->rows(), double(base->bytes()) / (1 << 20)));
   return {};

@@ -233,3 +233,16 @@ TEST_CASE("Dataset: a series larger than the memory allowed is refused with both
   CHECK(refused.status().code() == skipcast::Code::kUnsupported);
   CHECK(refused.status().message().find("GB") != std::string::npos);
 }
+
+TEST_CASE("Dataset: a time of day is a mixture of the two moments beside it") {
+  Fixture f;
+  f.task.calendar = {"slot_of_day"};
+  const auto dataset = Dataset::load(f.store, f.task, *f.normalizer);
+  REQUIRE_MESSAGE(dataset.ok(), dataset.status().message());
+  CHECK(calendar_features(f.task) == 48);
+  const std::vector<int64_t> origins = {20, 21, 44};
+  const at::Tensor rows = (*dataset)->contexts(origins).calendar;
+  CHECK(at::allclose(rows.sum(1), at::ones({3})));
+  CHECK(at::equal(rows[0], rows[2]));  // a day later
+  CHECK_FALSE(at::equal(rows[0], rows[1]));
+}

@@ -1,11 +1,14 @@
 // Training a network: the loss falls, a resumed run has the bits of an uninterrupted one, and
 // stopping leaves a checkpoint.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/forecast/forecaster.h"
 #include "engine/methods/method_table.h"
 #include "engine/models/model.h"
 #include "engine/models/model_file.h"
@@ -21,9 +24,10 @@ using skipcast::Code;
 using skipcast::tests::make_archive;
 using skipcast::tests::TempDir;
 
-TrainReport trained(const skipcast::storage::SeriesStore& store, int64_t steps, bool resume) {
+TrainReport trained(const skipcast::storage::SeriesStore& store, int64_t steps, bool resume,
+                    const std::string& task = "small") {
   TrainRequest request;
-  request.task = "small";
+  request.task = task;
   request.steps_max = steps;
   request.resume = resume;
   request.threads = 1;
@@ -39,7 +43,79 @@ std::vector<nlohmann::json> log_lines(const std::string& path) {
   return lines;
 }
 
+// The task "small" with so many networks, as a file.
+std::string task_with_networks(const TempDir& folder, int64_t networks) {
+  nlohmann::json task = nlohmann::json::parse(skipcast::tests::kSmallTask)[0];
+  task["training"]["networks"] = networks;
+  const std::string path = folder.file("networks.json");
+  std::ofstream(path) << task;
+  return path;
+}
+
+at::Tensor cold_members(const skipcast::storage::SeriesStore& store, const std::string& task,
+                        int64_t member_batch) {
+  const auto forecaster = Forecaster::open(store, task);
+  REQUIRE_MESSAGE(forecaster.ok(), forecaster.status().message());
+  ForecastOptions options = {{.start = {.kind = StartKind::kCold}, .steps = 3}, {.members = 7}};
+  options.member_batch = member_batch;
+  const auto forecast = (*forecaster)->forecast(700, options);
+  REQUIRE_MESSAGE(forecast.ok(), forecast.status().message());
+  CHECK(forecast->nfe == 3);
+  CHECK(forecast->nfe_mean == 3);
+  return forecast->normalised;
+}
+
 }  // namespace
+
+TEST_CASE("Network: of several, each has its members and the mean is theirs") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 800);
+  const std::string task = task_with_networks(folder, 2);
+  const TrainReport report = trained(*store, 20, false, task);
+  CHECK(report.steps == 40);
+  CHECK(report.stages.size() == 2);
+  const auto model = Model::load(*store, task);
+  REQUIRE_MESSAGE(model.ok(), model.status().message());
+  CHECK((*model)->networks() == 2);
+  const at::Tensor both = cold_members(*store, task, 0);
+  CHECK(at::equal(cold_members(*store, task, 2), both));
+
+  const auto alone = make_archive(folder.file("b"), 800);
+  trained(*alone, 20, false);
+  const at::Tensor first = cold_members(*alone, "small", 0);
+  for (int64_t m = 0; m < 7; ++m) CHECK(at::equal(both[m], first[m]) == (m % 2 == 0));
+
+  const auto dataset = Dataset::load(*store, (*model)->task(), (*model)->normalizer());
+  const std::vector<int64_t> origins = {300, 500};
+  const ContextBatch contexts = (*dataset)->contexts(origins);
+  const auto one = Model::load(*alone, "small");
+  const at::Tensor mean = (*model)->mean_forecast(contexts);
+  const at::Tensor own = (*one)->mean_forecast(contexts);
+  CHECK_FALSE(at::allclose(mean, own));
+  const ContextBatch query = (*dataset)->contexts({origins.data(), 1});
+  const at::Tensor zero = at::zeros({1, 4, 1, 3});
+  at::Tensor sum = at::zeros({1, 4, 1, 3});
+  for (const int64_t i : {0, 1}) {
+    const auto denoise = (*model)->condition_by(i, query);
+    sum =
+        sum + (*model)->from_target(denoise(zero, (*model)->task().schedule.sigma_max), query.last);
+  }
+  CHECK(at::allclose(sum / 2, mean.narrow(0, 0, 1), 1e-5, 1e-6));
+}
+
+TEST_CASE("Network: the time of a budget decides how many there are") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 200);
+  TrainRequest request = {.task = "small", .minutes = 0.02, .threads = 1};
+  const auto one = train(*store, request);
+  REQUIRE_MESSAGE(one.ok(), one.status().message());
+  CHECK(one->stages.size() == 1);
+  request.task = task_with_networks(folder, 3);
+  const auto three = train(*store, request);
+  REQUIRE_MESSAGE(three.ok(), three.status().message());
+  CHECK(three->stages.size() == 3);
+  CHECK(three->seconds < 3 * 0.02 * 60);  // shared, not one each
+}
 
 TEST_CASE("Network: loss and validation score fall on a predictable series") {
   const TempDir folder;

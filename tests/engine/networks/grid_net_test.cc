@@ -97,3 +97,28 @@ TEST_CASE("GridNet: permuting members permutes the output; context and level mat
     *part = kept;
   }
 }
+
+TEST_CASE("GridNet: on a circle of latitude no column is the first") {
+  const NetworkShape shape = grid_shape(6, 16);
+  const auto turned = [](const at::Tensor& x, int64_t columns) {
+    if (x.numel() == 0) return x;
+    const at::Tensor grid = x.reshape({x.size(0), -1, 6, 16});
+    return grid.roll(columns, 3).reshape(x.sizes()).contiguous();
+  };
+  const at::NoGradGuard no_grad;
+  for (const bool cyclic : {true, false}) {
+    NetworkOptions options = small_options();
+    options.cyclic = cyclic;
+    const auto network = awake(options, shape);
+    network->named_parameters()["position"].zero_();
+    const auto f = [&](int64_t columns) {
+      ContextBatch contexts = random_contexts(shape, 1, 5);
+      for (at::Tensor* each : {&contexts.values, &contexts.mask, &contexts.base}) {
+        *each = turned(*each, columns);
+      }
+      const at::Tensor x = turned(random_values({1, 4, 2, shape.places}, 6), columns);
+      return turned(network->denoise(x, at::full({1}, 0.3), network->encode(contexts)), -columns);
+    };
+    CHECK(at::allclose(f(4), f(0), 1e-4, 1e-5) == cyclic);
+  }
+}

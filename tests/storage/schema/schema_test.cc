@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "tests/support/series.h"
@@ -144,4 +145,34 @@ TEST_CASE("Schema: damaged or foreign JSON is refused with the file's name") {
   for (size_t length = 0; length < good.size(); length += 7) {
     CHECK(!schema_from_json(good.substr(0, length), "x").ok());
   }
+}
+
+TEST_CASE("Places: a grid is cyclic when its even longitudes close the circle") {
+  Places places = {.kind = PlacesKind::kGrid, .lat = {0, 10}};
+  for (int i = 0; i < 240; ++i) places.lon.push_back(1.5 * i);
+  CHECK(places.cyclic());
+  std::reverse(places.lon.begin(), places.lon.end());
+  CHECK(places.cyclic());
+  places.lon.push_back(-1.5);  // the first column again
+  CHECK_FALSE(places.cyclic());
+  places.lon = {0, 90, 180, 269};
+  CHECK_FALSE(places.cyclic());
+  places.lon = {0, 1, 2, 3};
+  CHECK_FALSE(places.cyclic());
+  places.kind = PlacesKind::kGraph;
+  places.lon = {0, 90, 180, 270};
+  CHECK_FALSE(places.cyclic());
+}
+
+TEST_CASE("Places: cells of a grid weigh what their area is") {
+  const Places places = {.kind = PlacesKind::kGrid, .lat = {-90, 0, 60, 90}, .lon = {0, 10}};
+  const std::vector<double> weights = places.area_weights();
+  REQUIRE(weights.size() == 8);
+  double sum = 0;
+  for (const double weight : weights) sum += weight;
+  CHECK(sum == doctest::Approx(8));
+  CHECK(weights[4] == doctest::Approx(weights[2] / 2));
+  CHECK(weights[0] > 0);
+  CHECK(weights[0] == weights[7]);
+  CHECK(Places{.names = {"a", "b"}}.area_weights().empty());
 }
