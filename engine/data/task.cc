@@ -20,6 +20,7 @@ constexpr int64_t kTaskBytesMax = 1 << 20;
 constexpr NumberRange kFraction = {0, 1};
 const std::vector<std::string> kBases(std::begin(retrieval::kBaseWords),
                                       std::end(retrieval::kBaseWords));
+const std::vector<std::string> kTransforms = {"none", "log", "square_root"};
 const std::vector<std::string> kCalendars = {"hour_of_day", "day_of_week", "day_of_year",
                                              "slot_of_day"};
 
@@ -128,11 +129,38 @@ void check_names(TaskFields& fields, Task& task) {
     fields.fail("square_root",
                 fmt::format("names \"{}\", which is no context variable", name.substr(0, 80)));
   }
+  for (const auto& [name, transform] : task.transform) {
+    const auto& names = task.context_variables;
+    const auto& roots = task.square_root;
+    if (std::find(names.begin(), names.end(), name) == names.end() ||
+        std::find(roots.begin(), roots.end(), name) != roots.end()) {
+      fields.fail("transform", fmt::format("names \"{}\", which is no context variable, or has "
+                                           "its square root taken",
+                                           name.substr(0, 80)));
+    }
+  }
   for (const std::string& word : task.calendar) {
     if (std::find(kCalendars.begin(), kCalendars.end(), word) != kCalendars.end()) continue;
     fields.fail("calendar", fmt::format("knows no \"{}\"; known are: {}", word.substr(0, 80),
                                         fmt::join(kCalendars, ", ")));
   }
+}
+
+void read_transform(TaskFields& fields, Task& task) {
+  std::map<std::string, int> chosen;
+  fields.choices("transform", kTransforms, chosen);
+  for (const auto& [name, index] : chosen) {
+    task.transform[name] = static_cast<retrieval::Transform>(index);
+  }
+}
+
+// What is left to the data.
+Task::Automatic automatic_of(const Json& object) {
+  const auto lacks = [&object](const char* key) { return !object.contains(key); };
+  const bool base = lacks("base") && lacks("base_smoothing");
+  return {.base = base,
+          .transform = base && lacks("square_root") && lacks("transform"),
+          .calendar = lacks("calendar")};
 }
 
 using ReadPart = void (*)(TaskFields&, Task&);
@@ -167,6 +195,8 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
   task.base = static_cast<retrieval::Base>(base);
   fields.count("base_smoothing", task.base_smoothing, {0, 1000});
   fields.texts("square_root", task.square_root);
+  read_transform(fields, task);
+  if (object.is_object()) task.automatic = automatic_of(object);
   fields.flag("residual", task.residual);
   fields.count("evaluate_stride", task.evaluate_stride, {1, 1e9});
   fields.number("sigma_data", task.sigma_data, {1e-3, 1e3});
@@ -273,6 +303,9 @@ std::string to_json(const Task& task) {
   if (n.described_places) object["network"]["described_places"] = true;
   if (n.cyclic) object["network"]["cyclic"] = true;
   if (t.networks > 0) object["training"]["networks"] = t.networks;
+  for (const auto& [name, transform] : task.transform) {
+    object["transform"][name] = kTransforms[static_cast<size_t>(transform)];
+  }
   return object.dump(1);
 }
 
@@ -322,6 +355,9 @@ retrieval::NormalizerOptions normalizer_options(const storage::SeriesStore& stor
       variable_numbers(store, task), task.base, split.train_end, task.base_smoothing, {}};
   for (const std::string& name : task.square_root) {
     options.square_root.push_back(static_cast<int32_t>(store.schema().variable_index(name)));
+  }
+  for (const auto& [name, transform] : task.transform) {
+    options.transforms[static_cast<int32_t>(store.schema().variable_index(name))] = transform;
   }
   return options;
 }

@@ -2,11 +2,13 @@
 // trained. One JSON object in the archive's CONFIG.json (from the recipe) or in a file of its own.
 //
 // Required keys: name, variables, context_states, future_states. The rest has defaults, listed at
-// the fields below; unknown keys are errors that list the known ones. Values, thread-safe.
+// the fields below, or is chosen from the data when a network is trained (data_choices.h); unknown
+// keys are errors that list the known ones. Values, thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +72,13 @@ struct Task {
   retrieval::Base base = retrieval::Base::kMean;
   int64_t base_smoothing = 0;            // slots averaged in on each side
   std::vector<std::string> square_root;  // variables modelled as their square root (counts)
+  // Of other variables: "none", "log", "square_root"; default: log where the archive's schema says.
+  std::map<std::string, retrieval::Transform> transform;
+  // What the recipe leaves to the data: what it has no key for. A task with a base is made by hand,
+  // so its variables stay as they are.
+  struct Automatic {
+    bool base = false, transform = false, calendar = false;
+  } automatic;
   bool residual = true;         // networks predict the future minus the damped last observation
   int64_t evaluate_stride = 1;  // every n-th test window is scored
   samplers::ScheduleOptions schedule = {.sigma_min = 0.02, .sigma_max = 80, .rho = 7};

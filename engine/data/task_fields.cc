@@ -72,6 +72,23 @@ void TaskFields::choice(const char* key, const std::vector<std::string>& words, 
   out = static_cast<int>(found - words.begin());
 }
 
+void TaskFields::choices(const char* key, const std::vector<std::string>& words,
+                         std::map<std::string, int>& out) {
+  const Json* value = take(key);
+  if (!value) return;
+  if (!value->is_object()) return fail(key, "is not an object {name: word}");
+  for (const auto& [name, word] : value->items()) {
+    const auto found = word.is_string()
+                           ? std::find(words.begin(), words.end(), word.get<std::string>())
+                           : words.end();
+    if (found == words.end()) {
+      return fail(
+          key, fmt::format("of \"{}\" is none of: {}", name.substr(0, 80), fmt::join(words, ", ")));
+    }
+    out[name] = static_cast<int>(found - words.begin());
+  }
+}
+
 const Json* TaskFields::take(const char* key) {
   known_.emplace_back(key);
   if (!object_.is_object()) return nullptr;

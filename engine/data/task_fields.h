@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ class TaskFields {
   void flag(const char* key, bool& out);
   // One of `words`; `out` becomes its position.
   void choice(const char* key, const std::vector<std::string>& words, int& out);
+  // An object {name: one of `words`}; `out` gets its position for each name.
+  void choices(const char* key, const std::vector<std::string>& words,
+               std::map<std::string, int>& out);
 
   // The value under `key`, or nullptr; the key counts as known.
   const nlohmann::json* take(const char* key);

@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/data/data_choices.h"
 #include "engine/data/network_kinds.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
+#include "engine/training/training_log.h"
 #include "storage/files/fingerprint.h"
 
 namespace skipcast::engine {
@@ -45,22 +49,41 @@ int64_t networks_for(const TrainingOptions& options) {
   return std::clamp<int64_t>(affordable, 1, kNetworksMax);
 }
 
+// The states that the checkpoint to be resumed was begun with, else those there are: a training
+// that goes on chooses what it chose.
+int64_t states_of(const storage::SeriesStore& store, const TrainRequest& request,
+                  const std::string& checkpoint) {
+  if (!request.resume) return store.size();
+  const Result<Checkpoint> begun = read_checkpoint(checkpoint);
+  return begun.ok() ? std::min(begun->state.split.states, store.size()) : store.size();
+}
+
 class NetworkMethod : public Method {
  public:
   NetworkMethod(const storage::SeriesStore& store, const TrainRequest& request)
       : store_(store), request_(request) {}
 
   Result<TrainingOrigin> open() override {
-    SKIPCAST_TRY(task_, task_of(store_, request_));
+    SKIPCAST_TRY(const Task asked, task_of(store_, request_));
+    const std::string checkpoint = model_paths(store_, asked.name).checkpoint;
+    const Split split = split_of(asked, states_of(store_, request_, checkpoint));
+    SKIPCAST_TRY(DataChoices chosen, choose_from_data(store_, asked, split));
+    task_ = std::move(chosen.task);
+    choices_ = std::move(chosen.lines);
+    for (const std::string& line : choices_) tell(request_.progress, {0, "choose", line});
     networks_ = networks_for(task_.training);
     return TrainingOrigin{.task = task_,
                           .split = split_of(task_, store_.size()),
-                          .checkpoint = model_paths(store_, task_.name).checkpoint,
+                          .checkpoint = checkpoint,
                           .keeps_checkpoint = networks_ == 1,
                           .if_diverged = "lower \"learning_rate\" and train again"};
   }
 
   Status prepare(const TrainingState* resumed) override {
+    if (!choices_.empty()) {
+      TrainingLog(model_paths(store_, task_.name).log, request_.method)
+          .line({{"event", "choose"}, {"task", task_.name}, {"choices", choices_}});
+    }
     const Split split = resumed != nullptr ? resumed->split : split_of(task_, store_.size());
     SKIPCAST_TRY(retrieval::Normalizer normalizer,
                  retrieval::Normalizer::fit(store_, normalizer_options(store_, task_, split)));
@@ -94,6 +117,7 @@ class NetworkMethod : public Method {
 
   // The first network can forecast while the others are trained.
   Status better(const TrainingState& state) override {
+    best_score_ = std::min(best_score_, state.best_score);
     if (!state.done.empty()) return {};
     return save_model(store_, with(fit_->parts()),
                       {{"step", std::to_string(state.best_step)},
@@ -118,11 +142,13 @@ class NetworkMethod : public Method {
                                     {"networks", networks_},
                                     {"validation_crps_normalised", report.validation_crps}};
     report.figures = figures.dump();
-    report.lines = {
+    report.lines = choices_;
+    report.lines.push_back(
         fmt::format("model     {} (fair CRPS {} on validation {:.4f} in normalised units, at "
                     "step {})",
                     report.model_path, networks_ == 1 ? "" : "of one network",
-                    report.validation_crps, report.best_step / networks_)};
+                    report.validation_crps, report.best_step / networks_));
+    compare_with_climatology(report);
     return {};
   }
 
@@ -141,7 +167,25 @@ class NetworkMethod : public Method {
     return parts;
   }
 
+  // Says, and logs, how the best network does on its validation windows beside climatology.
+  void compare_with_climatology(TrainReport& report) const {
+    if (!std::isfinite(best_score_)) return;  // of an earlier run, which has said so
+    const double climatology = fit_->climatology_score();
+    const bool loses = best_score_ >= climatology;
+    report.lines.push_back(fmt::format(
+        "{} CRPS on validation, in mean absolute deviations: network {:.3f}, climatology {:.3f}{}",
+        loses ? "warning  " : "compared ", best_score_, climatology,
+        loses ? ": the network has not learned enough; give it more time or data" : ""));
+    TrainingLog(model_paths(store_, task_.name).log, request_.method)
+        .line({{"event", "compare"},
+               {"task", task_.name},
+               {"score", best_score_},
+               {"climatology_score", climatology}});
+  }
+
   Task task_;
+  std::vector<std::string> choices_;  // what the data decided, for people
+  double best_score_ = std::numeric_limits<double>::infinity();  // of the networks of this run
   int64_t networks_ = 1;
   ModelParts model_;  // of the networks that are trained
   std::unique_ptr<NetworkFit> fit_;

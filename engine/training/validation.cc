@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "engine/networks/denoisers.h"
+#include "retrieval/scaling/slots.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers/solvers.h"
@@ -16,6 +18,8 @@ constexpr int64_t kMembers = 8;
 constexpr int64_t kSteps = 6;
 constexpr size_t kQueries = 8;  // solved at once
 
+constexpr size_t kSlotMembersMin = 4, kSlotMembersMax = 16;  // of a climatology's ensemble
+
 // Sums over observed values, [V] each. Ensembles [M, T, V, P], observations [T, V, P].
 struct Sums {
   at::Tensor values, crps, squares, variance, observed;
@@ -24,8 +28,9 @@ struct Sums {
     const at::Tensor x = ensemble.to(at::kDouble), m = mask.to(at::kDouble);
     const at::Tensor y = at::where(mask > 0, observation.to(at::kDouble), 0.0);
     // mean |x - x'| over pairs, from the sorted members: sum (2i - M - 1) x_(i) / (M (M - 1) / 2).
-    const double pairs = kMembers * (kMembers - 1) / 2.0;
-    const at::Tensor ranks = at::arange(1, kMembers + 1, at::kDouble) * 2 - (kMembers + 1);
+    const auto members = static_cast<double>(x.size(0));
+    const double pairs = members * (members - 1) / 2;
+    const at::Tensor ranks = at::arange(1, x.size(0) + 1, at::kDouble) * 2 - (members + 1);
     const at::Tensor sorted = std::get<0>(x.sort(0));
     const at::Tensor difference = (sorted * ranks.view({-1, 1, 1, 1})).sum(0) / pairs;
     const at::Tensor fair = (x - y).abs().mean(0) - 0.5 * difference;
@@ -54,6 +59,16 @@ at::Tensor mean_deviation(const Dataset& dataset, std::span<const int64_t> origi
     total += apart.nan_to_num(0).sum(at::IntArrayRef{0, 2});
   }
   return (total / count).clamp_min(1e-12);
+}
+
+ValidationScores physical_scores(const Dataset& dataset, std::span<const int64_t> origins,
+                                 const Sums& physical) {
+  const at::Tensor crps = (physical.crps / physical.values.clamp_min(1)).contiguous();
+  const double* first = crps.const_data_ptr<double>();
+  ValidationScores scores;
+  scores.crps_physical.assign(first, first + crps.numel());
+  scores.score = (crps / mean_deviation(dataset, origins, physical)).mean().item<double>();
+  return scores;
 }
 
 // Ensembles in normalised units, [Q * M, T, V, P].
@@ -113,18 +128,57 @@ ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
       physical.add(dataset.denormalise(one, part[q]), dataset.observed(part[q]), mask);
     }
   }
-  const at::Tensor crps = physical.crps / physical.values.clamp_min(1);
-  const double* first = crps.const_data_ptr<double>();
   const double inflation = (kMembers + 1.0) / kMembers;
-  ValidationScores scores;
+  ValidationScores scores = physical_scores(dataset, origins, physical);
   scores.crps = (normalised.crps.sum() / normalised.values.sum().clamp_min(1)).item<double>();
-  scores.crps_physical.assign(first, first + crps.numel());
-  scores.score = (crps / mean_deviation(dataset, origins, physical)).mean().item<double>();
   scores.spread_skill =
       (inflation * normalised.variance.sum() / normalised.squares.sum().clamp_min(1e-12))
           .sqrt()
           .item<double>();
   return scores;
+}
+
+namespace {
+
+// The training origins of each slot of a base.
+std::vector<std::vector<int64_t>> by_slot(const storage::TimeAxis& axis, retrieval::Base base,
+                                          const std::vector<int64_t>& origins) {
+  std::vector<std::vector<int64_t>> slots(static_cast<size_t>(retrieval::slot_count(axis, base)));
+  for (const int64_t origin : origins) {
+    slots[static_cast<size_t>(retrieval::slot_of_state(axis, base, origin))].push_back(origin);
+  }
+  return slots;
+}
+
+}  // namespace
+
+ValidationScores validate_climatology(const Dataset& dataset, const Split& split,
+                                      std::span<const int64_t> origins) {
+  const storage::TimeAxis& axis = dataset.store().schema().axis;
+  const std::vector<int64_t> all = part_origins(axis, dataset.task(), split, Part::kTrain);
+  const std::vector<int64_t> spread = evenly_spaced(all, kSlotMembersMax);
+  const retrieval::Base bases[] = {retrieval::Base::kSlotOfWeek, retrieval::Base::kSlotOfDay};
+  std::vector<std::vector<std::vector<int64_t>>> slots;
+  for (const retrieval::Base base : bases) slots.push_back(by_slot(axis, base, all));
+  const at::Tensor areas = area_weights(dataset);
+  Sums physical;
+  for (const int64_t origin : origins) {
+    std::span<const int64_t> past = spread;
+    for (size_t i = std::size(bases); i-- > 0;) {
+      const auto slot = static_cast<size_t>(retrieval::slot_of_state(axis, bases[i], origin));
+      if (slots[i][slot].size() >= kSlotMembersMin) past = slots[i][slot];
+    }
+    past = past.last(std::min(past.size(), kSlotMembersMax));
+    const at::Tensor futures = dataset.filled_futures(past);
+    std::vector<at::Tensor> members;
+    for (size_t i = 0; i < past.size(); ++i) {
+      members.push_back(dataset.denormalise(futures[static_cast<int64_t>(i)], past[i]).cpu());
+    }
+    const at::Tensor observed = dataset.observed(origin);
+    const at::Tensor mask = observed.isnan().logical_not().to(at::kFloat);
+    physical.add(at::stack(members), observed, areas.defined() ? mask * areas.cpu() : mask);
+  }
+  return physical_scores(dataset, origins, physical);
 }
 
 }  // namespace skipcast::engine

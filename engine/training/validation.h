@@ -28,4 +28,10 @@ std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t cou
 ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
                           std::span<const int64_t> origins);
 
+// The same scores, but `crps` and `spread_skill`, without a network: up to 16 futures of the
+// training part that began at the origin's slot of the week (retrieval/scaling/slots.h), the latest
+// ones; where it has not seen four, at the origin's slot of the day, or else at any time.
+ValidationScores validate_climatology(const Dataset& dataset, const Split& split,
+                                      std::span<const int64_t> origins);
+
 }  // namespace skipcast::engine

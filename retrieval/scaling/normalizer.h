@@ -1,21 +1,20 @@
 // Per-variable, per-place normalisation with an optional slot climatology as the base.
 //
-// normalised = (g(x) - base(place, slot)) / scale(place), g = log1p for log variables, sqrt where
-// asked for, else identity; scale = standard deviation of g(x) - base. base = mean of g(x) over the
-// training part: of the whole (kMean), per slot of the week or of the day, falling back to the
-// whole where a slot has fewer than 3 values; or (kSeasonal) per slot of the day a regression on
-// two harmonics of the year, tabulated for every day of it. base() of a kSlotOfWeek fit is the
-// usual climatology.
-// Slots: steps below a day: slots of the week (UTC, from Monday), one a step, at least 5 minutes
-// wide, or of the day (kSlotOfDay alike; kSeasonal at least an hour wide). For other axes
-// kSlotOfDay and kSeasonal mean kSlotOfWeek: axes with sessions: slots of the session, all weekdays
-// together; calendar months: months of the year; other steps: half-months of the year (day 1-15,
-// 16-end).
-// Statistics come from the training part only: fit() takes its end. Plain C++: encoders and
-// networks share it. Values after fit(); thread-safe to read.
+// normalised = (g(x) - base(place, slot)) / scale(place), g as asked for, else log1p for log
+// variables and identity for the others; scale = standard deviation of g(x) - base. base = mean of
+// g(x) over the training part: of the whole (kMean), per slot of the week or of the day, falling
+// back to the whole where a slot has fewer than 3 values; or (kSeasonal) per slot of the day a
+// regression on two harmonics of the year, tabulated for every day of it. base() of a kSlotOfWeek
+// fit is the usual climatology. Slots: steps below a day: slots of the week (UTC, from Monday), one
+// a step, at least 5 minutes wide, or of the day (kSlotOfDay alike; kSeasonal at least an hour
+// wide). For other axes kSlotOfDay and kSeasonal mean kSlotOfWeek: axes with sessions: slots of the
+// session, all weekdays together; calendar months: months of the year; other steps: half-months of
+// the year (day 1-15, 16-end). Statistics come from the training part only: fit() takes its end.
+// Plain C++: encoders and networks share it. Values after fit(); thread-safe to read.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,7 +36,9 @@ struct NormalizerOptions {
   Base base = Base::kMean;
   int64_t train_states = 0;  // statistics from states [0, train_states)
   int64_t smoothing = 0;     // slots on each side that are averaged in (not kMean, kSeasonal)
-  std::vector<int32_t> square_root;  // store variable numbers with g = sqrt, not log1p
+  std::vector<int32_t> square_root;         // store variable numbers with g = sqrt, not log1p
+  std::map<int32_t, Transform> transforms;  // g of others, by store variable number; not in files,
+                                            // where transform() is
 };
 
 class Normalizer {

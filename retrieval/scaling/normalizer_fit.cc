@@ -59,9 +59,11 @@ class Fitter {
       const auto& roots = options.square_root;
       const bool root = std::find(roots.begin(), roots.end(), v) != roots.end();
       const bool log = schema.variables[static_cast<size_t>(v)].log_transform;
-      made_.transforms.push_back(root  ? Transform::kSquareRoot
-                                 : log ? Transform::kLog
-                                       : Transform::kIdentity);
+      const auto asked = options.transforms.find(v);
+      made_.transforms.push_back(root                                ? Transform::kSquareRoot
+                                 : asked != options.transforms.end() ? asked->second
+                                 : log                               ? Transform::kLog
+                                                                     : Transform::kIdentity);
     }
   }
 

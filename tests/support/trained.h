@@ -13,7 +13,7 @@ namespace skipcast::tests {
 
 inline constexpr const char* kSmallTask = R"([{"name": "small", "variables": ["x"],
   "context_variables": ["x", "y"], "context_states": 6, "future_states": 4,
-  "calendar": ["hour_of_day"], "schedule": {"sigma_min": 0.05, "sigma_max": 20},
+  "calendar": ["hour_of_day"], "base": "mean", "schedule": {"sigma_min": 0.05, "sigma_max": 20},
   "network": {"width": 16, "heads": 2, "context_blocks": 1, "blocks": 1, "dropout": 0.05},
   "training": {"batch": 16, "sigma_draws": 2, "learning_rate": 0.01, "warmup_steps": 10,
     "validations": 4, "validation_windows": 12}}])";

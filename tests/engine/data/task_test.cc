@@ -63,6 +63,7 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
   changed["calendar"] = {"day_of_year"};
   changed["base"] = "slot_of_week";
   changed["square_root"] = {"a"};
+  changed["transform"] = {{"b", "log"}};
   changed["residual"] = false;
   changed["network"]["adjacency"] = true;
   changed["network"]["described_places"] = true;
@@ -84,6 +85,21 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
     CAPTURE(key);
     CHECK(back[key] != value);
   }
+}
+
+TEST_CASE("Task: what has no key is left to the data; a base says that a task is made by hand") {
+  CHECK(read(minimal()).automatic.base);
+  CHECK(read(minimal()).automatic.transform);
+  CHECK(read(minimal()).automatic.calendar);
+  CHECK_FALSE(read(with("base", "mean")).automatic.base);
+  CHECK_FALSE(read(with("base", "mean")).automatic.transform);
+  CHECK(read(with("base", "mean")).automatic.calendar);
+  CHECK_FALSE(read(with("base_smoothing", 2)).automatic.base);
+  CHECK_FALSE(read(with("square_root", json::array())).automatic.transform);
+  CHECK_FALSE(read(with("transform", json::object())).automatic.transform);
+  CHECK(read(with("transform", json::object())).automatic.base);
+  CHECK_FALSE(read(with("calendar", {"day_of_year"})).automatic.calendar);
+  CHECK_FALSE(Task().automatic.base);
 }
 
 TEST_CASE("Task: the network's kind may stand alone") {
@@ -110,6 +126,10 @@ TEST_CASE("Task: faults name the task, the key and what is allowed") {
   CHECK(fault(with("split", {0.5, 0.5})).find("three numbers") != std::string::npos);
   CHECK(fault(with("calendar", {"hour"})).find("knows no \"hour\"") != std::string::npos);
   CHECK(fault(with("base", "weekly")).starts_with("task t: \"base\" is none of: mean, "));
+  CHECK(fault(with("transform", {{"a", "cube"}})) ==
+        "task t: \"transform\" of \"a\" is none of: none, log, square_root");
+  CHECK(fault(with("transform", "log")) == "task t: \"transform\" is not an object {name: word}");
+  CHECK(fault(with("transform", {{"z", "log"}})).find("names \"z\"") != std::string::npos);
   CHECK(fault(with("residual", 1)) == "task t: \"residual\" is neither true nor false");
   CHECK(fault(with("name", "../t")).find("names files") != std::string::npos);
   CHECK(fault(with("network", {{"width", 100}})) ==

@@ -13,6 +13,8 @@
 #include "engine/models/model.h"
 #include "engine/models/model_file.h"
 #include "engine/models/weights.h"
+#include "engine/training/validation.h"
+#include "tests/support/memory_store.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
 #include "tests/support/trained.h"
@@ -186,6 +188,68 @@ TEST_CASE("Network: a checkpoint of format version 1 is still resumed, to the sa
   const Weights b = read_weights(path).value();
   CHECK(at::equal(a.tensors.at("values"), b.tensors.at("values")));
   CHECK(at::equal(a.tensors.at("average"), b.tensors.at("average")));
+}
+
+TEST_CASE("Network: what the task leaves to the data is chosen, told, and kept in the model") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 400);
+  nlohmann::json tasks = nlohmann::json::parse(store->schema().tasks_json);
+  tasks[0].erase("base");
+  tasks[0].erase("calendar");
+  REQUIRE(store->set_tasks(tasks.dump()).ok());
+  const TrainReport report = trained(*store, 3, false);
+  REQUIRE(report.lines.size() == 6);
+  CHECK(report.lines[0] == "calendar: hour_of_day (by the step, and 10 days of training)");
+  CHECK(report.lines[1].starts_with("transform of x: none (held-out error: none 0."));
+  CHECK(report.lines[3].starts_with("base: mean (held-out error 0."));
+  const Task kept = read_model(*store, "small")->parts.task;
+  CHECK(kept.calendar == std::vector<std::string>{"hour_of_day"});
+  CHECK(kept.transform.size() == 2);
+  CHECK(log_lines(model_paths(*store, "small").log).front()["choices"][0] == report.lines[0]);
+  // An archive that has grown since changes no choice of a training that goes on.
+  skipcast::storage::StateBlock block{400, 900, std::vector<float>(900 * 6, 1)};
+  REQUIRE(store->append(block).ok());
+  CHECK(trained(*store, 5, true).lines[0] == report.lines[0]);
+}
+
+TEST_CASE("Network: says how it does beside climatology, and warns when it loses") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 800);
+  const auto compared = [&](int64_t steps) {
+    const std::string line = trained(*store, steps, false).lines.back();
+    const nlohmann::json event = log_lines(model_paths(*store, "small").log).back();
+    CHECK(event["event"] == "compare");
+    const bool loses = event["score"].get<double>() >= event["climatology_score"].get<double>();
+    CHECK(line.starts_with(loses ? "warning   CRPS" : "compared  CRPS"));
+    return loses;
+  };
+  CHECK(compared(1));
+  CHECK_FALSE(compared(150));
+}
+
+TEST_CASE("Network: climatology repeats what came at the same time of the week, else of the day") {
+  Task task;
+  task.name = "t";
+  task.variables = task.context_variables = {"a"};
+  task.spec = {.context_states = 4, .future_states = 3};
+  const auto score = [&task](int64_t hours, bool weekly) {
+    std::vector<float> values;
+    for (int64_t hour = 0; hour < hours; ++hour) {
+      const int64_t value = weekly && hour % 168 >= 120 ? 3 : hour % 24;
+      for (int64_t place = 0; place < 2; ++place)
+        values.push_back(static_cast<float>(value + place));
+    }
+    const skipcast::tests::MemoryStore store(skipcast::tests::memory_schema(1, 2), values);
+    const Split split = split_of(task, hours);
+    const auto normalizer =
+        skipcast::retrieval::Normalizer::fit(store, normalizer_options(store, task, split)).value();
+    const auto dataset = Dataset::load(store, task, normalizer).value();
+    const auto origins = part_origins(store.schema().axis, task, split, Part::kValidation);
+    return validate_climatology(*dataset, split, origins).score;
+  };
+  CHECK(score(10 * 24, false) < 1e-5);  // no week is seen four times, but days are
+  CHECK(score(10 * 168, true) < 1e-5);
+  CHECK(score(100, false) > 0.1);  // not even days
 }
 
 TEST_CASE("Network: trains whatever the caller's gradient mode is") {

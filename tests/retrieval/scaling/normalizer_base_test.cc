@@ -116,4 +116,18 @@ TEST_CASE("Normalizer: square roots come back, never negative, and refuse what t
   CHECK(status.message().find("sqrt") != std::string::npos);
 }
 
+TEST_CASE("Normalizer: a transform that is asked for takes the place of the schema's") {
+  const MemoryStore store = hourly(10, [](int64_t day, int64_t hour) { return day + hour; });
+  NormalizerOptions options{{0}, Base::kMean, store.size()};
+  for (const Transform transform : {Transform::kIdentity, Transform::kLog}) {
+    options.transforms = {{0, transform}};
+    CHECK(fitted(store, options).transform(0) == transform);
+    const auto back = Normalizer::from_json(fitted(store, options).to_json());
+    REQUIRE(back.ok());
+    CHECK(back->transform(0) == transform);
+  }
+  options.square_root = {0};
+  CHECK(fitted(store, options).transform(0) == Transform::kSquareRoot);
+}
+
 }  // namespace skipcast::retrieval
