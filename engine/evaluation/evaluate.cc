@@ -240,23 +240,32 @@ Result<Part> part_from(std::string_view word) {
   return usage(fmt::format("no part is called '{}'; there are train, validation, test", word));
 }
 
-std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max) {
-  const Dataset& dataset = forecaster.dataset();
-  const Task& task = dataset.task();
+std::vector<int64_t> strided_origins(const Forecaster& forecaster, Part part) {
+  const Task& task = forecaster.dataset().task();
   const int64_t stride = std::max<int64_t>(1, task.evaluate_stride);
-  std::vector<int64_t> strided, chosen;
+  std::vector<int64_t> strided;
   int64_t number = 0;
   for (const int64_t origin :
        part_origins(forecaster.store().schema().axis, task, forecaster.model().split(), part)) {
     if (number++ % stride == 0) strided.push_back(origin);
   }
+  return strided;
+}
+
+std::vector<int64_t> observed_of(const Forecaster& forecaster, std::vector<int64_t> origins) {
+  std::erase_if(origins, [&dataset = forecaster.dataset()](int64_t origin) {
+    return !any_observed(dataset, origin);
+  });
+  return origins;
+}
+
+std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max) {
+  const std::vector<int64_t> strided = strided_origins(forecaster, part);
   const auto count = static_cast<int64_t>(strided.size());
   const int64_t wanted = windows_max > 0 ? std::min(windows_max, count) : count;
-  for (int64_t i = 0; i < wanted; ++i) {
-    const int64_t origin = strided[i * count / wanted];
-    if (any_observed(dataset, origin)) chosen.push_back(origin);
-  }
-  return chosen;
+  std::vector<int64_t> chosen;
+  for (int64_t i = 0; i < wanted; ++i) chosen.push_back(strided[i * count / wanted]);
+  return observed_of(forecaster, std::move(chosen));
 }
 
 Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& request) {
@@ -266,7 +275,9 @@ Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& reque
     return usage("a file of forecasts needs the physical scores");
   }
   const at::NoGradGuard no_grad;
-  std::vector<int64_t> origins = scored_origins(forecaster, request.part, request.windows_max);
+  std::vector<int64_t> origins = request.origins.empty()
+                                     ? scored_origins(forecaster, request.part, request.windows_max)
+                                     : request.origins;
   const Task& task = forecaster.model().task();
   if (origins.empty()) {
     return usage(fmt::format("task {} has no observed window in its {} part", task.name,

@@ -19,7 +19,8 @@ namespace skipcast::engine {
 
 struct EvaluateRequest {
   Part part = Part::kTest;
-  int64_t windows_max = 0;  // evenly spaced subset; 0 = every evaluate_stride-th
+  int64_t windows_max = 0;       // evenly spaced subset; 0 = every evaluate_stride-th
+  std::vector<int64_t> origins;  // of the part, ascending; scored in place of those when given
   int64_t members = 16;
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;  // of every candidate
@@ -53,8 +54,11 @@ struct Evaluation {
 // "train", "validation", "test"; kUsage lists them.
 Result<Part> part_from(std::string_view word);
 
-// The origins `evaluate` scores: the part's origins, every evaluate_stride-th, thinned evenly to
-// windows_max. Those without an observation in context or future are left out.
+// The part's origins, every evaluate_stride-th.
+std::vector<int64_t> strided_origins(const Forecaster& forecaster, Part part);
+// Those with an observation in context and in future.
+std::vector<int64_t> observed_of(const Forecaster& forecaster, std::vector<int64_t> origins);
+// The origins `evaluate` scores: the strided ones, thinned evenly to windows_max, and observed.
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max);
 
 // kUsage: no candidates, zero members, a part without windows (says why). Errors of forecasts

@@ -62,6 +62,11 @@ bool needs_mean(const StartOptions& start) {
   return row != nullptr && row->needs_mean != nullptr && row->needs_mean(start);
 }
 
+bool is_control(const Setting& setting) {
+  const StartRow* const row = find_start(setting.start.kind);
+  return (row != nullptr && row->control) || setting.mismatched_retrieval;
+}
+
 Status check_names(const StartOptions& start) {
   SKIPCAST_TRY_OK(start_from(start.kind.view()).status());
   SKIPCAST_TRY_OK(key_from(start.key.view()).status());

@@ -51,7 +51,7 @@ struct StartRow {
   StartKind kind;
   std::string_view help;
   bool searches = false;  // by start.key: its index is opened beforehand
-  bool control = false;   // measured, never chosen
+  bool control = false;   // blind: measured, never chosen (is_control)
   // Does it need the query's mean forecast (one shared evaluation)? nullptr: no.
   bool (*needs_mean)(const StartOptions& start) = nullptr;
   // kUsage in a sentence for what it does not go with; completes the chain.
@@ -76,6 +76,9 @@ std::string start_names();
 bool has_analogs(StartKind kind);
 bool is_retrieved(StartKind kind);  // has_analogs, and a search finds them
 bool needs_mean(const StartOptions& start);
+
+// Is it measured and never chosen: a blind start, or futures retrieved for another situation?
+bool is_control(const Setting& setting);
 
 // Do start, key and alignment name something? kUsage lists what there is.
 Status check_names(const StartOptions& start);

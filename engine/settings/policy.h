@@ -19,11 +19,20 @@ struct PolicyBin {
   Setting options;          // how to forecast
 };
 
+// What is to be expected of a policy: how much better it scores than the untuned setting, in
+// percent, on validation windows that chose nothing, with the interval that decided.
+struct ExpectedGain {
+  std::string over;     // the untuned setting, for people
+  int64_t windows = 0;  // 0: not known
+  double percent = 0, low = 0, high = 0;
+};
+
 struct Policy {
   std::string name, task, archive_id, model_fingerprint;
   std::map<std::string, std::string> copies = {};  // fingerprints of the copies in use, by role
   std::string metric_fingerprint = {};  // of the learned metric, when a key is kMetric; else empty
   double validation_crps = 0, validation_energy = 0, mean_nfe = 0;
+  ExpectedGain expected = {};
   Measure measure = Measure::kDistance;
   DepthRule depth;         // of the bins that enter mid-chain; off: as they are
   int64_t distance_k = 8;  // nearest analogs that are measured

@@ -56,4 +56,10 @@ Result<ForecastOptions> preset_options(std::string_view name, const ForecastOpti
   return usage(fmt::format("no preset is called '{}'; there are {}", name, preset_names()));
 }
 
+std::vector<Setting> untuned_settings() {
+  const Result<ForecastOptions> reference = preset_options(kPresets.front().name, {});
+  SKIPCAST_CHECK(reference.ok());
+  return {Setting(), *reference};
+}
+
 }  // namespace skipcast::engine

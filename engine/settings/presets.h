@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/settings/forecast_options.h"
 
@@ -16,5 +17,9 @@ std::string preset_names();
 
 // `base` with the preset's start, solver, steps and levels. kUsage lists the names.
 Result<ForecastOptions> preset_options(std::string_view name, const ForecastOptions& base);
+
+// What nobody tuned, beside which tuning has to be worth it: the setting of `skipcast forecast`
+// without flags, and the cold start of 35 evaluations.
+std::vector<Setting> untuned_settings();
 
 }  // namespace skipcast::engine

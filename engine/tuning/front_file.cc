@@ -8,6 +8,9 @@
 #include <map>
 #include <string_view>
 
+#include "engine/forecast/start_table.h"
+#include "engine/tuning/policy_fit.h"
+
 namespace skipcast::engine {
 namespace {
 
@@ -62,7 +65,7 @@ std::string start_text(const Row& row) {
   return row.text("nfe") == "0" ? text + ", no chain" : text + " " + row.text("solver");
 }
 
-FrontTrial trial_of(Row& row) {
+FrontTrial front_trial(Row& row) {
   FrontTrial trial;
   trial.nfe = row.number("nfe_with_shared");
   trial.seconds_per_query = row.number("seconds");
@@ -71,11 +74,36 @@ FrontTrial trial_of(Row& row) {
   trial.windows = static_cast<int64_t>(row.number("windows"));
   trial.on_front = row.text("on_front") == "1";
   trial.cold = row.text("start") == "cold";
+  trial.control = row.text("control") == "1";
   trial.start = start_text(row);
   return trial;
 }
 
 }  // namespace
+
+std::string front_csv(const std::vector<Trial>& trials, int64_t members) {
+  std::string text =
+      "nfe,nfe_shared,nfe_with_shared,seconds,crps,energy,variogram,spread_skill,start,key,"
+      "key_mix,separation,alignment,decay_tau,entry_sigma,solver,windows,on_front,control,"
+      "setting\n";
+  for (const Trial& trial : trials) {
+    const Setting& options = trial.options;
+    const StartOptions& start = options.start;
+    const bool analog = is_retrieved(start.kind), past = has_analogs(start.kind);
+    text += fmt::format(
+        "{:g},{:g},{:.4g},{:.6g},{:.6g},{:.6g},{:.6g},{:.4g},{},{},{},{},{},{},{},{},{},{:d},{:d},"
+        "{}\n",
+        trial.nfe, trial.nfe_shared, cost(trial, members), trial.seconds_per_query, trial.crps,
+        trial.energy, trial.variogram, trial.spread_skill, word(start.kind),
+        analog ? word(start.key) : "",
+        analog && start.key == KeyKind::kMixed ? fmt::format("{:g}", start.key_mix) : "",
+        analog ? fmt::format("{}", start.separation) : "", past ? word(start.alignment) : "",
+        past ? fmt::format("{:g}", start.decay_tau) : "",
+        options.depth.entry_sigma ? fmt::format("{:.6g}", *options.depth.entry_sigma) : "",
+        options.solver, trial.windows, trial.on_front, is_control(options), describe(options));
+  }
+  return text;
+}
 
 Result<std::vector<FrontTrial>> read_front(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -88,7 +116,7 @@ Result<std::vector<FrontTrial>> read_front(const std::string& path) {
   std::vector<FrontTrial> trials;
   for (int64_t number = 2; std::getline(in, line); ++number) {
     Row row(columns, cells_of(line));
-    trials.push_back(trial_of(row));
+    trials.push_back(front_trial(row));
     if (row.wrong().empty()) continue;
     return bad_input(fmt::format("{}, line {}: {}; skipcast tune writes the file anew", path,
                                  number, row.wrong()));

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "engine/evaluation/evaluate.h"
 #include "engine/tuning/plans.h"
 #include "engine/tuning/variations.h"
 #include "samplers/noise.h"
@@ -138,7 +137,11 @@ std::vector<Setting> with_lists(const Setting& base, const std::vector<Setting>&
 
 LevelFitter::LevelFitter(Forecaster& forecaster, const FitOptions& options)
     : forecaster_(forecaster), options_(options) {
-  options_.windows = std::min(options.windows, kFitWindows);
+  const auto count = static_cast<int64_t>(options.origins.size());
+  const int64_t wanted = std::min(count, kFitWindows);
+  options_.origins.clear();
+  for (int64_t i = 0; i < wanted; ++i)
+    options_.origins.push_back(options.origins[i * count / wanted]);
   options_.members = std::min(options.members, kFitMembers);
 }
 
@@ -146,8 +149,7 @@ Result<std::vector<Setting>> LevelFitter::lists(const Setting& base) {
   const samplers::ScheduleOptions& schedule = forecaster_.model().task().schedule;
   const std::vector<double> levels = levels_of(base, schedule);
   SKIPCAST_CHECK(levels.size() >= 2);
-  const std::vector<int64_t> origins =
-      scored_origins(forecaster_, Part::kValidation, options_.windows);
+  const std::vector<int64_t>& origins = options_.origins;
   if (!error_) {
     SKIPCAST_TRY(error_, error_curve(forecaster_, origins, options_.seed));
   }

@@ -19,9 +19,10 @@ Setting plain_chain(const Setting& base);
 // The setting on each of these lists of levels, by the lists' own solver and by the setting's.
 std::vector<Setting> with_lists(const Setting& base, const std::vector<Setting>& lists);
 
-// What lists are fitted on: validation windows, and how their entries are made.
+// What lists are fitted on, and how their entries are made.
 struct FitOptions {
-  int64_t windows = 24, members = 8;  // no more than these are used, whatever is asked
+  std::vector<int64_t> origins;  // 24 of them, evenly spaced, when there are more
+  int64_t members = 8;           // at most
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;
 };

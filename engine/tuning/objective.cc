@@ -1,4 +1,4 @@
-// What tuning minimises, by the words users say.
+// What tuning minimises, by the words users say, and a trial by what it scored.
 #include "engine/settings/words.h"
 #include "engine/tuning/tuner.h"
 
@@ -38,6 +38,24 @@ std::vector<Contribution> contributions_of(const ScoreTable& scores, Objective o
   const std::vector<Contribution> energy = scores.contributions(Metric::kEnergyFair);
   for (size_t i = 0; i < mixed.size(); ++i) mixed[i] = half_each(mixed[i], energy[i]);
   return mixed;
+}
+
+Trial trial_of(const Setting& options, const ScoreTable& scores, Objective objective) {
+  const Scores all = scores.overall();
+  Trial trial = {.options = options,
+                 .windows = all.queries,
+                 .crps = all.crps_fair,
+                 .energy = all.energy_fair,
+                 .variogram = all.variogram,
+                 .spread_skill = all.spread_skill,
+                 .crps_by_query = scores.contributions(Metric::kCrpsFair),
+                 .score_by_query = contributions_of(scores, objective)};
+  SKIPCAST_CHECK(!scores.rows().empty());
+  for (int64_t lead = 0; lead < scores.rows().front().shape.lead_times; ++lead) {
+    trial.lead_spread_skill.push_back(scores.at_lead(lead).spread_skill);
+  }
+  trial.score = mean_of(trial.score_by_query);
+  return trial;
 }
 
 }  // namespace skipcast::engine

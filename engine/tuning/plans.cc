@@ -5,7 +5,6 @@
 #include <limits>
 #include <optional>
 
-#include "engine/forecast/start_table.h"
 #include "engine/keys/metric_file.h"
 
 namespace skipcast::engine {
@@ -61,7 +60,8 @@ std::vector<StartOptions> analog_starts(const TuneSpace& space) {
   return starts;
 }
 
-std::vector<StartOptions> control_starts() {
+// The network's own mean forecast, and blind controls.
+std::vector<StartOptions> other_starts() {
   return {{.kind = StartKind::kPersist},
           {.kind = StartKind::kMean},
           {.kind = StartKind::kRandom, .alignment = Alignment::kOffset},
@@ -101,8 +101,8 @@ std::vector<const Trial*> best_of_each_start(std::span<const Trial> trials) {
   return best;
 }
 
-// At most `analogs` analog settings and the best of each control kind, or the best control alone.
-std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs, size_t controls) {
+// At most `analogs` analog settings, and the best of at most `others` kinds of other_starts().
+std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs, size_t others) {
   std::vector<const Trial*> kept;
   std::vector<StartKind> kinds;
   size_t analogs_kept = 0;
@@ -113,7 +113,7 @@ std::vector<const Trial*> chosen(std::span<const Trial> trials, size_t analogs, 
       ++analogs_kept;
     }
     const bool fresh = std::find(kinds.begin(), kinds.end(), kind) == kinds.end();
-    if (find_start(kind)->control && fresh && kinds.size() < controls) {
+    if (kind != StartKind::kAnalog && fresh && kinds.size() < others) {
       kept.push_back(trial);
       kinds.push_back(kind);
     }
@@ -218,7 +218,7 @@ std::vector<Setting> one_step_plan(const TuneSpace& space) {
 std::vector<Setting> no_chain_plan(const TuneSpace& space) {
   std::vector<Setting> plan;
   for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, 0, 0));
-  for (const StartOptions& start : control_starts()) plan.push_back(chain(start, 0, 0));
+  for (const StartOptions& start : other_starts()) plan.push_back(chain(start, 0, 0));
   return plan;
 }
 
@@ -226,7 +226,7 @@ std::vector<Setting> wide_plan(const TuneSpace& space, int64_t nfe) {
   std::vector<Setting> plan;
   for (const double sigma : likely_first(space.schedule)) {
     for (const StartOptions& start : analog_starts(space)) plan.push_back(chain(start, sigma, nfe));
-    for (const StartOptions& start : control_starts()) plan.push_back(chain(start, sigma, nfe));
+    for (const StartOptions& start : other_starts()) plan.push_back(chain(start, sigma, nfe));
   }
   return plan;
 }

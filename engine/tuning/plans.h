@@ -49,8 +49,8 @@ std::vector<Setting> no_chain_plan(const TuneSpace& space);
 // Every start, key, alignment and entry sigma at this many evaluations; promising sigmas first.
 std::vector<Setting> wide_plan(const TuneSpace& space, int64_t nfe);
 
-// From trials at another NFE: the best analog settings and the best of each blind control, with
-// sigmas within two grid steps of their best.
+// From trials at another NFE: the best analog settings, the mean start and the best of each blind
+// control, with sigmas within two grid steps of their best.
 std::vector<Setting> transfer_plan(const TuneSpace& space, std::span<const Trial> trials,
                                    int64_t nfe);
 
@@ -69,8 +69,8 @@ struct RefineBasis {
 // best ones without a chain, entered at the same sigma.
 std::vector<Setting> first_plan(const RefineBasis& basis, int64_t nfe);
 
-// Then: the next best analogs and the best control; the best ones with sigma half a grid step up
-// and down, mix halved and doubled, analogs not kept apart.
+// Then: the next best analogs and the best of the other starts; the best ones with sigma half a
+// grid step up and down, mix halved and doubled, analogs not kept apart.
 std::vector<Setting> refine_plan(const TuneSpace& space, const RefineBasis& basis, int64_t nfe);
 
 }  // namespace skipcast::engine

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/forecast/start_table.h"
 #include "engine/scores/bootstrap.h"
 #include "engine/settings/options_json.h"
 #include "engine/tuning/depth_fit.h"
@@ -110,7 +111,7 @@ const Trial& best_on(std::span<const Trial> trials, const Measured& measured, co
   const Trial* best = nullptr;
   double best_score = kInfinity;
   for (const Trial& trial : trials) {
-    if (cost(trial, members) > cost_max + 1e-9) continue;
+    if (is_control(trial.options) || cost(trial, members) > cost_max + 1e-9) continue;
     const double score = score_on(trial, measured, subset);
     if (best == nullptr || score < best_score) {
       best = &trial;
@@ -133,6 +134,11 @@ std::vector<double> edges(const Measured& measured, int64_t bins) {
   }
   upper.push_back(kInfinity);
   return upper;
+}
+
+void add_share(const Contribution& of, double share, Contribution& to) {
+  to.sum += share * of.sum;
+  to.weight += share * of.weight;
 }
 
 // Scores of the confirming queries when each takes the trial of its bin (upper edges).
@@ -175,7 +181,7 @@ bool gains(const PolicyFit& choice, const PolicyFit& single, int64_t tries) {
 
 bool is_cold(const Trial& trial) {
   const bool conditioned = trial.options.retrieval_weight.value_or(0) > 0;
-  return trial.options.start.kind == StartKind::kCold && !conditioned;
+  return trial.options.start.kind == StartKind::kCold && !conditioned && !is_control(trial.options);
 }
 
 int64_t nfe_class(const Trial& trial) {
@@ -189,18 +195,20 @@ double cost(const Trial& trial, int64_t members) {
 
 void mark_front(std::span<Trial> trials, int64_t members) {
   for (Trial& trial : trials) {
-    trial.on_front = std::none_of(trials.begin(), trials.end(), [&](const Trial& other) {
-      const double here = cost(trial, members), there = cost(other, members);
-      return there <= here && other.score <= trial.score &&
-             (there < here || other.score < trial.score);
-    });
+    trial.on_front = !is_control(trial.options) &&
+                     std::none_of(trials.begin(), trials.end(), [&](const Trial& other) {
+                       if (is_control(other.options)) return false;
+                       const double here = cost(trial, members), there = cost(other, members);
+                       return there <= here && other.score <= trial.score &&
+                              (there < here || other.score < trial.score);
+                     });
   }
 }
 
 std::map<int64_t, Trial> best_per_nfe(std::span<const Trial> trials, Starts starts) {
   std::map<int64_t, std::vector<const Trial*>> at_nfe;
   for (const Trial& trial : trials) {
-    if (starts == Starts::kCold && !is_cold(trial)) continue;
+    if (is_control(trial.options) || (starts == Starts::kCold && !is_cold(trial))) continue;
     at_nfe[nfe_class(trial)].push_back(&trial);
   }
   double texture = kInfinity;
@@ -220,6 +228,7 @@ const Trial* mid_chain_choice(std::span<const Trial> trials, double crps, int64_
   const Trial *cheapest = nullptr, *best = nullptr;
   for (const Trial& trial : trials) {
     if (trial.options.start.kind != StartKind::kAnalog || trial.nfe < 1) continue;
+    if (is_control(trial.options)) continue;
     if (best == nullptr || trial.crps < best->crps) best = &trial;
     if (trial.crps > crps * (1 + kMidChainPrice)) continue;
     const double price = cost(trial, members);
@@ -233,26 +242,44 @@ const Trial& single_choice(std::span<const Trial> trials, int64_t members) {
   std::vector<std::pair<const Trial*, double>> worthy;
   double best = kInfinity;
   for (const Trial& trial : trials) {
+    if (is_control(trial.options)) continue;
     if (!is_cold(trial) && !beats_on_both(trial, cold_beside(trials, trial.nfe))) continue;
     worthy.emplace_back(&trial, mean_of(trial.score_by_query));
     best = std::min(best, worthy.back().second);
   }
-  const auto cheaper = [&](const Trial& a, const Trial& b) {
+  const auto preferred = [&](const Trial& a, const Trial& b) {
+    if ((a.nfe > 0) != (b.nfe > 0)) return a.nfe > 0;  // a chain where it is as good
     const double here = cost(a, members), there = cost(b, members);
     return here != there ? here < there : a.score < b.score;
   };
-  const auto cheapest = [&](double price, bool calibrated) {
+  const auto found_within = [&](double price, bool calibrated) {
     const Trial* found = nullptr;
     for (const auto& [trial, score] : worthy) {
       if (score > best * (1 + price) || (calibrated && !is_calibrated(*trial))) continue;
-      if (found == nullptr || cheaper(*trial, *found)) found = trial;
+      if (found == nullptr || preferred(*trial, *found)) found = trial;
     }
     return found;
   };
-  const Trial* chosen = cheapest(kCalibrationPrice, true);
-  if (chosen == nullptr) chosen = cheapest(kTolerance, false);
+  const Trial* chosen = found_within(kCalibrationPrice, true);
+  if (chosen == nullptr) chosen = found_within(kTolerance, false);
   SKIPCAST_CHECK(chosen != nullptr);
   return *chosen;
+}
+
+std::vector<const Trial*> runners_up(std::span<const Trial> trials, int64_t members, size_t count) {
+  const Trial& single = single_choice(trials, members);
+  std::map<int64_t, const Trial*> best;
+  for (const Trial& trial : trials) {
+    if (is_control(trial.options) || &trial == &single) continue;
+    const Trial*& known = best[nfe_class(trial)];
+    if (known == nullptr || trial.score < known->score) known = &trial;
+  }
+  std::vector<const Trial*> sorted;
+  for (const auto& [nfe, trial] : best) sorted.push_back(trial);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Trial* a, const Trial* b) { return a->score < b->score; });
+  sorted.resize(std::min(sorted.size(), count));
+  return sorted;
 }
 
 PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
@@ -284,30 +311,53 @@ PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
 
 int half_of(int64_t query) { return static_cast<int>((query / kBlock) % 2); }
 
-void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy) {
-  double sum = 0, weight = 0, nfe = 0, energy = 0;
-  int64_t queries = 0;
+std::vector<Setting> settings_of(const Policy& policy) {
+  std::vector<Setting> settings;
+  for (const PolicyBin& bin : policy.bins) {
+    settings.push_back(bin.options);
+    if (!policy.depth.on() || !can_deepen(bin.options)) continue;
+    for (const double factor : kDepthFactors) {
+      settings.push_back(deepened(bin.options, factor, policy.depth.range()));
+    }
+  }
+  return settings;
+}
+
+PolicyScores policy_scores(std::span<const Trial> trials, const Measured& measured,
+                           const Policy& policy, int64_t members) {
+  PolicyScores scores;
+  double queries = 0;
   Policy flat = policy;  // the bins' own settings, whose families hold every depth
   flat.depth = {};
   std::map<std::string, DepthFamily> families;
   for (size_t i = 0; i < trials.front().crps_by_query.size(); ++i) {
-    const double measure = measure_of(trials.front().crps_by_query[i], measured);
+    const Contribution& query = trials.front().crps_by_query[i];
+    const double measure = measure_of(query, measured);
     const Setting base = choose(flat, measure, {});
     const DepthFamily& family =
         families.try_emplace(identity(base), trials, base, policy.depth.range()).first->second;
     const auto mix = family.at(policy.depth.factor(measure));
-    if (mix.empty()) continue;
+    Contribution score = {.origin = query.origin}, crps = score;
     for (const auto& [trial, share] : mix) {
-      sum += share * trial->crps_by_query[i].sum;
-      weight += share * trial->crps_by_query[i].weight;
-      nfe += share * trial->nfe;
-      energy += share * trial->energy;
+      add_share(trial->score_by_query[i], share, score);
+      add_share(trial->crps_by_query[i], share, crps);
+      scores.nfe += share * trial->nfe;
+      scores.cost += share * cost(*trial, members);
+      scores.energy += share * trial->energy;
     }
-    ++queries;
+    scores.score.push_back(score);
+    scores.crps.push_back(crps);
+    queries += mix.empty() ? 0 : 1;
   }
-  policy.validation_crps = sum / weight;
-  policy.validation_energy = energy / static_cast<double>(queries);
-  policy.mean_nfe = nfe / static_cast<double>(queries);
+  for (double* mean : {&scores.nfe, &scores.cost, &scores.energy}) *mean /= queries;
+  return scores;
+}
+
+void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy) {
+  const PolicyScores scores = policy_scores(trials, measured, policy, 1);
+  policy.validation_crps = mean_of(scores.crps);
+  policy.validation_energy = scores.energy;
+  policy.mean_nfe = scores.nfe;
 }
 
 }  // namespace skipcast::engine

@@ -1,4 +1,5 @@
-// From trials on all validation windows to the Pareto front and a policy: pure functions.
+// From trials on all choosing windows to the Pareto front and a policy: pure functions. Blind
+// controls (start_table.h) may be among the trials; none of these functions takes one.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ double cost(const Trial& trial, int64_t members);
 // Marks trials that no other one beats in score at no more cost.
 void mark_front(std::span<Trial> trials, int64_t members);
 
+// Without any analog; no control.
 bool is_cold(const Trial& trial);
 
 // The evaluations a member that a trial may be said to cost: its mean, rounded up.
@@ -51,7 +53,8 @@ struct FitRequest {
 
 // First one setting for all: of the cold starts and whatever beats the cold start at the same NFE
 // on both halves of the queries (alternate blocks of four), the cheapest within half a percent of
-// the best, or within one percent with a spread-skill ratio of .9 .. 1.1. Then, by the measure, two
+// the best, or within one percent with a spread-skill ratio of .9 .. 1.1; of those that run a chain
+// if any does. Then, by the measure, two
 // or three bins by quantiles, each with its best setting of no more cost on one half; or the single
 // setting at a depth that is a smooth function of the measure (depth_fit.h). Each is accepted only
 // if the other half confirms a gain over the single setting beyond chance (paired block bootstrap,
@@ -63,13 +66,28 @@ PolicyFit fit_policy(std::span<const Trial> trials, const Measured& measured,
 // The single setting fit_policy starts from.
 const Trial& single_choice(std::span<const Trial> trials, int64_t members);
 
+// What is offered beside it when choices are confirmed: the best by score of every NFE class, best
+// first, the single choice not repeated; at most `count`.
+std::vector<const Trial*> runners_up(std::span<const Trial> trials, int64_t members, size_t count);
+
 // Of the two halves of the queries the one that chooses (0) or confirms (1): alternate blocks of
 // four.
 int half_of(int64_t query);
 
-// Sets the policy's validation scores and mean NFE: those of the queries when each takes its bin's
-// trial, between two depths' trials where the rule says so. Queries whose setting was not tried are
-// left out.
+// The settings by which `policy_scores` knows what a policy does.
+std::vector<Setting> settings_of(const Policy& policy);
+
+// What a policy does on the queries of these trials, which are on the same windows.
+struct PolicyScores {
+  std::vector<Contribution> score, crps;  // a query; weight 0 where its setting was not tried
+  double nfe = 0, cost = 0, energy = 0;   // means over the others
+};
+
+// When each query takes its bin's trial, between two depths' trials where the rule says so.
+PolicyScores policy_scores(std::span<const Trial> trials, const Measured& measured,
+                           const Policy& policy, int64_t members);
+
+// Sets the policy's validation scores and mean NFE by them.
 void validate(std::span<const Trial> trials, const Measured& measured, Policy& policy);
 
 }  // namespace skipcast::engine

@@ -7,6 +7,7 @@
 #include "engine/forecast/policy_forecast.h"
 #include "engine/keys/metric_file.h"
 #include "engine/tuning/policy_fit.h"
+#include "engine/tuning/trial_runner.h"
 
 namespace skipcast::engine {
 namespace {
@@ -38,12 +39,13 @@ std::vector<Policy> PolicyMaker::measures(const StartOptions& start) const {
   return kinds;
 }
 
-Result<Measured> PolicyMaker::measure(const Policy& policy) {
+Result<Measured> PolicyMaker::measure(const Policy& policy, WindowRole role) {
   const ForecastOptions options =
       distance_options(policy, {.archive = request_.archive, .tuning_band = true});
   Measured found;
   const storage::TimeAxis& axis = forecaster_.store().schema().axis;
-  for (const int64_t origin : scored_origins(forecaster_, Part::kValidation, request_.windows)) {
+  for (const int64_t origin :
+       drawn_origins(forecaster_, Part::kValidation, draw_of(request_, role))) {
     SKIPCAST_TRY(found[axis.time_at(origin)], forecaster_.measure(origin, options, policy.measure));
   }
   return found;
@@ -60,7 +62,7 @@ Result<Policy> PolicyMaker::best(std::span<const Trial> trials) {
   for (Policy& policy : kinds) {
     Measured measured;
     if (start.kind == StartKind::kAnalog) {
-      SKIPCAST_TRY(measured, measure(policy));
+      SKIPCAST_TRY(measured, measure(policy, WindowRole::kChoosing));
     }
     PolicyFit fit = fit_policy(trials, measured, fit_request);
     const double score = mean_of(fit.confirming);
@@ -75,15 +77,20 @@ Result<Policy> PolicyMaker::best(std::span<const Trial> trials) {
   return best;
 }
 
-Result<std::string> PolicyMaker::save_one(const Trial& trial, const std::string& word,
-                                          const std::string& folder) const {
+Policy PolicyMaker::fixed(const Trial& trial) const {
   Policy policy = unbinned();
-  policy.name += "-" + word;
   policy.validation_crps = trial.crps;
   policy.validation_energy = trial.energy;
   policy.mean_nfe = trial.nfe;
   policy.bins = {{std::numeric_limits<double>::infinity(), trial.options}};
   bind_copies(forecaster_.model(), policy);
+  return policy;
+}
+
+Result<std::string> PolicyMaker::save_one(const Trial& trial, const std::string& word,
+                                          const std::string& folder) const {
+  Policy policy = fixed(trial);
+  policy.name += "-" + word;
   SKIPCAST_TRY_OK(save(policy, fmt::format("{}/{}.json", folder, policy.name)));
   return policy.name;
 }

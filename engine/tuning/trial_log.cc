@@ -67,6 +67,9 @@ std::string key_of(json line_setting, const Setting& options) {
 Trial trial_from(const json& line, const Setting& options) {
   Trial trial = {.options = options};
   line.at("setting").at("windows").get_to(trial.windows);
+  if (line.at("setting").value("role", "") == word(WindowRole::kConfirming)) {
+    trial.role = WindowRole::kConfirming;
+  }
   const json& result = line.at("result");
   trial.crps = number(result.at("crps"));
   trial.energy = number(result.at("energy"));
@@ -140,9 +143,10 @@ Status TrialLog::read_lines() {
   return {};
 }
 
-json TrialLog::setting_of(const Setting& options, int64_t windows) const {
+json TrialLog::setting_of(const Setting& options, int64_t windows, WindowRole role) const {
   json setting = {{"options", options_json(options)},
                   {"windows", windows},
+                  {"role", word(role)},
                   {"members", context_.members},
                   {"seed", fmt::format("{}", context_.seed)},
                   {"archive_mode", word(context_.archive)},
@@ -158,14 +162,15 @@ json TrialLog::setting_of(const Setting& options, int64_t windows) const {
   return setting;
 }
 
-std::optional<Trial> TrialLog::find(const Setting& options, int64_t windows) const {
-  const auto at = trials_.find(key_of(setting_of(options, windows), options));
+std::optional<Trial> TrialLog::find(const Setting& options, int64_t windows,
+                                    WindowRole role) const {
+  const auto at = trials_.find(key_of(setting_of(options, windows, role), options));
   if (at == trials_.end()) return std::nullopt;
   return at->second;
 }
 
 Status TrialLog::add(const Trial& trial) {
-  const json setting = setting_of(trial.options, trial.windows);
+  const json setting = setting_of(trial.options, trial.windows, trial.role);
   SKIPCAST_TRY_OK(append(fmt::format("{{\"setting\":{},\"result\":{}}}\n", setting.dump(),
                                      result_json(trial).dump())));
   trials_[key_of(setting, trial.options)] = trial;
@@ -173,13 +178,13 @@ Status TrialLog::add(const Trial& trial) {
 }
 
 std::optional<std::vector<Setting>> TrialLog::found_from(const Setting& base) const {
-  const auto at = found_.find(key_of(setting_of(base, 0), base));
+  const auto at = found_.find(key_of(setting_of(base, 0, WindowRole::kChoosing), base));
   if (at == found_.end()) return std::nullopt;
   return at->second;
 }
 
 Status TrialLog::add_found(const Setting& base, const std::vector<Setting>& found) {
-  const json setting = setting_of(base, 0);
+  const json setting = setting_of(base, 0, WindowRole::kChoosing);
   json list = json::array();
   for (const Setting& options : found) list.push_back(options_json(options));
   SKIPCAST_TRY_OK(

@@ -1,8 +1,9 @@
 // The trials of a sweep as JSON lines, so that an interrupted sweep continues where it stopped.
 // A line is {"setting": {...}, "result": {...}} or holds what was found from a setting; either is
 // used again only when its whole setting (options, windows, members, seed, archive mode, archive,
-// model) has the same values. A line cut short by a crash is ignored. Not thread-safe: one writer a
-// file.
+// model, role of the windows) has the same values. Lines from before windows had roles are read and
+// not used: their windows were others. A line cut short by a crash is ignored. Not thread-safe: one
+// writer a file.
 #pragma once
 
 #include <cstdio>
@@ -34,7 +35,8 @@ class TrialLog {
   static Result<std::unique_ptr<TrialLog>> open(const std::string& path,
                                                 const TrialContext& context);
   // The result of a trial with these options on so many windows, if there is one.
-  std::optional<Trial> find(const Setting& options, int64_t windows) const;
+  std::optional<Trial> find(const Setting& options, int64_t windows,
+                            WindowRole role = WindowRole::kChoosing) const;
   // Appends one line and hands it to the operating system at once.
   Status add(const Trial& trial);
   // Settings found from a setting by something dearer than a trial (learned levels), kept the same
@@ -49,7 +51,7 @@ class TrialLog {
   TrialLog(std::string path, TrialContext context);
   Status read_lines();
   Status append(const std::string& line);
-  nlohmann::json setting_of(const Setting& options, int64_t windows) const;
+  nlohmann::json setting_of(const Setting& options, int64_t windows, WindowRole role) const;
 
   std::string path_;
   TrialContext context_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/forecast/start_table.h"
 #include "engine/settings/options_json.h"
 #include "engine/tuning/policy_fit.h"
 
@@ -61,7 +62,7 @@ std::vector<Setting> TrialSet::best_of(const std::vector<Setting>& plan, int64_t
 std::vector<Trial> TrialSet::best(const Wanted& wanted, size_t count) const {
   std::vector<Trial> found = where([&](const Trial& trial) {
     return trial.windows == wanted.windows && is_cold(trial) == wanted.cold &&
-           nfe_class(trial) == wanted.nfe;
+           nfe_class(trial) == wanted.nfe && !is_control(trial.options);
   });
   std::stable_sort(found.begin(), found.end(),
                    [](const Trial& a, const Trial& b) { return a.score < b.score; });

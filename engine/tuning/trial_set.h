@@ -19,7 +19,8 @@ class TrialSet {
   std::vector<Trial> on(int64_t windows, int64_t nfe) const;
   // Trials without a chain on so many windows.
   std::vector<Trial> free(int64_t windows) const;
-  // The best `count` of an NFE on so many windows, best first: of cold starts, or of the others.
+  // The best `count` of an NFE on so many windows, best first: of cold starts, or of the others
+  // but blind controls.
   struct Wanted {
     int64_t windows = 0, nfe = 0;
     bool cold = false;

@@ -7,23 +7,25 @@
 #include <filesystem>
 #include <optional>
 
-#include "engine/keys/metric_file.h"
+#include "engine/tuning/confirm.h"
 #include "engine/tuning/depth_fit.h"
+#include "engine/tuning/front_file.h"
 #include "engine/tuning/level_fit.h"
 #include "engine/tuning/plans.h"
 #include "engine/tuning/policy_fit.h"
 #include "engine/tuning/policy_maker.h"
 #include "engine/tuning/trial_log.h"
+#include "engine/tuning/trial_runner.h"
 #include "engine/tuning/trial_set.h"
-#include "engine/tuning/trial_text.h"
 #include "engine/tuning/variations.h"
 #include "storage/files/file_io.h"
 
 namespace skipcast::engine {
 namespace {
 
-// Shares of the budget that may be spent by the end of each stage; depths have the rest.
-constexpr double kCoarseShare = 0.2, kVaryShare = 0.4, kLevelShare = 0.5, kRefineShare = 0.95;
+// Shares of the budget that may be spent by the end of each stage.
+constexpr double kCoarseShare = 0.2, kVaryShare = 0.4, kLevelShare = 0.5, kRefineShare = 0.85;
+constexpr double kDeepenShare = 0.9;            // what is left is for confirming
 constexpr int kRounds = 2;                      // of variation about the best setting so far
 constexpr int64_t kLevelNfeMax = 6;             // beyond, levels are many and each matters little
 constexpr double kLevelFactors[] = {1.5, 1.2};  // factors by which single levels are moved
@@ -33,26 +35,9 @@ constexpr double kFirstShare = 0.45;  // of what is left of a stage's budget, fo
 constexpr size_t kSurvivorsMin = 12;
 constexpr int64_t kWideNfe = 3;  // where every start, key, alignment and sigma is tried
 constexpr size_t kFinals = 3;    // of each NFE, tried on all windows as they are
-constexpr int64_t kVariogramPairs = 64;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-TrialContext context_of(const Forecaster& forecaster, const TuneRequest& request) {
-  const Model& model = forecaster.model();
-  TrialContext context = {.archive_id = forecaster.store().store_id(),
-                          .model_fingerprint = model.fingerprint(),
-                          .metric_fingerprint = usable_metric(forecaster.store(), model),
-                          .members = request.members,
-                          .seed = request.seed,
-                          .archive = request.archive,
-                          .objective = word(request.objective)};
-  for (const CopyKind& kind : copy_kinds()) {
-    const auto copy = model.copy(kind.name);
-    if (copy.ok()) context.copies[kind.name] = (*copy)->info.fingerprint;
-  }
-  return context;
 }
 
 class Tuner {
@@ -61,8 +46,10 @@ class Tuner {
       : forecaster_(forecaster),
         request_(request),
         log_(log),
+        runner_(forecaster, request, log),
+        maker_(forecaster, request),
         space_(space_of(forecaster, request.members)),
-        fitter_(forecaster, {.windows = coarse_windows(),
+        fitter_(forecaster, {.origins = runner_.origins(choosing(coarse_windows())),
                              .members = request.members,
                              .seed = request.seed,
                              .archive = request.archive}) {}
@@ -81,12 +68,13 @@ class Tuner {
   Status fit(const Trial& best);
   Status refine();
   Status deepen();
+  Status confirm();
   Status run(const std::vector<Setting>& plan, int64_t windows, Budget budget);
   int64_t first_windows() const {
     return std::min(coarse_windows(), std::max(kFirstWindowsMin, coarse_windows() / 4));
   }
-  Result<Trial> tried(const Setting& options, int64_t windows);
-  bool out_of_budget() const { return spent_s_ >= allowed_s_; }
+  static TrialRunner::On choosing(int64_t windows) { return {WindowRole::kChoosing, windows}; }
+  bool out_of_budget() const { return runner_.spent_s() >= allowed_s_; }
   std::vector<Trial> coarse_at(int64_t nfe) const { return trials_.on(coarse_windows(), nfe); }
   std::vector<Trial> best_coarse(int64_t nfe, bool cold, size_t count) const {
     return trials_.best({coarse_windows(), nfe, cold}, count);
@@ -94,7 +82,6 @@ class Tuner {
   std::vector<Trial> full() const { return trials_.on(request_.windows); }
   RefineBasis basis(int64_t nfe) const;
   std::vector<Setting> finals(int64_t nfe, size_t count) const;
-  double fraction() const { return std::min(1.0, spent_s_ / (request_.budget_minutes * 60)); }
   int64_t coarse_windows() const {
     return std::min(request_.windows, std::max(kCoarseWindowsMin, request_.windows / 4));
   }
@@ -102,63 +89,25 @@ class Tuner {
   Forecaster& forecaster_;
   const TuneRequest& request_;
   TrialLog& log_;
+  TrialRunner runner_;
+  PolicyMaker maker_;
   const TuneSpace space_;
   LevelFitter fitter_;
   TrialSet trials_;
-  int64_t reused_ = 0;
-  double spent_s_ = 0, allowed_s_ = 0;  // on new trials
+  std::optional<Confirmer::Confirmed> confirmed_;
+  double allowed_s_ = 0;  // of new trials
   bool left_out_ = false;
 };
-
-Result<Trial> Tuner::tried(const Setting& options, int64_t windows) {
-  if (std::optional<Trial> known = log_.find(options, windows)) {
-    ++reused_;
-    return *std::move(known);
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  const EvaluateRequest request = {
-      .part = Part::kValidation,
-      .windows_max = windows,
-      .members = request_.members,
-      .seed = request_.seed,
-      .archive = request_.archive,
-      .candidates = {{.name = describe(options), .options = {options, {}}}},
-      .score = {.pairs_max = kVariogramPairs},
-      .physical_scores = false,
-      .progress = [this](const ProgressStep& step) {
-        return tell(request_.progress, {fraction(), "tune", step.detail});
-      }};
-  SKIPCAST_TRY(const Evaluation evaluation, evaluate(forecaster_, request));
-  const CandidateScores& row = evaluation.rows.front();
-  Trial trial = {.options = options,
-                 .windows = windows,
-                 .crps = row.normalised.crps_fair,
-                 .energy = row.normalised.energy_fair,
-                 .variogram = row.normalised.variogram,
-                 .spread_skill = row.normalised.spread_skill,
-                 .nfe = row.nfe,
-                 .nfe_shared = row.nfe_shared,
-                 .seconds_per_query = row.seconds_per_query,
-                 .crps_by_query = row.normalised_rows.contributions(Metric::kCrpsFair)};
-  for (int64_t lead = 0; lead < forecaster_.model().task().spec.future_states; ++lead) {
-    trial.lead_spread_skill.push_back(row.normalised_rows.at_lead(lead).spread_skill);
-  }
-  trial.score_by_query = contributions_of(row.normalised_rows, request_.objective);
-  trial.score = mean_of(trial.score_by_query);
-  SKIPCAST_TRY_OK(log_.add(trial));
-  spent_s_ += seconds_since(begin);
-  return trial;
-}
 
 Status Tuner::run(const std::vector<Setting>& plan, int64_t windows, Budget budget) {
   for (const Setting& options : plan) {
     if (trials_.holds(options, windows)) continue;
-    const bool known = log_.find(options, windows).has_value();
+    const bool known = runner_.knows(options, choosing(windows));
     if (!known && budget == Budget::kLimited && out_of_budget()) {
       left_out_ = true;
       continue;  // later ones may be known from an earlier run
     }
-    SKIPCAST_TRY(Trial trial, tried(options, windows));
+    SKIPCAST_TRY(Trial trial, runner_.trial(options, choosing(windows)));
     trials_.add(std::move(trial));
   }
   return {};
@@ -176,7 +125,8 @@ RefineBasis Tuner::basis(int64_t nfe) const {
 // best third on all of them. Unless the budget is spent, the second rung has some of it.
 Status Tuner::halve(const std::vector<Setting>& plan) {
   const double allowed_s = allowed_s_;
-  allowed_s_ = spent_s_ + kFirstShare * (allowed_s - spent_s_);
+  const double spent_s = runner_.spent_s();
+  allowed_s_ = spent_s + kFirstShare * (allowed_s - spent_s);
   const Status first = run(plan, first_windows(), Budget::kLimited);
   allowed_s_ = allowed_s;
   SKIPCAST_TRY_OK(first);
@@ -253,13 +203,13 @@ Status Tuner::fit(const Trial& best) {
     return {};
   }
   if (!lists) {
-    if (!tell(request_.progress, {fraction(), "tune", "levels of " + describe(base)})) {
+    if (!tell(request_.progress, {runner_.fraction(), "tune", "levels of " + describe(base)})) {
       return Status(Code::kInterrupted, "tuning stopped");
     }
     const auto begin = std::chrono::steady_clock::now();
     SKIPCAST_TRY(lists, fitter_.lists(base));
     SKIPCAST_TRY_OK(log_.add_found(base, *lists));
-    spent_s_ += seconds_since(begin);
+    runner_.add_spent(seconds_since(begin));
   }
   return run(with_lists(best.options, *lists), coarse_windows(), Budget::kLimited);
 }
@@ -302,7 +252,7 @@ Status Tuner::refine() {
 
 // The policy's setting at other depths, for a rule of depth; another setting may win by that.
 Status Tuner::deepen() {
-  allowed_s_ = request_.budget_minutes * 60;
+  allowed_s_ = kDeepenShare * request_.budget_minutes * 60;
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<Trial> trials = full();
     const Setting& single = single_choice(trials, request_.members).options;
@@ -320,7 +270,15 @@ Status Tuner::sweep() {
   SKIPCAST_TRY_OK(vary());
   SKIPCAST_TRY_OK(fit_levels());
   SKIPCAST_TRY_OK(refine());
-  return deepen();
+  SKIPCAST_TRY_OK(deepen());
+  return confirm();
+}
+
+// Whatever the budget: without it nothing is chosen.
+Status Tuner::confirm() {
+  Confirmer confirmer(runner_, maker_, request_);
+  SKIPCAST_TRY(confirmed_, confirmer.confirmed(full()));
+  return {};
 }
 
 Result<TuneReport> Tuner::report() && {
@@ -333,8 +291,8 @@ Result<TuneReport> Tuner::report() && {
   report.front_csv_path = base + ".front.csv";
   report.trials_path = base + ".trials.jsonl";
   std::vector<Trial> complete = full();
-  PolicyMaker maker(forecaster_, request_);
-  SKIPCAST_TRY(report.policy, maker.best(complete));
+  report.policy = std::move(confirmed_->policy);
+  report.confirmation = std::move(confirmed_->confirmation);
   SKIPCAST_TRY_OK(save(report.policy, report.policy_path));
   mark_front(complete, request_.members);
   std::stable_sort(complete.begin(), complete.end(), [](const Trial& a, const Trial& b) {
@@ -344,14 +302,14 @@ Result<TuneReport> Tuner::report() && {
       storage::write_file_durably(report.front_csv_path, front_csv(complete, request_.members)));
   report.best_per_nfe = best_per_nfe(complete, Starts::kAny);
   report.cold_per_nfe = best_per_nfe(complete, Starts::kCold);
-  SKIPCAST_TRY(report.nfe_policies, maker.save_fixed(report.best_per_nfe, "nfe", folder));
-  SKIPCAST_TRY(report.cold_policies, maker.save_fixed(report.cold_per_nfe, "cold", folder));
+  SKIPCAST_TRY(report.nfe_policies, maker_.save_fixed(report.best_per_nfe, "nfe", folder));
+  SKIPCAST_TRY(report.cold_policies, maker_.save_fixed(report.cold_per_nfe, "cold", folder));
   const double crps = report.policy.validation_crps;
   if (const Trial* entered = mid_chain_choice(complete, crps, request_.members)) {
     report.mid_chain = *entered;
-    SKIPCAST_TRY(report.mid_chain_policy, maker.save_one(*entered, "chain", folder));
+    SKIPCAST_TRY(report.mid_chain_policy, maker_.save_one(*entered, "chain", folder));
   }
-  report.trials_reused = reused_;
+  report.trials_reused = runner_.reused();
   report.budget_spent = left_out_;
   for (const Trial& trial : trials_.all()) {
     if (trial.windows != request_.windows) report.trials.push_back(trial);
@@ -363,7 +321,7 @@ Result<TuneReport> Tuner::report() && {
 }  // namespace
 
 Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
-  if (request.windows < 1 || request.members < 1 || request.nfe_max < 1) {
+  if (std::min({request.windows, request.confirm_windows, request.members, request.nfe_max}) < 1) {
     return usage("tuning needs at least 1 window, 1 member and 1 evaluation");
   }
   if (!(request.budget_minutes > 0)) return usage("the budget must be more than 0 minutes");
@@ -371,9 +329,16 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   if (named.name.empty()) {
     named.name = std::filesystem::path(forecaster.model().task().name).stem().string();
   }
-  const auto windows =
-      static_cast<int64_t>(scored_origins(forecaster, Part::kValidation, named.windows).size());
-  named.windows = std::min(named.windows, std::max<int64_t>(windows, 1));
+  for (int64_t* count : {&named.windows, &named.confirm_windows}) {
+    const WindowRole role =
+        count == &named.windows ? WindowRole::kChoosing : WindowRole::kConfirming;
+    const auto drawn = drawn_origins(forecaster, Part::kValidation, draw_of(named, role));
+    *count = std::min(*count, static_cast<int64_t>(drawn.size()));
+  }
+  if (named.windows < 1) {
+    return usage(fmt::format("task {} has no observed window in its validation part",
+                             forecaster.model().task().name));
+  }
   const auto folder = std::filesystem::path(forecaster.store().path()) / "policies";
   std::error_code ignored;  // opening the log reports a folder that cannot be made
   std::filesystem::create_directories(folder, ignored);

@@ -38,6 +38,32 @@ double mid_chain_percent(const engine::TuneReport& report) {
   return 100 * (report.mid_chain->crps / report.policy.validation_crps - 1);
 }
 
+// "+1.8 % [+0.6, +3.0]": how much better than the untuned setting.
+std::string gain_text(const engine::Difference& loss) {
+  return fmt::format("{:+.1f} % [{:+.1f}, {:+.1f}]", -loss.percent(), -loss.percent_high(),
+                     -loss.percent_low());
+}
+
+std::string confirmation_text(const engine::Confirmation& confirmation) {
+  const engine::Difference& loss = confirmation.loss;
+  const std::string untuned = engine::describe(confirmation.untuned);
+  if (loss.queries == 0) {
+    return fmt::format("too few windows to confirm a choice: untuned ({})", untuned);
+  }
+  const std::string gain = fmt::format("{} over untuned ({}) on {} windows that chose nothing",
+                                       gain_text(loss), untuned, loss.queries);
+  switch (confirmation.outcome) {
+    case engine::Outcome::kBetter:
+      return gain + ": better";
+    case engine::Outcome::kCheaper:
+      return gain + ": cheaper and not worse";
+    case engine::Outcome::kUntuned:
+      break;
+  }
+  return fmt::format("none shown, so the untuned setting stays; {} had {}", confirmation.offered,
+                     gain);
+}
+
 void print_table(const engine::TuneReport& report) {
   fmt::print("{:>6} {:>10} {:>10} {:>8} {:>9}  {}\n", "<= NFE", "CRPS fair", "energy", "spread",
              "ms", "best on validation; then cold");
@@ -45,6 +71,7 @@ void print_table(const engine::TuneReport& report) {
   for (const auto& [nfe, trial] : report.cold_per_nfe) print_row(nfe, trial);
   fmt::print("policy    {}: CRPS {:.4f} with {:.2f} NFE on average\n", report.policy_path,
              report.policy.validation_crps, report.policy.mean_nfe);
+  fmt::print("expected  {}\n", confirmation_text(report.confirmation));
   if (report.policy.depth.on()) {
     fmt::print("depth     {}\n", describe(report.policy.depth, report.policy.measure));
   }
@@ -55,8 +82,8 @@ void print_table(const engine::TuneReport& report) {
     fmt::print("chain     {}: entered from analogs, {:+.1f} % CRPS with {:g} NFE\n",
                report.mid_chain_policy, mid_chain_percent(report), report.mid_chain->nfe);
   }
-  fmt::print("trials    {} ({} from an earlier run){}\n", report.trials.size(),
-             report.trials_reused,
+  fmt::print("trials    {} and {} to confirm ({} from an earlier run){}\n", report.trials.size(),
+             report.confirmation.trials.size(), report.trials_reused,
              report.budget_spent ? "; the budget ended the sweep: run again to go on" : "");
 }
 
@@ -72,10 +99,24 @@ nlohmann::json trial_json(const engine::Trial& trial) {
           {"on_front", trial.on_front}};
 }
 
+nlohmann::json confirmation_json(const engine::Confirmation& confirmation) {
+  const engine::Difference& loss = confirmation.loss;
+  nlohmann::json value = {{"outcome", engine::word(confirmation.outcome)},
+                          {"untuned", engine::describe(confirmation.untuned)},
+                          {"offered", confirmation.offered},
+                          {"windows", loss.queries}};
+  if (loss.queries == 0) return value;
+  value["percent"] = -loss.percent();
+  value["low"] = -loss.percent_high();
+  value["high"] = -loss.percent_low();
+  return value;
+}
+
 nlohmann::json report_json(const engine::TuneReport& report, const std::string& picture) {
   nlohmann::json value = {{"policy", report.policy_path},
                           {"policy_crps_fair", report.policy.validation_crps},
                           {"policy_nfe", report.policy.mean_nfe},
+                          {"expected_gain", confirmation_json(report.confirmation)},
                           {"front_csv", report.front_csv_path},
                           {"front_png", picture},
                           {"trials_file", report.trials_path},
@@ -168,11 +209,18 @@ void add_tune(CLI::App& program, Invocation& invocation) {
       ->add_option("--objective", arguments->objective,
                    "what is minimised: crps, energy, variogram or mix (crps and energy)")
       ->capture_default_str();
-  command->add_option("--windows", request.windows, "validation windows a trial")
+  command->add_option("--windows", request.windows, "validation windows a trial, which choose")
+      ->capture_default_str();
+  command
+      ->add_option("--confirm-windows", request.confirm_windows,
+                   "other validation windows, apart in time, on which the choice must hold beside "
+                   "the untuned setting")
       ->capture_default_str();
   command->add_option("--members", request.members, "members of every ensemble")
       ->capture_default_str();
-  command->add_option("--max-nfe", request.nfe_max, "evaluations a member, at most")
+  command
+      ->add_option("--max-nfe", request.nfe_max,
+                   "evaluations a member that are tried; the untuned setting may have more")
       ->capture_default_str();
   command->add_option("--seed", request.seed, "of all randomness")->capture_default_str();
   begin_group(*command, engine::Group::kRetrieval);

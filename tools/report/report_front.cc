@@ -18,10 +18,11 @@ double cost_of(const engine::FrontTrial& trial, Cost which) {
   return which == Cost::kNfe ? trial.nfe : std::max(0.01, 1e3 * trial.seconds_per_query);
 }
 
-// Points that no cheaper one beats, ascending cost.
+// Points that no cheaper one beats, ascending cost; no blind controls.
 std::vector<Point> front_of(const std::vector<engine::FrontTrial>& trials, Cost which, bool cold) {
   std::vector<Point> points;
   for (const engine::FrontTrial& trial : trials) {
+    if (trial.control) continue;
     if (cold == trial.cold || !cold) points.push_back({cost_of(trial, which), trial.crps});
   }
   std::sort(points.begin(), points.end(),
@@ -48,6 +49,12 @@ std::string tip(const engine::FrontTrial& trial) {
                      trial.spread_skill);
 }
 
+const char* style_of(const engine::FrontTrial& trial) {
+  if (trial.control) return "control";
+  if (trial.cold) return "cold";
+  return trial.on_front ? "policy" : "baseline faint";
+}
+
 std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost which) {
   Extent score, cost;
   const double highest = highest_shown(trials);
@@ -72,8 +79,8 @@ std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost whi
   chart.line(front_of(trials, which, false), "policy");
   for (const engine::FrontTrial& trial : trials) {
     if (trial.crps > highest) continue;
-    const std::string css = trial.cold ? "cold" : trial.on_front ? "policy" : "baseline faint";
-    chart.dot({cost_of(trial, which), trial.crps}, trial.on_front ? 5 : 3.5, css, tip(trial));
+    chart.dot({cost_of(trial, which), trial.crps}, trial.on_front ? 5 : 3.5, style_of(trial),
+              tip(trial));
   }
   std::string caption =
       "Down and left is better. The lines join what no cheaper trial beats, of "
@@ -85,6 +92,7 @@ std::string front_figure(const std::vector<engine::FrontTrial>& trials, Cost whi
   return figure({.title = which == Cost::kNfe ? "Against evaluations" : "Against time",
                  .plot = legend({{"line policy", "front"},
                                  {"line cold", "cold starts' front"},
+                                 {"dot control", "blind controls, never chosen"},
                                  {"dot baseline faint", "other trials"}}) +
                          chart.svg(),
                  .caption = caption});
@@ -96,7 +104,9 @@ std::string best_table(const std::vector<engine::FrontTrial>& trials) {
     const engine::FrontTrial*& known = of[std::floor(trial.nfe)];
     if (known == nullptr || trial.crps < known->crps) known = &trial;
   };
-  for (const engine::FrontTrial& trial : trials) keep(trial.cold ? cold : best, trial);
+  for (const engine::FrontTrial& trial : trials) {
+    if (!trial.control) keep(trial.cold ? cold : best, trial);
+  }
   Table rows{
       .head = {"NFE", "best start on validation", "CRPS", "cold start", "CRPS", "ms a query"},
       .css = "words"};

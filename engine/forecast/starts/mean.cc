@@ -17,7 +17,6 @@ Status enter(const StartScene&, const Query& query, const MemberAnalogs&, EntryS
 
 constinit extern const StartRow kMeanStart = {.kind = StartKind::kMean,
                                               .help = "the network's mean forecast",
-                                              .control = true,
                                               .needs_mean = mean_needed,
                                               .enter = enter};
 

@@ -54,6 +54,17 @@ TEST_CASE("Names: settings of older files are read as today's") {
   CHECK(back->start.key == KeyKind::kMetric);
 }
 
+TEST_CASE("Names: blind starts and mismatched retrieval are controls, nothing else is") {
+  std::string controls;
+  for (const StartKind kind :
+       {StartKind::kCold, StartKind::kAnalog, StartKind::kMean, StartKind::kRandom,
+        StartKind::kPersist, StartKind::kMismatched, StartKind::kRedi, StartKind::kPrevious}) {
+    if (is_control({.start = {.kind = kind}})) controls += std::string(kind.view()) + " ";
+  }
+  CHECK(controls == "random persist mismatched ");
+  CHECK(is_control({.mismatched_retrieval = true}));
+}
+
 TEST_CASE("Names: starts know whether they have analogs, and whether a search finds them") {
   CHECK(is_retrieved(StartKind::kAnalog));
   CHECK(is_retrieved(StartKind::kMismatched));

@@ -10,6 +10,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "engine/forecast/start_table.h"
 #include "engine/tuning/policy_fit.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
@@ -45,6 +46,7 @@ Policy two_bins() {
                    .archive_id = "00112233445566778899aabbccddeeff",
                    .model_fingerprint = "00000000000000a1"};
   policy.validation_crps = 0.1 + 0.2;
+  policy.expected = {"cold", 200, 1.0 / 3, -0.1, 0.7};
   policy.bins = {{1.5, analog(1.0 / 3, 3)}, {kInfinity, cold(4)}};
   policy.bins[0].options.start.decay_tau = 6;
   return policy;
@@ -76,6 +78,11 @@ TEST_CASE("Policy: JSON keeps every bit") {
   REQUIRE_MESSAGE(back.ok(), back.status().message());
   CHECK(to_json(*back) == to_json(policy));
   CHECK(back->validation_crps == policy.validation_crps);
+  CHECK(back->expected.over == "cold");
+  CHECK(back->expected.windows == 200);
+  CHECK(back->expected.percent == policy.expected.percent);
+  CHECK(back->expected.low == policy.expected.low);
+  CHECK(back->expected.high == policy.expected.high);
   CHECK(*back->bins[0].options.depth.entry_sigma == 1.0 / 3);
   CHECK(back->bins[0].options.start.decay_tau == 6);
   CHECK(back->bins[1].options.start.decay_tau == kInfinity);
@@ -277,6 +284,40 @@ TEST_CASE("PolicyFit: the front holds what nothing beats at no more cost") {
   CHECK(best.at(4).score == doctest::Approx(0.8));
   CHECK(best.at(6).score == doctest::Approx(0.8));  // six evaluations need not be spent
   CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 2);
+}
+
+TEST_CASE("PolicyFit: blind controls are measured and never chosen, however they score") {
+  const auto blind = [](StartKind kind, int64_t steps) {
+    Setting setting = analog(1, steps);
+    setting.start.kind = kind;
+    return trial(setting, 0.1, 0.1);
+  };
+  Setting mismatched = analog(1, 3);
+  mismatched.mismatched_retrieval = true;
+  std::vector<Trial> trials = {trial(cold(3), 1, 1),          trial(analog(1, 3), 0.9, 0.9),
+                               blind(StartKind::kRandom, 3),  blind(StartKind::kRandom, 0),
+                               blind(StartKind::kPersist, 2), blind(StartKind::kMismatched, 3),
+                               trial(mismatched, 0.1, 0.1)};
+  CHECK(&engine::single_choice(trials, 16) == &trials[1]);
+  CHECK(engine::mid_chain_choice(trials, 0.1, 16) == &trials[1]);
+  const auto best = engine::best_per_nfe(trials, engine::Starts::kAny);
+  REQUIRE(best.size() == 1);
+  CHECK(best.at(3).score == doctest::Approx(0.9));
+  CHECK(engine::best_per_nfe(trials, engine::Starts::kCold).size() == 1);
+  for (const auto& bin : engine::fit_policy(trials, cycling_distances(), {16, kRange}).bins) {
+    CHECK_FALSE(engine::is_control(bin.options));
+  }
+  engine::mark_front(trials, 16);
+  CHECK(trials[1].on_front);
+  for (size_t i = 2; i < trials.size(); ++i) CHECK_FALSE(trials[i].on_front);
+}
+
+TEST_CASE("PolicyFit: analogs alone are chosen only where no chain is as good") {
+  std::vector<Trial> trials = {trial(cold(3), 1, 1), trial(analog(1, 0), 0.8, 0.8),
+                               trial(analog(1, 3), 0.803, 0.803)};
+  CHECK(engine::single_choice(trials, 16).options.steps == 3);
+  trials[2] = trial(analog(1, 3), 0.81, 0.81);
+  CHECK(engine::single_choice(trials, 16).options.steps == 0);
 }
 
 TEST_CASE("PolicyFit: the mid-chain setting is the cheapest within a percent, else the best") {

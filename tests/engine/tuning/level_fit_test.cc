@@ -37,7 +37,8 @@ Setting chain(StartKind kind, int64_t steps) {
 }
 
 std::vector<Setting> lists_of(City& city, const Setting& base) {
-  auto lists = LevelFitter(*city.forecaster, {.windows = 12, .members = 4}).lists(base);
+  const auto origins = engine::scored_origins(*city.forecaster, engine::Part::kValidation, 12);
+  auto lists = LevelFitter(*city.forecaster, {origins, 4}).lists(base);
   REQUIRE_MESSAGE(lists.ok(), lists.status().message());
   return std::move(lists).value();
 }

@@ -79,3 +79,58 @@ TEST_CASE("Trial log: finds by value, in lines of older versions as well") {
   setting.depth.entry_sigma = 0.333333;
   CHECK_FALSE((*log)->find(setting, 20));
 }
+
+TEST_CASE("Trial log: trials on confirming windows are others than on choosing ones") {
+  const tests::TempDir folder;
+  const std::string path = folder.file("p.trials.jsonl");
+  const engine::TrialContext context = {.archive_id = "a", .model_fingerprint = "m"};
+  const engine::WindowRole confirming = engine::WindowRole::kConfirming;
+  for (const int run : {0, 1}) {
+    const auto log = TrialLog::open(path, context);
+    REQUIRE(log.ok());
+    if (run == 0) {
+      REQUIRE(
+          (*log)->add({.options = entering(3), .windows = 9, .role = confirming, .crps = 2}).ok());
+    }
+    CHECK_FALSE((*log)->find(entering(3), 9));
+    REQUIRE((*log)->find(entering(3), 9, confirming));
+    CHECK((*log)->find(entering(3), 9, confirming)->crps == 2);
+    CHECK((*log)->find(entering(3), 9, confirming)->role == confirming);
+  }
+}
+
+TEST_CASE("Trial log: a log from before windows had roles opens, and its windows are not ours") {
+  const tests::TempDir folder;
+  const std::string path = folder.file("p.trials.jsonl");
+  const engine::TrialContext context = {.archive_id = "a", .model_fingerprint = "m"};
+  {
+    const auto log = TrialLog::open(path, context);
+    REQUIRE(log.ok());
+    REQUIRE((*log)->add({.options = entering(3), .windows = 9}).ok());
+  }
+  std::ifstream in(path);
+  std::string line((std::istreambuf_iterator<char>(in)), {});
+  const std::string role = "\"role\":\"choosing\",";
+  REQUIRE(line.find(role) != std::string::npos);
+  line.erase(line.find(role), role.size());
+  std::ofstream(path) << line;
+  const auto log = TrialLog::open(path, context);
+  REQUIRE(log.ok());
+  CHECK_FALSE((*log)->find(entering(3), 9));
+  CHECK((*log)->add({.options = entering(3), .windows = 9}).ok());
+}
+
+TEST_CASE("Trial set: a blind control is held and never among the best") {
+  TrialSet trials;
+  Setting blind = {.start = {.kind = StartKind::kRandom}, .steps = 3};
+  Setting told = {.steps = 3};
+  told.retrieval_weight = 1;
+  told.mismatched_retrieval = true;
+  for (const Setting& control : {blind, told}) {
+    trials.add({.options = control, .windows = 20, .nfe = 3, .score = 0.1});
+  }
+  trials.add({.options = {.steps = 3}, .windows = 20, .nfe = 3, .score = 0.5});
+  CHECK(trials.on(20).size() == 3);
+  REQUIRE(trials.best({20, 3, false}, 5).size() == 1);
+  CHECK(trials.best({20, 3, false}, 5)[0].score == 0.5);
+}

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "engine/forecast/policy_forecast.h"
+#include "engine/forecast/start_table.h"
 #include "engine/tuning/plans.h"
 #include "tests/support/gaussian_city.h"
 #include "tests/support/skip.h"
@@ -179,15 +180,64 @@ TEST_CASE("Tuner: a sweep has cold at every NFE, a front, a CSV and a policy tha
   const auto complete = std::count_if(report.trials.begin(), report.trials.end(),
                                       [](const Trial& trial) { return trial.windows == 20; });
   CHECK(std::count(csv.begin(), csv.end(), '\n') == complete + 1);
-  // One evaluation from pure noise has no spread, however inflated: something better is found, and
-  // it is the policy.
-  CHECK(report.policy.validation_crps < report.cold_per_nfe.at(1).crps);
+  CHECK(csv.find(",random,") != std::string::npos);  // measured
+  for (const auto& [nfe, trial] : report.best_per_nfe) {
+    CHECK_FALSE(engine::is_control(trial.options));
+  }
+  for (const auto& bin : report.policy.bins) CHECK_FALSE(engine::is_control(bin.options));
+  // One evaluation from pure noise has no spread, however inflated: something better is found.
+  CHECK(report.best_per_nfe.at(2).crps < report.cold_per_nfe.at(1).crps);
   for (const bool cold : {true, false}) {
     CHECK(std::any_of(report.trials.begin(), report.trials.end(), [&](const Trial& trial) {
       return (trial.options.start.kind == StartKind::kCold) == cold &&
              !trial.options.inflation.empty();
     }));
   }
+}
+
+TEST_CASE("Tuner: what it chose is compared with the untuned setting on other windows") {
+  Archive archive;
+  const TuneReport report = tuned(archive, small_request());
+  const engine::Confirmation& made = report.confirmation;
+  REQUIRE(made.loss.queries > 8);
+  std::set<int64_t> choosing, confirming;
+  for (const Trial& trial : report.trials) {
+    CHECK(trial.role == engine::WindowRole::kChoosing);
+    for (const auto& query : trial.crps_by_query) choosing.insert(query.origin);
+  }
+  for (const Trial& trial : made.trials) {
+    auto& mine = trial.role == engine::WindowRole::kChoosing ? choosing : confirming;
+    for (const auto& query : trial.crps_by_query) mine.insert(query.origin);
+  }
+  CHECK(int64_t(confirming.size()) == made.loss.queries);
+  const int64_t apart = 7 * archive.store->schema().axis.step_s;
+  for (const int64_t origin : confirming) {
+    const auto near = choosing.lower_bound(origin - apart + 1);
+    CHECK((near == choosing.end() || *near >= origin + apart));
+  }
+  if (made.outcome == engine::Outcome::kUntuned) {
+    CHECK(report.policy.expected.windows == 0);
+    CHECK(report.policy.bins.size() == 1);
+    CHECK(report.policy.bins[0].options == made.untuned);
+  } else {
+    CHECK(report.policy.expected.windows == made.loss.queries);
+    CHECK(report.policy.expected.percent == doctest::Approx(-made.loss.percent()));
+    CHECK(report.policy.expected.over == engine::describe(made.untuned));
+  }
+}
+
+TEST_CASE("Tuner: without windows to confirm on, the untuned setting is the policy") {
+  Archive archive;
+  archive.forecaster.reset();
+  archive.model =
+      gaussian_model(*archive.store, {.states = 500, .train_end = 300, .validation_end = 310});
+  archive.forecaster =
+      std::move(engine::Forecaster::with_model(*archive.store, archive.model)).value();
+  const TuneReport report = tuned(archive, small_request());
+  CHECK(report.confirmation.outcome == engine::Outcome::kUntuned);
+  CHECK(report.confirmation.loss.queries == 0);
+  REQUIRE(report.policy.bins.size() == 1);
+  CHECK(report.policy.bins[0].options == report.confirmation.untuned);
 }
 
 TEST_CASE("Tuner: gms is tried where the model has moments, cold starts too, and nowhere else") {
@@ -209,11 +259,10 @@ TEST_CASE("Tuner: a second run reuses every line and ends with the same policy")
   Archive archive;
   const TuneReport first = tuned(archive, small_request());
   const std::string lines = text_of(first.trials_path);
-  const int64_t conditions = archive.model->conditions;
   const TuneReport second = tuned(archive, small_request());
-  CHECK(archive.model->conditions == conditions);  // distances alone, no forecast
   CHECK(text_of(second.trials_path) == lines);
-  CHECK(second.trials_reused == static_cast<int64_t>(second.trials.size()));
+  CHECK(second.trials_reused ==
+        static_cast<int64_t>(second.trials.size() + second.confirmation.trials.size()));
   CHECK(scores_of(first) == scores_of(second));
   CHECK(to_json(first.policy) == to_json(second.policy));
   TuneRequest other = small_request();
