@@ -316,6 +316,12 @@ int64_t Dataset::states() const { return data_->states; }
 int64_t Dataset::places() const { return data_->places; }
 at::Device Dataset::device() const { return data_->device; }
 bool Dataset::resident() const { return data_->filled.device() == data_->device; }
+at::Tensor base_size(const retrieval::Normalizer& normalizer, int64_t targets) {
+  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
+  const at::Tensor deviation = (base - base.mean(0, true)).square().mean(0).sqrt();
+  return (deviation / scale_of(normalizer, targets)).to(at::kFloat).contiguous();
+}
+
 at::Tensor area_weights(const Dataset& dataset) {
   const std::vector<double> weights = dataset.store().schema().places.area_weights();
   if (weights.empty()) return {};

@@ -85,6 +85,10 @@ class Dataset {
   std::shared_ptr<const Data> data_;
 };
 
+// Deviation over slots of the targets' climatology, in normalised units: [V, P] float32, from
+// variables 0 to `targets` - 1 of the normalizer.
+at::Tensor base_size(const retrieval::Normalizer& normalizer, int64_t targets);
+
 // Places::area_weights() of its archive, [P] float32 on its device; undefined: all places alike.
 at::Tensor area_weights(const Dataset& dataset);
 

@@ -51,6 +51,7 @@ void read_network(TaskFields& fields, NetworkOptions& network) {
   fields.count("inducing", network.inducing, {0, 4096});
   fields.flag("adjacency", network.adjacency);
   fields.flag("described_places", network.described_places);
+  fields.flag("raw_values", network.raw_values);
   fields.flag("cyclic", network.cyclic);
   fields.number("dropout", network.dropout, {0, 0.9});
   fields.number("input_dropout", network.input_dropout, {0, 0.9});
@@ -301,6 +302,7 @@ std::string to_json(const Task& task) {
                    {"seed", t.seed}}}};
   // Where it is as it always was, older files stay the same, and readable.
   if (n.described_places) object["network"]["described_places"] = true;
+  if (n.raw_values) object["network"]["raw_values"] = true;
   if (n.cyclic) object["network"]["cyclic"] = true;
   if (t.networks > 0) object["training"]["networks"] = t.networks;
   for (const auto& [name, transform] : task.transform) {

@@ -32,6 +32,7 @@ struct NetworkOptions {
   bool adjacency = false;         // graph: attention learns a bias from the archive's adjacency
   bool described_places = false;  // graph: places are told apart by facts (place_description.h),
                                   // not by learned embeddings: the network can be transferred
+  bool raw_values = false;        // graph: is given the targets' values beside their anomalies
   bool cyclic = false;            // grid: its columns close a circle; found out in training
   double dropout = 0;             // of each block's branches
   double input_dropout = 0;       // of the context's features

@@ -82,7 +82,12 @@ class GraphNet : public Network {
     const int64_t width = options.width, outputs = shape.future_states * shape.variables;
     const int64_t extra = shape.context_variables - shape.variables;  // masks as means over time
     const int64_t features = shape.context_states * (shape.context_variables + shape.variables) +
-                             extra + shape.base_states * shape.variables;
+                             extra + shape.base_states * shape.variables +
+                             (raw() ? shape.context_states * shape.variables : 0);
+    if (raw()) {
+      base_size_ = register_buffer("base_size", shape.base_size);
+      raw_size_ = register_buffer("raw_size", (1 + shape.base_size.square()).sqrt());
+    }
     features_ = register_module("features", torch::nn::Linear(features, width));
     calendar_ =
         register_module("calendar", torch::nn::Linear(std::max<int64_t>(1, shape.calendar), width));
@@ -122,6 +127,11 @@ class GraphNet : public Network {
     std::vector<at::Tensor> parts = {by_place(contexts.values),
                                      by_place(contexts.mask.narrow(2, 0, v)),
                                      by_place(contexts.base)};
+    if (raw()) {
+      const at::Tensor anomalies = contexts.values.narrow(2, 0, v);
+      const at::Tensor base = contexts.base.narrow(1, 0, shape_.context_states);
+      parts.push_back(by_place((anomalies + base * base_size_) / raw_size_));
+    }
     if (extra > 0) parts.push_back(by_place(contexts.mask.narrow(2, v, extra).mean({1}, true)));
     at::Tensor h = features_(drop(at::cat(parts, -1), options_.input_dropout, *dropout_)) +
                    own_of_places(contexts.values.size(0));
@@ -165,6 +175,8 @@ class GraphNet : public Network {
   }
 
  private:
+  bool raw() const { return options_.raw_values && shape_.base_states > 0; }
+
   // Learned weights of the adjacency and its transpose, one pair a head: [heads, P, P].
   at::Tensor attention_bias() const {
     if (!adjacency_.defined()) return {};
@@ -185,6 +197,7 @@ class GraphNet : public Network {
   torch::nn::Linear noisy_{nullptr}, out_{nullptr};
   torch::nn::LayerNorm context_norm_{nullptr}, out_norm_{nullptr};
   at::Tensor places_, description_, adjacency_, roads_;
+  at::Tensor base_size_, raw_size_;  // [V, P]: of the climatology, of values about their mean
   std::shared_ptr<SigmaEmbedding> level_;
   std::vector<std::shared_ptr<Block>> context_, blocks_;
 };

@@ -20,7 +20,10 @@ NetworkShape shape_of(const Task& task, const storage::Places& places,
   shape.context_variables = static_cast<int64_t>(task.context_variables.size());
   shape.places = places.count();
   shape.calendar = calendar_features(task);
-  if (normalizer.slots() > 1) shape.base_states = task.spec.span();
+  if (normalizer.slots() > 1) {
+    shape.base_states = task.spec.span();
+    shape.base_size = base_size(normalizer, shape.variables);
+  }
   if (places.kind == storage::PlacesKind::kGrid) {
     shape.rows = static_cast<int64_t>(places.lat.size());
     shape.columns = static_cast<int64_t>(places.lon.size());

@@ -30,6 +30,8 @@ struct NetworkShape {
   int64_t places = 0;
   int64_t calendar = 0;           // features
   int64_t base_states = 0;        // time steps of ContextBatch::base
+  at::Tensor base_size;           // [V, P] deviation over slots of the climatology that
+                                  // ContextBatch::base is of, in normalised units; or undefined
   int64_t rows = 0, columns = 0;  // of a grid
   at::Tensor adjacency;           // [P, P] or undefined
   at::Tensor description;         // [P, F] of places that are described, else undefined
