@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "engine/keys/analog_keys.h"
@@ -50,14 +49,16 @@ Result<BaselineScores> baseline_scores(const std::shared_ptr<const Model>& model
 }
 
 std::string baseline_line(const BaselineScores& scores) {
-  const double best =
-      scores.analogs ? std::min(scores.climatology, *scores.analogs) : scores.climatology;
   std::string line =
       fmt::format("validation CRPS / mean deviation: network {:.3f}, climatology {:.3f}",
                   scores.network, scores.climatology);
   if (scores.analogs) line += fmt::format(", analogs {:.3f}", *scores.analogs);
-  if (scores.network < best) return "compared  " + line;
-  return "warning   " + line + ": the network is no better; it may need more time";
+  const auto loses_to = [&scores](double other) { return !(scores.network < other); };
+  const bool to_analogs = scores.analogs && loses_to(*scores.analogs);
+  const bool to_climatology = loses_to(scores.climatology);
+  if (!to_analogs && !to_climatology) return "compared  " + line;
+  return fmt::format("warning   {}: the network loses to {}; give it more time", line,
+                     to_climatology ? "climatology" : "analogs");
 }
 
 }  // namespace skipcast::engine
