@@ -16,7 +16,8 @@ namespace skipcast::engine {
 // ValidationScores::score of each, less is better.
 struct BaselineScores {
   double network = 0, climatology = 0;
-  std::optional<double> analogs;  // none: not looked for, or not found for every window
+  std::optional<double> analogs;  // of the windows that have some; none: not looked for, or
+                                  // a tenth of the windows have none
 };
 
 // Of climatology, and of 16 analogs by the context key, their futures moved to today in target
