@@ -35,6 +35,7 @@ constexpr int64_t kSmoothings[] = {0, 2, 6};
 constexpr int64_t kDay = 86400;
 constexpr double kWeeksDays = 18;  // three weeks, of working days at least
 constexpr double kYearsDays = 1.5 * 365;
+constexpr int64_t kSlotValues = 2;  // that the training part has of a slot, at least
 constexpr int64_t kTableBytes = int64_t{64} << 20;  // of a base: less is always allowed
 constexpr int64_t kTableValueBytes = 20;            // while it is fitted
 
@@ -86,7 +87,9 @@ std::vector<BaseChoice> bases_for(const storage::SeriesStore& store, const Task&
   for (const Base base : {Base::kSlotOfDay, Base::kSlotOfWeek, Base::kSeasonal}) {
     if (base != Base::kSlotOfWeek && !by_day) continue;  // the same as slot_of_week
     if (base == Base::kSeasonal && days_of(axis, split.train_end) < 365) continue;
-    const int64_t bytes = retrieval::slot_count(axis, base) * row * kTableValueBytes;
+    const int64_t slots = retrieval::slot_count(axis, base);
+    if (base != Base::kSeasonal && split.train_end < kSlotValues * slots) continue;
+    const int64_t bytes = slots * row * kTableValueBytes;
     if (bytes > std::max(kTableBytes, 8 * split.states * row)) continue;
     for (const int64_t smoothing : kSmoothings) {
       if (base != Base::kSeasonal || smoothing == 0) bases.push_back({base, smoothing});

@@ -10,6 +10,7 @@
 
 #include "engine/data/data_choices.h"
 #include "engine/data/network_kinds.h"
+#include "engine/methods/baseline_check.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
 #include "engine/training/training_log.h"
@@ -148,8 +149,7 @@ class NetworkMethod : public Method {
                     "step {})",
                     report.model_path, networks_ == 1 ? "" : "of one network",
                     report.validation_crps, report.best_step / networks_));
-    compare_with_climatology(report);
-    return {};
+    return compare(report);
   }
 
  private:
@@ -167,20 +167,21 @@ class NetworkMethod : public Method {
     return parts;
   }
 
-  // Says, and logs, how the best network does on its validation windows beside climatology.
-  void compare_with_climatology(TrainReport& report) const {
-    if (!std::isfinite(best_score_)) return;  // of an earlier run, which has said so
-    const double climatology = fit_->climatology_score();
-    const bool loses = best_score_ >= climatology;
-    report.lines.push_back(fmt::format(
-        "{} CRPS on validation, in mean absolute deviations: network {:.3f}, climatology {:.3f}{}",
-        loses ? "warning  " : "compared ", best_score_, climatology,
-        loses ? ": the network has not learned enough; give it more time or data" : ""));
-    TrainingLog(model_paths(store_, task_.name).log, request_.method)
-        .line({{"event", "compare"},
-               {"task", task_.name},
-               {"score", best_score_},
-               {"climatology_score", climatology}});
+  // Says, and logs, how the best network does beside forecasts without one.
+  Status compare(TrainReport& report) const {
+    if (!std::isfinite(best_score_)) return {};  // of an earlier run, which has said so
+    SKIPCAST_TRY(const std::shared_ptr<const Model> model,
+                 Model::load(store_, request_.task, request_.compute));
+    SKIPCAST_TRY(const BaselineScores scores,
+                 baseline_scores(model, fit_->dataset(), fit_->validation_origins(), best_score_));
+    report.lines.push_back(baseline_line(scores));
+    nlohmann::json event = {{"event", "compare"},
+                            {"task", task_.name},
+                            {"score", scores.network},
+                            {"climatology_score", scores.climatology}};
+    if (scores.analogs) event["analogs_score"] = *scores.analogs;
+    TrainingLog(model_paths(store_, task_.name).log, request_.method).line(std::move(event));
+    return {};
   }
 
   Task task_;

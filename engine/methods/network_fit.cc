@@ -77,8 +77,4 @@ Validation NetworkFit::validate() {
   return {.score = scores.score, .shown = scores.crps, .figures = figures.dump()};
 }
 
-double NetworkFit::climatology_score() const {
-  return validate_climatology(*dataset_, parts_.split, validation_origins_).score;
-}
-
 }  // namespace skipcast::engine

@@ -28,8 +28,8 @@ class NetworkFit {
   at::Tensor loss(int64_t step);
   void fetch_ahead(int64_t step) { batches_->fetch_ahead(step); }
   Validation validate();
-  // What validate() would give climatology (validate_climatology) on its windows.
-  double climatology_score() const;
+  const Dataset& dataset() const { return *dataset_; }
+  const std::vector<int64_t>& validation_origins() const { return validation_origins_; }
   // parts().network is that of the average.
   const ModelParts& parts() const { return parts_; }
 

@@ -152,6 +152,19 @@ std::vector<std::vector<int64_t>> by_slot(const storage::TimeAxis& axis, retriev
 
 }  // namespace
 
+ValidationScores score_ensembles(const Dataset& dataset, std::span<const int64_t> origins,
+                                 const std::function<at::Tensor(int64_t)>& members) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor areas = area_weights(dataset);
+  Sums physical;
+  for (const int64_t origin : origins) {
+    const at::Tensor observed = dataset.observed(origin);
+    const at::Tensor mask = observed.isnan().logical_not().to(at::kFloat);
+    physical.add(members(origin), observed, areas.defined() ? mask * areas.cpu() : mask);
+  }
+  return physical_scores(dataset, origins, physical);
+}
+
 ValidationScores validate_climatology(const Dataset& dataset, const Split& split,
                                       std::span<const int64_t> origins) {
   const storage::TimeAxis& axis = dataset.store().schema().axis;
@@ -160,9 +173,7 @@ ValidationScores validate_climatology(const Dataset& dataset, const Split& split
   const retrieval::Base bases[] = {retrieval::Base::kSlotOfWeek, retrieval::Base::kSlotOfDay};
   std::vector<std::vector<std::vector<int64_t>>> slots;
   for (const retrieval::Base base : bases) slots.push_back(by_slot(axis, base, all));
-  const at::Tensor areas = area_weights(dataset);
-  Sums physical;
-  for (const int64_t origin : origins) {
+  return score_ensembles(dataset, origins, [&](int64_t origin) {
     std::span<const int64_t> past = spread;
     for (size_t i = std::size(bases); i-- > 0;) {
       const auto slot = static_cast<size_t>(retrieval::slot_of_state(axis, bases[i], origin));
@@ -174,11 +185,8 @@ ValidationScores validate_climatology(const Dataset& dataset, const Split& split
     for (size_t i = 0; i < past.size(); ++i) {
       members.push_back(dataset.denormalise(futures[static_cast<int64_t>(i)], past[i]).cpu());
     }
-    const at::Tensor observed = dataset.observed(origin);
-    const at::Tensor mask = observed.isnan().logical_not().to(at::kFloat);
-    physical.add(at::stack(members), observed, areas.defined() ? mask * areas.cpu() : mask);
-  }
-  return physical_scores(dataset, origins, physical);
+    return at::stack(members);
+  });
 }
 
 }  // namespace skipcast::engine

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,9 +29,14 @@ std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t cou
 ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
                           std::span<const int64_t> origins);
 
-// The same scores, but `crps` and `spread_skill`, without a network: up to 16 futures of the
-// training part that began at the origin's slot of the week (retrieval/scaling/slots.h), the latest
-// ones; where it has not seen four, at the origin's slot of the day, or else at any time.
+// crps_physical and score of other ensembles: members [M, T_out, V, P] in physical units, M >= 2,
+// on the CPU, for an origin.
+ValidationScores score_ensembles(const Dataset& dataset, std::span<const int64_t> origins,
+                                 const std::function<at::Tensor(int64_t)>& members);
+
+// Those of climatology: up to 16 futures of the training part that began at the origin's slot of
+// the week (retrieval/scaling/slots.h), the latest ones; where it has not seen four, at the
+// origin's slot of the day, or else at any time.
 ValidationScores validate_climatology(const Dataset& dataset, const Split& split,
                                       std::span<const int64_t> origins);
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "engine/forecast/forecaster.h"
+#include "engine/methods/baseline_check.h"
 #include "engine/methods/method_table.h"
 #include "engine/models/model.h"
 #include "engine/models/model_file.h"
@@ -212,19 +213,26 @@ TEST_CASE("Network: what the task leaves to the data is chosen, told, and kept i
   CHECK(trained(*store, 5, true).lines[0] == report.lines[0]);
 }
 
-TEST_CASE("Network: says how it does beside climatology, and warns when it loses") {
+TEST_CASE("Network: says how it does beside climatology and analogs, and warns when it loses") {
   const TempDir folder;
   const auto store = make_archive(folder.file("a"), 800);
-  const auto compared = [&](int64_t steps) {
-    const std::string line = trained(*store, steps, false).lines.back();
-    const nlohmann::json event = log_lines(model_paths(*store, "small").log).back();
-    CHECK(event["event"] == "compare");
-    const bool loses = event["score"].get<double>() >= event["climatology_score"].get<double>();
-    CHECK(line.starts_with(loses ? "warning   CRPS" : "compared  CRPS"));
-    return loses;
-  };
-  CHECK(compared(1));
-  CHECK_FALSE(compared(150));
+  const std::string line = trained(*store, 150, false).lines.back();
+  const nlohmann::json event = log_lines(model_paths(*store, "small").log).back();
+  CHECK(event["event"] == "compare");
+  const BaselineScores scores = {.network = event["score"].get<double>(),
+                                 .climatology = event["climatology_score"].get<double>(),
+                                 .analogs = event["analogs_score"].get<double>()};
+  CHECK(line == baseline_line(scores));
+  // A period of nine hours is unknown to the calendar, and almost without noise.
+  CHECK(scores.network < 0.2 * scores.climatology);
+  CHECK(*scores.analogs < 0.2 * scores.climatology);
+  CHECK(baseline_line({0.3, 0.4, 0.35}) ==
+        "compared  validation CRPS / mean deviation: network 0.300, climatology 0.400, analogs "
+        "0.350");
+  CHECK(baseline_line({0.36, 0.4, 0.35}).ends_with("loses to analogs; give it more time"));
+  CHECK(baseline_line({0.41, 0.4, 0.35}).ends_with("loses to climatology; give it more time"));
+  CHECK(baseline_line({0.36, 0.4, {}}).starts_with("compared  "));
+  CHECK(baseline_line({0.4, 0.4, {}}).starts_with("warning   "));
 }
 
 TEST_CASE("Network: climatology repeats what came at the same time of the week, else of the day") {
