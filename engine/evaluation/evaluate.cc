@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "engine/evaluation/baselines.h"
 #include "engine/evaluation/evaluation_file.h"
@@ -58,11 +59,13 @@ Status named(const Candidate& candidate, const Status& status) {
 
 class Sweep {
  public:
-  Sweep(Forecaster& forecaster, const EvaluateRequest& request, std::vector<int64_t> origins)
+  Sweep(Forecaster& forecaster, const EvaluateRequest& request, std::vector<int64_t> origins,
+        std::optional<size_t> saved)
       : forecaster_(forecaster),
         request_(request),
         score_(request.score),
-        origins_(std::move(origins)) {
+        origins_(std::move(origins)),
+        saved_(saved) {
     score_.weights = forecaster.store().schema().places.area_weights();
   }
 
@@ -80,8 +83,9 @@ class Sweep {
   const EvaluateRequest& request_;
   ScoreOptions score_;
   std::vector<int64_t> origins_;
+  std::optional<size_t> saved_;           // the candidate whose forecasts are kept
   std::unique_ptr<Baselines> baselines_;  // made when first needed
-  std::unique_ptr<EvaluationFile> file_;  // of the first candidate, when asked for
+  std::unique_ptr<EvaluationFile> file_;  // of the candidate under way, when asked for
 };
 
 ForecastOptions Sweep::options_for(const Candidate& candidate) const {
@@ -191,7 +195,7 @@ Result<CandidateScores> Sweep::run(size_t number) {
   // Once unscored: caches and allocators warm up outside the timing.
   const Result<Forecast> warm_up = forecast(candidate, origins_.front());
   if (!warm_up.ok()) return named(candidate, warm_up.status());
-  if (number == 0 && !request_.save_path.empty()) {
+  if (saved_ == number) {
     file_ = std::make_unique<EvaluationFile>(request_.save_path, forecaster_,
                                              warm_up->members.size(0), candidate.name);
   }
@@ -229,6 +233,20 @@ Status compare(const CandidateScores& reference, CandidateScores& scores) {
 bool any_observed(const Dataset& dataset, int64_t origin) {
   return dataset.contexts({&origin, 1}).mask.any().item<bool>() &&
          dataset.futures({&origin, 1}).mask.any().item<bool>();
+}
+
+// The number of the candidate whose forecasts are saved, if any are.
+Result<std::optional<size_t>> saved_row(const EvaluateRequest& request) {
+  if (request.save_path.empty()) return std::optional<size_t>();
+  if (request.save_row.empty()) return std::optional<size_t>(0);
+  std::string names;
+  for (size_t i = 0; i < request.candidates.size(); ++i) {
+    const Candidate& each = request.candidates[i];
+    const bool policy = each.kind == Kind::kPolicy && each.policy.name == request.save_row;
+    if (each.name == request.save_row || policy) return std::optional<size_t>(i);
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", each.name);
+  }
+  return usage(fmt::format("no row is called '{}'; there are {}", request.save_row, names));
 }
 
 }  // namespace
@@ -274,6 +292,7 @@ Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& reque
   if (!request.save_path.empty() && !request.physical_scores) {
     return usage("a file of forecasts needs the physical scores");
   }
+  SKIPCAST_TRY(const std::optional<size_t> saved, saved_row(request));
   const at::NoGradGuard no_grad;
   std::vector<int64_t> origins = request.origins.empty()
                                      ? scored_origins(forecaster, request.part, request.windows_max)
@@ -289,7 +308,7 @@ Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& reque
                            .model_fingerprint = forecaster.model().fingerprint(),
                            .windows = static_cast<int64_t>(origins.size()),
                            .members = request.members};
-  Sweep sweep(forecaster, request, std::move(origins));
+  Sweep sweep(forecaster, request, std::move(origins), saved);
   for (size_t number = 0; number < request.candidates.size(); ++number) {
     SKIPCAST_TRY(CandidateScores scores, sweep.run(number));
     evaluation.rows.push_back(std::move(scores));

@@ -25,7 +25,8 @@ struct EvaluateRequest {
   uint64_t seed = 1;
   ArchiveMode archive = ArchiveMode::kGrowing;  // of every candidate
   std::vector<Candidate> candidates;            // the first is the reference of the differences
-  std::string save_path;        // NetCDF with every forecast and observation of the first candidate
+  std::string save_path;        // NetCDF with every forecast and observation of a candidate:
+  std::string save_row;         // of the one of this name, or the policy; default: the first
   ScoreOptions score;           // seed of ties, pairs of the variogram; weights: the archive's
   bool physical_scores = true;  // false: normalised alone, half the scoring time
   Progress progress;            // "evaluate", detail: candidate, query
@@ -61,7 +62,8 @@ std::vector<int64_t> observed_of(const Forecaster& forecaster, std::vector<int64
 // The origins `evaluate` scores: the strided ones, thinned evenly to windows_max, and observed.
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max);
 
-// kUsage: no candidates, zero members, a part without windows (says why). Errors of forecasts
+// kUsage: no candidates, zero members, a part without windows (says why), no such row to save
+// (lists them). Errors of forecasts
 // name the candidate. Validation queries set the guard's band. kInterrupted when progress says so.
 Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& request);
 

@@ -29,7 +29,7 @@ ForecastOptions chain_options(const std::vector<Policy>& policies, const Forecas
   if (runs(shown)) return shown;
   for (auto policy = policies.rbegin(); policy != policies.rend(); ++policy) {
     for (const PolicyBin& bin : policy->bins) {
-      if (runs(bin.options)) return choose({.bins = {{0, bin.options}}}, 0, untuned);
+      if (runs(bin.options)) return {bin.options, untuned};
     }
   }
   return untuned;

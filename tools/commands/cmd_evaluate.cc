@@ -21,7 +21,7 @@ namespace skipcast::tools {
 namespace {
 
 struct EvaluateArguments {
-  std::string archive, task, split = "test", save, json_file, by_query;
+  std::string archive, task, split = "test", save, save_row, json_file, by_query;
   std::vector<std::string> starts = {"cold", "analog", "mean", "random", "persist"};
   std::vector<std::string> keys = {"context"}, policies, presets;
   std::vector<int64_t> steps = {4};
@@ -124,6 +124,9 @@ Result<std::vector<engine::Candidate>> candidates_of(const engine::Forecaster& f
 }
 
 Status check(const EvaluateArguments& arguments) {
+  if (!arguments.save_row.empty() && arguments.save.empty()) {
+    return usage("--save-row says of which row --save writes: add --save FILE.nc");
+  }
   if (arguments.windows < 0) return usage("--windows: 0 (all) or a positive number is expected");
   if (arguments.keys.empty() || arguments.steps.empty() || arguments.sigmas.empty()) {
     return usage("--keys, --nfe and --entry-sigma need at least one value each");
@@ -147,6 +150,7 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   request.members = arguments.flags.request.members;
   request.seed = arguments.flags.request.seed;
   request.save_path = arguments.save;
+  request.save_row = arguments.save_row;
   request.progress = bar.callback();
   const auto evaluation = engine::evaluate(*forecaster, request);
   bar.finish();
@@ -159,7 +163,7 @@ Status run_evaluate(const EvaluateArguments& arguments, const Invocation& invoca
   fmt::print("{}", invocation.json ? json : engine::to_table(*evaluation));
   if (!invocation.json && !arguments.save.empty()) {
     fmt::print("wrote {}: every forecast of '{}' with its observations\n", arguments.save,
-               evaluation->rows.front().name);
+               arguments.save_row.empty() ? evaluation->rows.front().name : arguments.save_row);
   }
   return {};
 }
@@ -212,7 +216,10 @@ void add_evaluate(CLI::App& program, Invocation& invocation) {
   command->add_flag("--no-reference", arguments->no_reference,
                     "leave out the cold start with 35 evaluations");
   command->add_option("--save", arguments->save,
-                      "NetCDF file for every forecast of the first row and its observations");
+                      "NetCDF file for every forecast of a row and its observations");
+  command->add_option("--save-row", arguments->save_row,
+                      "which row --save writes: its name in the table, or a policy's; default: "
+                      "the first");
   command->add_option("--json-file", arguments->json_file, "JSON file besides the table");
   command->add_option("--by-query", arguments->by_query,
                       "CSV file of every query's CRPS (bench/plot_adaptation draws two of them)");

@@ -233,5 +233,35 @@ TEST_CASE("Evaluate: the saved file gives the scores back") {
   nc_close(file);
 }
 
+TEST_CASE("Evaluate: any row can be saved, a policy by its name too; others are refused by name") {
+  const TempDir folder;
+  City city;
+  engine::Policy policy = {.name = "ar-nfe1",
+                           .bins = {{std::numeric_limits<double>::infinity(),
+                                     {.start = {.kind = StartKind::kCold}, .steps = 1}}}};
+  EvaluateRequest request = {.windows_max = 20,
+                             .members = 3,
+                             .candidates = {cold(2, "euler"), engine::policy_candidate(policy)},
+                             .save_path = folder.file("row.nc"),
+                             .score = {.pairs_max = 8}};
+  const auto stored = [&](const std::string& row) {
+    request.save_row = row;
+    const auto made = engine::evaluate(*city.forecaster, request);
+    REQUIRE_MESSAGE(made.ok(), made.status().message());
+    double crps = 0;
+    int file = -1;
+    REQUIRE(nc_open(request.save_path.c_str(), NC_NOWRITE, &file) == NC_NOERR);
+    REQUIRE(nc_get_att_double(file, NC_GLOBAL, "crps_fair", &crps) == NC_NOERR);
+    nc_close(file);
+    CHECK(made->rows[0].physical.crps_fair != made->rows[1].physical.crps_fair);
+    return crps - made->rows[row.empty() || row == "cold" ? 0 : 1].physical.crps_fair;
+  };
+  for (const char* row : {"", "cold", "policy ar-nfe1", "ar-nfe1"}) CHECK(stored(row) == 0);
+  request.save_row = "warm";
+  const Status refused = engine::evaluate(*city.forecaster, request).status();
+  CHECK(refused.code() == Code::kUsage);
+  CHECK(refused.message().find("'cold', 'policy ar-nfe1'") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace skipcast::tests
