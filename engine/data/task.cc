@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/data/planned_options.h"
 #include "engine/data/task_fields.h"
 #include "storage/files/file_io.h"
 
@@ -180,6 +181,10 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
     read_training(part, out.training);
   }));
   SKIPCAST_TRY_OK(fields.finish());
+  for (const PlannedOption& option : planned_options()) {
+    const Json& part = object.value(option.section, Json());
+    if (!part.is_object() || !part.contains(option.key)) task.automatic.emplace_back(option.key);
+  }
   const NetworkKind& kind = network_kind(task.network.kind);
   if (kind.grids_only && places == storage::PlacesKind::kGraph) {
     return bad_input(
@@ -268,6 +273,9 @@ std::string to_json(const Task& task) {
                    {"seed", t.seed}}}};
   // Where it is as it always was, older files stay the same, and readable.
   if (n.described_places) object["network"]["described_places"] = true;
+  for (const PlannedOption& option : planned_options()) {
+    if (is_automatic(task, option.key)) object[option.section].erase(option.key);
+  }
   return object.dump(1);
 }
 

@@ -69,6 +69,9 @@ struct Task {
   double sigma_data = 1.0;
   NetworkOptions network;
   TrainingOptions training;
+  // Keys of the planned_options() (planned_options.h) that nobody has set: a plan chooses them
+  // before training. JSON leaves them out; the task of a trained model has none.
+  std::vector<std::string> automatic;
 };
 
 // Reads one task object; `places` decides the default network. "network" (or its kind

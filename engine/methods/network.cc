@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "engine/data/network_kinds.h"
+#include "engine/data/planned_options.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
+#include "engine/training/plan.h"
 
 namespace skipcast::engine {
 namespace {
@@ -27,6 +29,20 @@ Result<Task> task_of(const storage::SeriesStore& store, const TrainRequest& requ
   return task;
 }
 
+// The task with all its options: those of the checkpoint that is resumed, else planned.
+Status choose_options(const storage::SeriesStore& store, const TrainRequest& request, Task& task) {
+  if (request.resume) {
+    SKIPCAST_TRY(const Task before,
+                 checkpoint_task(store, model_paths(store, task.name).checkpoint));
+    take_planned(before, task);
+    return {};
+  }
+  SKIPCAST_TRY(TrainingPlan plan, plan_training(store, task, request));
+  if (request.notice) request.notice(plan.text);
+  task = std::move(plan.task);
+  return {};
+}
+
 class NetworkMethod : public Method {
  public:
   NetworkMethod(const storage::SeriesStore& store, const TrainRequest& request)
@@ -34,6 +50,7 @@ class NetworkMethod : public Method {
 
   Result<TrainingOrigin> open() override {
     SKIPCAST_TRY(task_, task_of(store_, request_));
+    SKIPCAST_TRY_OK(choose_options(store_, request_, task_));
     return TrainingOrigin{.task = task_,
                           .split = split_of(task_, store_.size()),
                           .checkpoint = model_paths(store_, task_.name).checkpoint,

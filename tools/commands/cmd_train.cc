@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <cstdio>
 #include <memory>
 
@@ -69,6 +70,11 @@ void add_train(CLI::App& program, Invocation& invocation) {
   command->add_flag("--described-places", arguments->flags.request.described_places,
                     "the network is given facts about its places in place of learning an embedding "
                     "for each: skipcast transfer can take it to other places");
+  command
+      ->add_option("--memory", arguments->flags.request.process_bytes_max,
+                   "bound on the memory of training: 512MB, 2GiB; default: nine tenths of what is "
+                   "available. What does not fit is refused before it begins")
+      ->transform(CLI::AsSizeValue(false));
   add_earlier_words(*command, *arguments);
   add_compute_flags(*command, arguments->flags.compute);
   command->callback([arguments, &invocation] {

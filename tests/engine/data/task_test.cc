@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/data/planned_options.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -54,7 +55,9 @@ TEST_CASE("Task: four keys suffice, the rest has the documented defaults") {
 }
 
 TEST_CASE("Task: every key is written, read back, and changes something") {
-  const json defaults = json::parse(to_json(read(minimal())));
+  Task plain = read(minimal());
+  plain.automatic.clear();
+  const json defaults = json::parse(to_json(plain));
   json changed = defaults;
   changed["name"] = "other";
   changed["variables"] = {"b"};
@@ -84,6 +87,24 @@ TEST_CASE("Task: every key is written, read back, and changes something") {
     CAPTURE(key);
     CHECK(back[key] != value);
   }
+}
+
+TEST_CASE("Task: options that nobody set are known, and stay out of its JSON until chosen") {
+  const Task open = read(minimal());
+  CHECK(open.automatic.size() == planned_options().size());
+  CHECK(read(json::parse(to_json(open))).automatic == open.automatic);
+  Task some = read(with("training", {{"batch", 16}}));
+  CHECK_FALSE(is_automatic(some, "batch"));
+  CHECK(is_automatic(some, "width"));
+  Task chosen = open;
+  chosen.automatic.clear();
+  chosen.training.batch = 4;
+  chosen.network.width = 48;
+  take_planned(chosen, some);
+  CHECK(some.automatic.empty());
+  CHECK(some.training.batch == 16);
+  CHECK(some.network.width == 48);
+  CHECK(read(json::parse(to_json(some))).automatic.empty());
 }
 
 TEST_CASE("Task: the network's kind may stand alone") {
