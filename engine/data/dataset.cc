@@ -15,7 +15,8 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kReadStates = 1024;  // states read at once
+constexpr int64_t kReadStates = 1024;  // states read at once, fewer where they are large
+constexpr int64_t kReadFloats = int64_t{4} << 20;
 constexpr size_t kSlotsOfDay = 48;
 
 std::span<float> floats(at::Tensor& tensor) {
@@ -116,7 +117,7 @@ struct Dataset::Data {
   int64_t states = 0, places = 0, targets = 0, variables = 0;
   at::Tensor raw;              // [S, V, P] physical units, NaN missing
   at::Tensor filled;           // [S, Vc, P] normalised, filled forward
-  at::Tensor mask;             // [S, Vc, P]
+  at::Tensor mask;             // [S, Vc, P] bytes
   at::Tensor calendar;         // [S, C]
   at::Tensor base;             // [slots, V, P]
   at::Tensor low, high;        // [V, P] of the targets in the training part, normalised
@@ -126,9 +127,35 @@ struct Dataset::Data {
   at::Tensor level, spread;  // [slots, V, P], [V, P]: the normalizer's base and scale, on a GPU
 
   at::Tensor gather(const at::Tensor& table, const at::Tensor& rows, int64_t batch) const;
+  Status read(std::span<const int32_t> numbers);
   void place(const Compute& compute);
   at::Tensor denormalise_here(const at::Tensor& normalised, int64_t origin) const;
 };
+
+// Reads and normalises the series in parts, so that nothing but the tables themselves is ever held.
+Status Dataset::Data::read(std::span<const int32_t> numbers) {
+  const int64_t row = variables * places;
+  const int64_t part_states = std::clamp<int64_t>(kReadFloats / row, 1, kReadStates);
+  filled = at::empty({states, variables, places}, at::kFloat);
+  raw = at::empty({states, targets, places}, at::kFloat);
+  mask = at::empty({states, variables, places}, at::kByte);
+  for (int64_t first = 0; first < states; first += part_states) {
+    const int64_t count = std::min(part_states, states - first);
+    at::Tensor part = filled.narrow(0, first, count);
+    SKIPCAST_TRY_OK(store->read(first, count, numbers, floats(part)));
+    raw.narrow(0, first, count).copy_(part.narrow(1, 0, targets));
+    normalizer->normalise(first, count, floats(part));
+    mask.narrow(0, first, count).copy_(part.isnan().logical_not());
+  }
+  fill_forward(floats(filled), states, row);
+  return {};
+}
+
+int64_t Dataset::bytes_needed(const Task& task, int64_t states, int64_t places) {
+  const auto variables = static_cast<int64_t>(task.context_variables.size());
+  const auto targets = static_cast<int64_t>(task.variables.size());
+  return states * places * (4 * variables + variables + 4 * targets);  // filled, mask, raw
+}
 
 Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store, const Task& task,
                                                const retrieval::Normalizer& normalizer,
@@ -143,24 +170,14 @@ Result<std::unique_ptr<Dataset>> Dataset::load(const storage::SeriesStore& store
   data->places = store.schema().places.count();
   data->targets = static_cast<int64_t>(task.variables.size());
   data->variables = static_cast<int64_t>(numbers.size());
-  const int64_t row = data->variables * data->places;
-  const double bytes = 4.0 * static_cast<double>(data->states) * static_cast<double>(row) * 3;
+  const auto bytes = static_cast<double>(bytes_needed(task, data->states, data->places));
   if (bytes > static_cast<double>(memory_bytes_max)) {
     return Status(Code::kUnsupported,
                   fmt::format("task {} needs {:.1f} GB of memory for its series, more than the "
                               "limit of {:.1f} GB; use fewer context variables",
                               task.name, bytes / 1e9, static_cast<double>(memory_bytes_max) / 1e9));
   }
-  data->filled = at::empty({data->states, data->variables, data->places}, at::kFloat);
-  for (int64_t first = 0; first < data->states; first += kReadStates) {
-    const int64_t count = std::min(kReadStates, data->states - first);
-    at::Tensor part = data->filled.narrow(0, first, count);
-    SKIPCAST_TRY_OK(store.read(first, count, numbers, floats(part)));
-  }
-  data->raw = data->filled.narrow(1, 0, data->targets).clone(at::MemoryFormat::Contiguous);
-  normalizer.normalise(0, data->states, floats(data->filled));
-  data->mask = data->filled.isnan().logical_not().to(at::kFloat);
-  fill_forward(floats(data->filled), data->states, row);
+  SKIPCAST_TRY_OK(data->read(numbers));
   const at::Tensor learned =
       data->filled.narrow(0, 0, normalizer.options().train_states).narrow(1, 0, data->targets);
   data->low = learned.amin(0);
@@ -187,7 +204,6 @@ void Dataset::Data::place(const Compute& compute) {
   level = base_by_slot(*normalizer, targets).contiguous().to(device);
   spread = scale_of(*normalizer, targets).to(device);
   if (compute.half_archive) filled = filled.to(at::kHalf);
-  mask = mask.to(at::kByte);
   const auto bytes = static_cast<int64_t>(filled.nbytes() + mask.nbytes());
   int64_t most = device.is_cuda() ? free_bytes(device) / 2 : bytes;
   if (compute.resident_bytes_max > 0) most = compute.resident_bytes_max;
@@ -245,6 +261,12 @@ ContextBatch Dataset::contexts(std::span<const int64_t> origins) const {
     made.base = d.gather(d.base, slots, batch);
   }
   return made;
+}
+
+at::Tensor Dataset::last_values(std::span<const int64_t> origins) const {
+  const int64_t batch = static_cast<int64_t>(origins.size());
+  const at::Tensor rows = rows_of(origins, 0, 1);
+  return data_->gather(data_->filled, rows, batch).select(1, 0).narrow(1, 0, data_->targets);
 }
 
 FutureBatch Dataset::futures(std::span<const int64_t> origins) const {

@@ -53,10 +53,14 @@ class Dataset {
                                                int64_t memory_bytes_max = kDatasetBytesMax,
                                                const Compute& compute = {});
 
+  // Bytes that load() holds for so many states of the task at so many places.
+  static int64_t bytes_needed(const Task& task, int64_t states, int64_t places);
+
   // Contexts ending at / futures after these origins. REQUIRES windows inside the series. Missing
   // values are filled with the last normalised value before them, also from before the window.
   ContextBatch contexts(std::span<const int64_t> origins) const;
   FutureBatch futures(std::span<const int64_t> origins) const;
+  at::Tensor last_values(std::span<const int64_t> origins) const;  // ContextBatch::last alone
   // Futures as starts: missing values filled forward from the origin's last observation.
   at::Tensor filled_futures(std::span<const int64_t> origins) const;
   // What each place has shown in the training part, widened to `last` [V, P]: normalised futures

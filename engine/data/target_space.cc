@@ -7,12 +7,20 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kChunk = 512;  // windows summed at once
+constexpr int64_t kChunk = 512;  // windows summed at once, fewer where they are large
+constexpr int64_t kChunkBytes = int64_t{48} << 20;  // of one sum's terms
 constexpr double kScaleMin = 1e-4;
 
 // last as [1 or B, 1, V, P].
 at::Tensor with_lead(const at::Tensor& last) {
   return last.dim() == 2 ? last.unsqueeze(0).unsqueeze(0) : last.unsqueeze(1);
+}
+
+size_t windows_at_once(const Dataset& dataset) {
+  const Task& task = dataset.task();
+  const auto numbers = static_cast<int64_t>(task.variables.size()) * task.spec.future_states;
+  const int64_t bytes = numbers * dataset.places() * static_cast<int64_t>(sizeof(double));
+  return static_cast<size_t>(std::clamp<int64_t>(kChunkBytes / bytes, 1, kChunk));
 }
 
 }  // namespace
@@ -28,20 +36,24 @@ at::Tensor TargetSpace::from_target(const at::Tensor& target, const at::Tensor& 
 TargetSpace fit_target_space(const Dataset& dataset, std::span<const int64_t> origins) {
   const Task& task = dataset.task();
   at::Tensor count, last_last, last_future, future_future;
-  for (size_t first = 0; first < origins.size(); first += kChunk) {
-    const auto part = origins.subspan(first, std::min<size_t>(kChunk, origins.size() - first));
-    const FutureBatch futures = dataset.futures(part);
-    const at::Tensor mask = futures.mask.to(at::kDouble);
-    const at::Tensor future = futures.values.to(at::kDouble);
-    const at::Tensor last = with_lead(dataset.contexts(part).last).to(at::kDouble);
-    const auto add = [](at::Tensor& sum, const at::Tensor& terms) {
-      const at::Tensor more = terms.sum(0);
-      sum = sum.defined() ? sum + more : more;
-    };
+  const auto add = [](at::Tensor& sum, const at::Tensor& terms) {
+    const at::Tensor more = terms.sum(0);
+    sum = sum.defined() ? sum + more : more;
+  };
+  const size_t chunk = windows_at_once(dataset);
+  for (size_t first = 0; first < origins.size(); first += chunk) {
+    const auto part = origins.subspan(first, std::min(chunk, origins.size() - first));
+    const at::Tensor last = with_lead(dataset.last_values(part)).to(at::kDouble);
+    at::Tensor mask, future;
+    {
+      const FutureBatch futures = dataset.futures(part);
+      mask = futures.mask.to(at::kDouble);
+      future = futures.values.to(at::kDouble);
+    }
     add(count, mask);
     add(last_last, last * last * mask);
-    add(last_future, last * future * mask);
-    add(future_future, future * future * mask);
+    add(last_future, (last * future).mul_(mask));
+    add(future_future, future.mul_(future).mul_(mask));
   }
   SKIPCAST_CHECK(count.defined());
   const at::Tensor fitted = last_future / last_last.clamp_min(1e-12);

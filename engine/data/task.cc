@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/data/planned_options.h"
 #include "engine/data/task_fields.h"
 #include "storage/files/file_io.h"
 
@@ -62,7 +63,7 @@ void read_network(TaskFields& fields, NetworkOptions& network) {
 void read_training(TaskFields& fields, TrainingOptions& training) {
   fields.number("minutes", training.minutes, {0, 1e6});
   fields.count("steps_max", training.steps_max, {1, 1e12});
-  fields.count("networks", training.networks, {0, 64});
+  fields.count("networks", training.networks, {1, 64});
   fields.count("batch", training.batch, {1, 65536});
   fields.count("sigma_draws", training.sigma_draws, {1, 1024});
   fields.number("learning_rate", training.learning_rate, {0, 10});
@@ -214,6 +215,10 @@ Result<Task> read_task(const Json& object, storage::PlacesKind places) {
     read_training(part, out.training);
   }));
   SKIPCAST_TRY_OK(fields.finish());
+  for (const PlannedOption& option : planned_options()) {
+    const Json& part = object.value(option.section, Json());
+    if (!part.is_object() || !part.contains(option.key)) task.unset.emplace_back(option.key);
+  }
   const NetworkKind& kind = network_kind(task.network.kind);
   if (kind.grids_only && places == storage::PlacesKind::kGraph) {
     return bad_input(
@@ -304,9 +309,12 @@ std::string to_json(const Task& task) {
   if (n.described_places) object["network"]["described_places"] = true;
   if (n.raw_values) object["network"]["raw_values"] = true;
   if (n.cyclic) object["network"]["cyclic"] = true;
-  if (t.networks > 0) object["training"]["networks"] = t.networks;
+  if (t.networks > 1) object["training"]["networks"] = t.networks;
   for (const auto& [name, transform] : task.transform) {
     object["transform"][name] = kTransforms[static_cast<size_t>(transform)];
+  }
+  for (const PlannedOption& option : planned_options()) {
+    if (is_unset(task, option.key)) object[option.section].erase(option.key);
   }
   return object.dump(1);
 }

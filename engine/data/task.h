@@ -38,14 +38,11 @@ struct NetworkOptions {
   double input_dropout = 0;       // of the context's features
 };
 
-inline constexpr double kNetworkMinutes = 3;
-inline constexpr int64_t kNetworksMax = 4;
-
 struct TrainingOptions {
   double minutes = 12;         // stop by the clock (0 = never), or
   int64_t steps_max = 200000;  // by steps, whichever first
-  int64_t networks = 0;        // trained one after the other, the time shared; members are assigned
-                               // among them; 0: one for every kNetworkMinutes, at most kNetworksMax
+  int64_t networks = 1;        // trained one after the other, the time shared; members are assigned
+                               // among them
   int64_t batch = 64;          // contexts a step, each with
   int64_t sigma_draws = 4;     // noise levels (the context is encoded once for all of them)
   double learning_rate = 1e-3;  // cosine to 2 % of it after `warmup_steps`
@@ -86,6 +83,9 @@ struct Task {
   double sigma_data = 1.0;
   NetworkOptions network;
   TrainingOptions training;
+  // Keys of the planned_options() (planned_options.h) that nobody has set: a plan chooses them
+  // before training. JSON leaves them out; the task of a trained model has none.
+  std::vector<std::string> unset;
 };
 
 // Reads one task object; `places` decides the default network. "network" (or its kind

@@ -66,8 +66,7 @@ class ArchiveForecaster : public Forecaster {
   Result<double> measure(Query& query, const ForecastOptions& nearest, Measure by);
   Result<MemberAnalogs> lookup(Query& query, const NetworkChoice& choice,
                                const ForecastOptions& options);
-  Result<samplers::Denoiser> with_stack(Query& query, samplers::Denoiser base,
-                                        const ForecastOptions& options);
+  Status put_stack_around(Query& query, const ForecastOptions& options);
   StartScene scene(const Chain& chain, const ForecastOptions& options) {
     return {keys_, *this, memory_, progress_, chain, options};
   }
@@ -117,9 +116,7 @@ Result<Forecast> ArchiveForecaster::ensemble(int64_t origin, const Decide& decid
     query.denoise = base_of(*model_, query);
     if (chain.solver.needs_moments) query.denoise.resize(1);  // whose moment heads they are
   }
-  for (samplers::Denoiser& denoise : query.denoise) {
-    SKIPCAST_TRY(denoise, with_stack(query, std::move(denoise), options));
-  }
+  SKIPCAST_TRY_OK(put_stack_around(query, options));
   forecast.timing.encode_s += watch.lap();
 
   // Fetch futures and align them to the query.
@@ -188,14 +185,16 @@ Result<MemberAnalogs> ArchiveForecaster::lookup(Query& query, const NetworkChoic
   return find_analogs(keys_, query, lookup_options(choice.copy->info, options));
 }
 
-// The denoiser with what the options want around it.
-Result<samplers::Denoiser> ArchiveForecaster::with_stack(Query& query, samplers::Denoiser base,
-                                                         const ForecastOptions& options) {
+// The chain's denoisers with what the options want around them.
+Status ArchiveForecaster::put_stack_around(Query& query, const ForecastOptions& options) {
   const auto futures = [&](const ForecastOptions& of) -> Result<at::Tensor> {
     SKIPCAST_TRY(const MemberAnalogs found, find_analogs(keys_, query, of));
     return moved_futures(keys_, query, found.origins(), of.start);
   };
-  return stacked(std::move(base), {*model_, query, options, futures});
+  for (samplers::Denoiser& denoise : query.denoise) {
+    SKIPCAST_TRY(denoise, stacked(std::move(denoise), {*model_, query, options, futures}));
+  }
+  return {};
 }
 
 // What members are entered from, as the start makes it.

@@ -10,9 +10,11 @@
 
 #include "engine/data/data_choices.h"
 #include "engine/data/network_kinds.h"
+#include "engine/data/planned_options.h"
 #include "engine/methods/baseline_check.h"
 #include "engine/methods/method_table.h"
 #include "engine/methods/network_fit.h"
+#include "engine/training/plan.h"
 #include "engine/training/training_log.h"
 #include "storage/files/fingerprint.h"
 
@@ -43,13 +45,6 @@ uint64_t seed_of(uint64_t seed, int64_t number) {
   return storage::mix_bits(seed + static_cast<uint64_t>(number)) >> 12;
 }
 
-// As many as the task says; else one for every kNetworkMinutes of a budget by the clock.
-int64_t networks_for(const TrainingOptions& options) {
-  if (options.networks > 0) return options.networks;
-  const auto affordable = static_cast<int64_t>(options.minutes / kNetworkMinutes);
-  return std::clamp<int64_t>(affordable, 1, kNetworksMax);
-}
-
 // The states that the checkpoint to be resumed was begun with, else those there are: a training
 // that goes on chooses what it chose.
 int64_t states_of(const storage::SeriesStore& store, const TrainRequest& request,
@@ -57,6 +52,22 @@ int64_t states_of(const storage::SeriesStore& store, const TrainRequest& request
   if (!request.resume) return store.size();
   const Result<Checkpoint> begun = read_checkpoint(checkpoint);
   return begun.ok() ? std::min(begun->state.split.states, store.size()) : store.size();
+}
+
+// The task with all its options: those of the checkpoint that is resumed, else planned.
+Status choose_options(const storage::SeriesStore& store, const TrainRequest& request, Task& task) {
+  if (request.resume) {
+    SKIPCAST_TRY(const Task before,
+                 checkpoint_task(store, model_paths(store, task.name).checkpoint));
+    take_planned(before, task);
+    return {};
+  }
+  Task each = task;  // of several networks
+  each.training.minutes /= static_cast<double>(task.training.networks);
+  SKIPCAST_TRY(const TrainingPlan plan, plan_training(store, each, request));
+  if (request.notice) request.notice(plan.text);
+  take_planned(plan.task, task);
+  return {};
 }
 
 class NetworkMethod : public Method {
@@ -72,7 +83,8 @@ class NetworkMethod : public Method {
     task_ = std::move(chosen.task);
     choices_ = std::move(chosen.lines);
     for (const std::string& line : choices_) tell(request_.progress, {0, "choose", line});
-    networks_ = networks_for(task_.training);
+    networks_ = std::max<int64_t>(1, task_.training.networks);
+    SKIPCAST_TRY_OK(choose_options(store_, request_, task_));
     return TrainingOrigin{.task = task_,
                           .split = split_of(task_, store_.size()),
                           .checkpoint = checkpoint,

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/data/folds.h"
+#include "engine/training/cost_model.h"
 #include "engine/training/validation.h"
 
 namespace skipcast::engine {
@@ -13,8 +15,11 @@ namespace skipcast::engine {
 Result<std::unique_ptr<NetworkFit>> NetworkFit::make(const storage::SeriesStore& store,
                                                      ModelParts parts, const Compute& compute,
                                                      std::optional<int64_t> fold) {
+  const auto begun = std::chrono::steady_clock::now();
   std::unique_ptr<NetworkFit> fit(new NetworkFit(store, std::move(parts), compute));
   SKIPCAST_TRY_OK(fit->build(fold));
+  const std::chrono::duration<double> built = std::chrono::steady_clock::now() - begun;
+  fit->build_seconds_ = built.count();
   return fit;
 }
 
@@ -42,6 +47,7 @@ Status NetworkFit::build(std::optional<int64_t> fold) {
         fmt::format("task {}: its training part is too short to be cross-fitted", task.name));
   }
   const NetworkShape shape = shape_of(task, schema.places, parts_.normalizer, parts_.target);
+  windows_at_once_ = training_cost(task, shape, compute_.device.is_cuda()).windows_at_once;
   network_ = make_network(task.network, shape);
   network_->initialise(task.training.seed);
   network_->train();
@@ -61,12 +67,13 @@ TrainingStage NetworkFit::stage() {
   stage.optimiser = std::make_unique<AdamW>(*stage.parameters);
   stage.options = parts_.task.training;
   stage.smoothing = 0.01;
+  stage.spent_seconds = build_seconds_;
   return stage;
 }
 
 at::Tensor NetworkFit::loss(int64_t step) {
   const ArithmeticGuard arithmetic(compute_);
-  return edm_loss(*network_, batches_->batch(step), parts_.task, step);
+  return edm_loss_in_parts(*network_, batches_->batch(step), parts_.task, step, windows_at_once_);
 }
 
 Validation NetworkFit::validate() {

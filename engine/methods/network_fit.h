@@ -45,6 +45,8 @@ class NetworkFit {
   std::shared_ptr<Network> network_;
   std::unique_ptr<BatchSource> batches_;
   std::vector<int64_t> validation_origins_;
+  int64_t windows_at_once_ = 1;  // of a step (cost_model.h)
+  double build_seconds_ = 0;
 };
 
 }  // namespace skipcast::engine

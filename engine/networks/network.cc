@@ -1,5 +1,6 @@
 #include "engine/networks/network.h"
 
+#include <ATen/core/grad_mode.h>
 #include <torch/nn/modules/normalization.h>
 
 #include <algorithm>
@@ -40,9 +41,10 @@ NetworkShape shape_of(const Task& task, const storage::Places& places,
 
 namespace {
 
-// How often a batch is repeated to be large enough.
+// How often a batch is repeated to be large enough. In training a single row of many places is.
 int64_t repeats_of(int64_t rows, int64_t places) {
-  const int64_t wanted = std::max(kRowsMin, (kTokensMin + places - 1) / places);
+  const int64_t rows_min = at::GradMode::is_enabled() ? 1 : kRowsMin;
+  const int64_t wanted = std::max(rows_min, (kTokensMin + places - 1) / places);
   return (wanted + rows - 1) / rows;
 }
 

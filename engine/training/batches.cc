@@ -1,5 +1,6 @@
 #include "engine/training/batches.h"
 
+#include <algorithm>
 #include <numbers>
 #include <numeric>
 #include <utility>
@@ -120,25 +121,77 @@ NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step) {
           .mask = batch.mask.repeat_interleave(draws, 0)};
 }
 
-at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
+namespace {
+
+at::Tensor row_means(const at::Tensor& values, const at::Tensor& mask) {
   const at::Tensor sums = (values * mask).sum({1, 2, 3});
-  return (sums / mask.sum({1, 2, 3}).clamp_min(1)).mean();
+  return sums / mask.sum({1, 2, 3}).clamp_min(1);
 }
 
-DropoutGuard::DropoutGuard(Network& network, const Task& task, int64_t step) : network_(network) {
-  const samplers::NoiseKey key = {task.training.seed, kDropout, 0, step};
+}  // namespace
+
+at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask) {
+  return row_means(values, mask).mean();
+}
+
+DropoutGuard::DropoutGuard(Network& network, const Task& task, int64_t step, int64_t part)
+    : network_(network) {
+  const samplers::NoiseKey key = {task.training.seed, kDropout, part, step};
   network.dropout_source().start(samplers::uniform_index(key, uint64_t{1} << 62));
 }
 
+namespace {
+
+// Squared errors, the mean over each row's observed values: [rows].
+at::Tensor row_losses(Network& network, const ContextBatch& contexts, const NoisedBatch& noisy,
+                      int64_t draws) {
+  std::vector<at::Tensor> conditioning = network.encode(contexts);
+  for (at::Tensor& part : conditioning) part = part.repeat_interleave(draws, 0);
+  const at::Tensor f = network.denoise(noisy.input, noisy.c_noise, conditioning);
+  return row_means((f - noisy.wanted).square(), noisy.mask);
+}
+
+ContextBatch part_of(const ContextBatch& all, int64_t first, int64_t count) {
+  ContextBatch part = all;
+  for (at::Tensor* tensor : {&part.values, &part.mask, &part.calendar, &part.base, &part.last}) {
+    *tensor = tensor->narrow(0, first, count);
+  }
+  return part;
+}
+
+NoisedBatch part_of(const NoisedBatch& all, int64_t first, int64_t count) {
+  NoisedBatch part = all;
+  for (at::Tensor* tensor : {&part.input, &part.c_noise, &part.wanted, &part.mask}) {
+    *tensor = tensor->narrow(0, first, count);
+  }
+  return part;
+}
+
+}  // namespace
+
 at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step) {
   const DropoutGuard dropping(network, task, step);
-  std::vector<at::Tensor> conditioning = network.encode(batch.contexts);
-  for (at::Tensor& part : conditioning) {
-    part = part.repeat_interleave(task.training.sigma_draws, 0);
-  }
   const NoisedBatch noisy = noised(batch, task, step);
-  const at::Tensor f = network.denoise(noisy.input, noisy.c_noise, conditioning);
-  return masked_mean((f - noisy.wanted).square(), noisy.mask);
+  return row_losses(network, batch.contexts, noisy, task.training.sigma_draws).mean();
+}
+
+at::Tensor edm_loss_in_parts(Network& network, const TrainingBatch& batch, const Task& task,
+                             int64_t step, int64_t windows_at_once) {
+  const int64_t windows = batch.target.size(0), draws = task.training.sigma_draws;
+  if (windows_at_once >= windows) return edm_loss(network, batch, task, step);
+  const NoisedBatch noisy = noised(batch, task, step);
+  at::Tensor before;  // of the parts that are done
+  for (int64_t first = 0;; first += windows_at_once) {
+    const int64_t count = std::min(windows_at_once, windows - first);
+    const DropoutGuard dropping(network, task, step, first / windows_at_once);
+    const at::Tensor loss = row_losses(network, part_of(batch.contexts, first, count),
+                                       part_of(noisy, first * draws, count * draws), draws)
+                                .sum() /
+                            static_cast<double>(windows * draws);
+    if (first + count == windows) return before.defined() ? loss + before : loss;
+    loss.backward();
+    before = before.defined() ? before + loss.detach() : loss.detach();
+  }
 }
 
 }  // namespace skipcast::engine

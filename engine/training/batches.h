@@ -56,10 +56,10 @@ NoisedBatch noised(const TrainingBatch& batch, const Task& task, int64_t step);
 // Mean over observed values of each row, then over rows.
 at::Tensor masked_mean(const at::Tensor& values, const at::Tensor& mask);
 
-// While it lives the network drops as its options say, keyed by (the task's seed, step).
+// While it lives the network drops as its options say, keyed by (the task's seed, step, part).
 class DropoutGuard {
  public:
-  DropoutGuard(Network& network, const Task& task, int64_t step);
+  DropoutGuard(Network& network, const Task& task, int64_t step, int64_t part = 0);
   ~DropoutGuard() { network_.dropout_source().stop(); }
   DropoutGuard(const DropoutGuard&) = delete;
   DropoutGuard& operator=(const DropoutGuard&) = delete;
@@ -72,5 +72,12 @@ class DropoutGuard {
 // (stratified over the batch), mean over observed values of each row, then over rows. The weight
 // (sigma^2 + sigma_data^2) / (sigma sigma_data)^2 makes it the squared error of F itself.
 at::Tensor edm_loss(Network& network, const TrainingBatch& batch, const Task& task, int64_t step);
+
+// The same of so many windows at once, one part after the other, so that memory holds the pass of
+// one: the gradients of all parts but the last have been added to the parameters' when it returns,
+// following the result adds the last's. Noise is the whole batch's; each part drops anew. The
+// gradient is the whole batch's to rounding, the same bits for the same windows_at_once.
+at::Tensor edm_loss_in_parts(Network& network, const TrainingBatch& batch, const Task& task,
+                             int64_t step, int64_t windows_at_once);
 
 }  // namespace skipcast::engine

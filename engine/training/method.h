@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,8 +38,10 @@ struct TrainRequest {
   int64_t evaluations = 1;           // one-step: 1 or 2
   int64_t threads = 0;               // intra-op threads; 0 = all cores
   int64_t memory_bytes = storage::kMemoryBytesDefault;  // of indexes
-  Compute compute;    // weights, sums and optimiser stay float32 whatever the precision
-  Progress progress;  // detail: step, loss, validation; false: checkpoint and stop
+  int64_t process_bytes_max = 0;  // that training may take; 0 = nine tenths of what is available
+  Compute compute;                // weights, sums and optimiser stay float32 whatever the precision
+  Progress progress;              // detail: step, loss, validation; false: checkpoint and stop
+  std::function<void(const std::string&)> notice;  // what was chosen, before training; or empty
 };
 
 struct TrainReport {
@@ -72,6 +75,7 @@ struct TrainingStage {
   bool constant_rate = false;   // no warm-up and no cosine
   bool keep_best = true;        // in memory and checkpoint; false: better() writes them
   double smoothing = 0.02;      // of the loss that is reported
+  double spent_seconds = 0;     // of the minutes, before the first step
   std::string label = "train";  // of the progress
   std::string part;             // "fit 1 of 3", where the label does not say it
   double begins = 0, ends = 1;  // share of the progress

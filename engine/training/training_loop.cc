@@ -64,6 +64,8 @@ class Loop {
   TrainReport report() const;
   // Share of the stage's budget that is spent; 1 and more: all.
   double fraction() const;
+  // What the clock's budget must leave for the end: a validation, and half a step.
+  double reserved_seconds() const { return validation_seconds_ + step_seconds_ / 2; }
   double seconds() const { return earlier_seconds_ + seconds_since(start_); }
   bool validation_due() const;
   // What is kept of the stage's weights.
@@ -80,6 +82,7 @@ class Loop {
   at::Tensor best_values_;
   std::vector<at::Tensor> finished_;  // what is kept of each stage that is done
   double last_shown_ = 0, earlier_seconds_ = 0;
+  double validation_seconds_ = 0, step_seconds_ = 0;  // the last ones took
   Clock::time_point start_ = Clock::now(), reported_ = start_, saved_ = start_;
 };
 
@@ -137,7 +140,9 @@ Status Loop::restore_stage() {
 double Loop::fraction() const {
   const TrainingOptions& t = stage_.options;
   const double by_steps = static_cast<double>(state_.step) / static_cast<double>(t.steps_max);
-  const double by_clock = t.minutes > 0 ? seconds() / (60 * t.minutes) : 0;
+  if (t.minutes <= 0) return by_steps;
+  const double budget = 60 * t.minutes;
+  const double by_clock = seconds() / std::max(budget / 2, budget - reserved_seconds());
   return std::max(by_steps, by_clock);
 }
 
@@ -148,6 +153,7 @@ bool Loop::validation_due() const {
 }
 
 Status Loop::train_one_step() {
+  const Clock::time_point begun = Clock::now();
   stage_.parameters->gradients.zero_();
   const at::AutoGradMode with_gradients(true);  // whatever the caller's thread is set to
   const at::Tensor loss = method_.loss(state_.step);
@@ -159,6 +165,7 @@ Status Loop::train_one_step() {
                                  origin_.task.name, state_.step, origin_.if_diverged));
   }
   update(value);
+  step_seconds_ = seconds_since(begun);
   return {};
 }
 
@@ -179,7 +186,9 @@ void Loop::update(double value) {
 }
 
 Status Loop::validate_now() {
+  const Clock::time_point begun = Clock::now();
   const Validation now = method_.validate();
+  validation_seconds_ = seconds_since(begun);
   ++state_.validations;
   last_shown_ = now.shown;
   const bool better =
@@ -243,9 +252,10 @@ Status Loop::run_stage() {
   best_values_ = at::Tensor();
   SKIPCAST_TRY_OK(restore_stage());
   last_shown_ = state_.best_shown;
-  earlier_seconds_ = state_.seconds;
+  earlier_seconds_ = state_.seconds + stage_.spent_seconds;
+  validation_seconds_ = step_seconds_ = 0;
   start_ = Clock::now();
-  while (fraction() < 1) {
+  while (fraction() < 1 || state_.step == 0) {
     SKIPCAST_TRY_OK(train_one_step());
     if (validation_due()) SKIPCAST_TRY_OK(validate_now());
     if (seconds_since(saved_) > kCheckpointSeconds) SKIPCAST_TRY_OK(save_checkpoint(true));

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/networks/denoisers.h"
+#include "engine/training/cost_model.h"
 #include "retrieval/scaling/slots.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
@@ -14,9 +15,7 @@
 namespace skipcast::engine {
 namespace {
 
-constexpr int64_t kMembers = 8;
-constexpr int64_t kSteps = 6;
-constexpr size_t kQueries = 8;  // solved at once
+constexpr int64_t kMembers = kValidationMembers;
 
 constexpr size_t kSlotMembersMin = 4, kSlotMembersMax = 16;  // of a climatology's ensemble
 
@@ -89,7 +88,7 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
     noise.push_back(samplers::gaussian(task.training.seed, axis.time_at(origin), members, 0,
                                        {shape, dataset.device()}));
   }
-  const std::vector<double> sigmas = samplers::karras(kSteps, task.schedule);
+  const std::vector<double> sigmas = samplers::karras(kValidationSteps, task.schedule);
   const samplers::Denoiser denoise =
       make_denoiser(runner, std::move(conditioning), task.sigma_data);
   const at::Tensor target = samplers::dpmpp_2m(denoise, at::cat(noise) * sigmas[0], sigmas);
@@ -114,8 +113,10 @@ ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
   const at::NoGradGuard no_grad;
   const at::Tensor areas = area_weights(dataset);
   Sums normalised, physical;
-  for (size_t first = 0; first < origins.size(); first += kQueries) {
-    const auto part = origins.subspan(first, std::min(kQueries, origins.size() - first));
+  const auto at_once =
+      static_cast<size_t>(validation_windows_at_once(parts.task.network, parts.network->shape()));
+  for (size_t first = 0; first < origins.size(); first += at_once) {
+    const auto part = origins.subspan(first, std::min(at_once, origins.size() - first));
     const ContextBatch contexts = dataset.contexts(part);
     FutureBatch futures = dataset.futures(part);
     if (areas.defined()) futures.mask = futures.mask * areas;

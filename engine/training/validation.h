@@ -12,6 +12,9 @@
 
 namespace skipcast::engine {
 
+inline constexpr int64_t kValidationMembers = 8;
+inline constexpr int64_t kValidationSteps = 6;
+
 struct ValidationScores {
   double crps = 0;                    // fair, normalised units
   std::vector<double> crps_physical;  // fair, physical units, [V]

@@ -77,8 +77,13 @@ void add_train(CLI::App& program, Invocation& invocation) {
       ->add_option(
           "--networks", arguments->flags.request.networks,
           "how many networks share the time; members are assigned among them; default: the "
-          "task's, or one for every 3 minutes, at most 4")
+          "task's, or one")
       ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--memory", arguments->flags.request.process_bytes_max,
+                   "bound on the memory of training: 512MB, 2GiB; default: nine tenths of what is "
+                   "available. What does not fit is refused before it begins")
+      ->transform(CLI::AsSizeValue(false));
   add_earlier_words(*command, *arguments);
   add_compute_flags(*command, arguments->flags.compute);
   command->callback([arguments, &invocation] {

@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -105,6 +106,10 @@ Status run_training(const TrainingFlags& flags, const char* verb, const Invocati
   SKIPCAST_TRY(const auto store, open_archive(flags.archive, storage::OpenMode::kReadOnly));
   ProgressBar bar(console_progress());
   request.progress = bar.callback();
+  request.notice = [&](const std::string& text) {
+    fmt::print(invocation.json ? stderr : stdout, "plan      {}\n", text);
+    std::fflush(stdout);
+  };
   const auto report = engine::train(*store, request);
   bar.finish();
   if (!report.ok()) return suggest_task(*store, request.task, report.status());

@@ -232,6 +232,16 @@ TEST_CASE("Dataset: a series larger than the memory allowed is refused with both
   const auto refused = Dataset::load(f.store, f.task, *f.normalizer, 1000);
   CHECK(refused.status().code() == skipcast::Code::kUnsupported);
   CHECK(refused.status().message().find("GB") != std::string::npos);
+  const int64_t needed = Dataset::bytes_needed(f.task, kStates, kPlaces);
+  CHECK(needed < 4 * kStates * kPlaces * 2 * int64_t{sizeof(float)});
+  CHECK(Dataset::load(f.store, f.task, *f.normalizer, needed).ok());
+  CHECK_FALSE(Dataset::load(f.store, f.task, *f.normalizer, needed - 1).ok());
+}
+
+TEST_CASE("Dataset: the last values alone are those of the contexts") {
+  const Fixture f;
+  const std::vector<int64_t> origins = {4, 77, 200};
+  CHECK(at::equal(f.dataset->last_values(origins), f.dataset->contexts(origins).last));
 }
 
 TEST_CASE("Dataset: a time of day is a mixture of the two moments beside it") {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/data/planned_options.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
@@ -54,7 +55,9 @@ TEST_CASE("Task: four keys suffice, the rest has the documented defaults") {
 }
 
 TEST_CASE("Task: every key is written, read back, and changes something") {
-  const json defaults = json::parse(to_json(read(minimal())));
+  Task plain = read(minimal());
+  plain.unset.clear();
+  const json defaults = json::parse(to_json(plain));
   json changed = defaults;
   changed["name"] = "other";
   changed["variables"] = {"b"};
@@ -100,6 +103,24 @@ TEST_CASE("Task: what has no key is left to the data; a base says that a task is
   CHECK(read(with("transform", json::object())).automatic.base);
   CHECK_FALSE(read(with("calendar", {"day_of_year"})).automatic.calendar);
   CHECK_FALSE(Task().automatic.base);
+}
+
+TEST_CASE("Task: options that nobody set are known, and stay out of its JSON until chosen") {
+  const Task open = read(minimal());
+  CHECK(open.unset.size() == planned_options().size());
+  CHECK(read(json::parse(to_json(open))).unset == open.unset);
+  Task some = read(with("training", {{"batch", 16}}));
+  CHECK_FALSE(is_unset(some, "batch"));
+  CHECK(is_unset(some, "width"));
+  Task chosen = open;
+  chosen.unset.clear();
+  chosen.training.batch = 4;
+  chosen.network.width = 48;
+  take_planned(chosen, some);
+  CHECK(some.unset.empty());
+  CHECK(some.training.batch == 16);
+  CHECK(some.network.width == 48);
+  CHECK(read(json::parse(to_json(some))).unset.empty());
 }
 
 TEST_CASE("Task: the network's kind may stand alone") {

@@ -50,3 +50,41 @@ TEST_CASE("BatchSource: batches hold training windows only, each once an epoch")
   CHECK(first == edm_loss(*network, one, *task, 7).item<double>());
   CHECK(first != edm_loss(*network, one, *task, 8).item<double>());
 }
+
+TEST_CASE("Batches: the gradient of parts is that of the whole where nothing is dropped") {
+  const TempDir folder;
+  const auto store = make_archive(folder.file("a"), 400);
+  Task task = find_task(*store, "small").value();
+  task.network.dropout = 0;
+  const Split split = split_of(task, store->size());
+  const auto normalizer = skipcast::retrieval::Normalizer::fit(
+      *store, {variable_numbers(*store, task), task.base, split.train_end, 0});
+  REQUIRE(normalizer.ok());
+  const auto dataset = Dataset::load(*store, task, *normalizer);
+  REQUIRE(dataset.ok());
+  const auto origins = part_origins(store->schema().axis, task, split, Part::kTrain);
+  const TargetSpace target = fit_target_space(**dataset, origins);
+  BatchSource source(**dataset, target, origins);
+  const TrainingBatch batch = source.batch(0);
+  const auto network =
+      make_network(task.network, shape_of(task, store->schema().places, *normalizer, target));
+  network->initialise(1);
+  for (auto& parameter : network->parameters()) {  // outputs are no longer 0
+    parameter.data().add_(0.02);
+  }
+  const auto gradient = [&](int64_t windows) {
+    network->zero_grad();
+    const at::Tensor loss = edm_loss_in_parts(*network, batch, task, 0, windows);
+    loss.backward();
+    std::vector<at::Tensor> all = {loss.detach().view({1})};
+    for (const auto& parameter : network->parameters()) all.push_back(parameter.grad().flatten());
+    return at::cat(all).clone();
+  };
+  const at::Tensor whole = gradient(task.training.batch);
+  CHECK(whole.abs().max().item<double>() > 1e-3);
+  CHECK(at::equal(gradient(3), gradient(3)));
+  for (const int64_t windows : {1, 3, 8}) {
+    const at::Tensor apart = (gradient(windows) - whole).abs().max();
+    CHECK(apart.item<double>() < 1e-5 * whole.abs().max().item<double>());
+  }
+}

@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <chrono>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -44,6 +45,7 @@ class Toy : public Method {
     stage.optimiser = std::make_unique<AdamW>(*stage.parameters);
     stage.options = options;
     stage.constant_rate = true;
+    stage.spent_seconds = spent_seconds;
     return stage;
   }
   at::Tensor loss(int64_t step) override {
@@ -53,6 +55,9 @@ class Toy : public Method {
   }
   Validation validate() override {
     seen.push_back(x_.item<double>());
+    const std::chrono::duration<double> long_lasting(validation_seconds);
+    const auto until = std::chrono::steady_clock::now() + long_lasting;
+    while (std::chrono::steady_clock::now() < until) at::zeros({1});
     const double score = scores.empty() ? seen.back() : scores[(seen.size() - 1) % scores.size()];
     return {.score = score, .shown = score};
   }
@@ -65,6 +70,7 @@ class Toy : public Method {
   std::string base = "base";
   TrainingOptions options = {
       .minutes = 0, .steps_max = 8, .learning_rate = 0.1, .weight_decay = 0, .validations = 0};
+  double spent_seconds = 0, validation_seconds = 0;
   int64_t stages = 1, diverges_at = -1, losses = 0;
   std::vector<double> scores, seen, kept;
 
@@ -108,7 +114,27 @@ TEST_CASE("Training loop: the minutes end it too") {
   const auto report = scene.run(toy);
   REQUIRE(report.ok());
   CHECK(report->steps > 0);
-  CHECK(report->seconds >= 0.12);
+  CHECK(report->seconds >= 0.11);
+}
+
+TEST_CASE("Training loop: the minutes hold what came before the steps, and the last validation") {
+  Scene scene;
+  Toy toy(*scene.store);
+  toy.options.minutes = 0.02;  // 1.2 s
+  toy.options.steps_max = int64_t{1} << 40;
+  toy.options.validations = 3;
+  toy.spent_seconds = 0.3;
+  toy.validation_seconds = 0.2;
+  const auto report = scene.run(toy);
+  REQUIRE(report.ok());
+  CHECK(toy.seen.size() == 3);
+  CHECK(report->seconds > 1.1);
+  CHECK(report->seconds < 1.3);  // without the reserve 1.4
+  Toy spent(*scene.store);
+  spent.options.minutes = 0.002;
+  spent.spent_seconds = 1;
+  REQUIRE(scene.run(spent).ok());
+  CHECK(spent.losses == 1);
 }
 
 TEST_CASE("Training loop: the weights of the best validation are kept, a NaN is never the best") {
