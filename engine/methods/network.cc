@@ -157,9 +157,9 @@ class NetworkMethod : public Method {
     report.figures = figures.dump();
     report.lines = choices_;
     report.lines.push_back(
-        fmt::format("model     {} (fair CRPS {} on validation {:.4f} in normalised units, at "
+        fmt::format("model     {} (fair CRPS{} on validation {:.4f} in normalised units, at "
                     "step {})",
-                    report.model_path, networks_ == 1 ? "" : "of one network",
+                    report.model_path, networks_ == 1 ? "" : " of one network",
                     report.validation_crps, report.best_step / networks_));
     return compare(report);
   }
