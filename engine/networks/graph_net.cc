@@ -175,7 +175,7 @@ class GraphNet : public Network {
   }
 
  private:
-  bool raw() const { return options_.raw_values && shape_.base_states > 0; }
+  bool raw() const { return options_.raw_values && shape_.base_size.defined(); }
 
   // Learned weights of the adjacency and its transpose, one pair a head: [heads, P, P].
   at::Tensor attention_bias() const {

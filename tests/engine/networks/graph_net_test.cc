@@ -151,6 +151,25 @@ TEST_CASE("GraphNet: context, noise level and every place matter") {
   }
 }
 
+TEST_CASE("GraphNet: raw values are anomalies and base, as large as each is at its place") {
+  NetworkShape shape = graph_shape(7);
+  const NetworkShape planned = shape;
+  shape.base_size = at::full({2, 7}, 2.0);
+  NetworkOptions options = small_options();
+  options.raw_values = true;
+  // 4 context states of 2 targets more a place; none before the base's size is known.
+  const auto plain = make_network(small_options(), shape), raw = make_network(options, shape);
+  CHECK(raw->parameter_count() == plain->parameter_count() + 4 * 2 * options.width);
+  CHECK(make_network(options, planned)->parameter_count() == plain->parameter_count());
+  const at::NoGradGuard no_grad;
+  NetworkShape larger = shape;
+  larger.base_size = at::full({2, 7}, 3.0);
+  const ContextBatch contexts = random_contexts(shape, 2, 5);
+  const at::Tensor first = awake(options, shape)->encode(contexts)[0];
+  CHECK(at::equal(awake(options, shape)->encode(contexts)[0], first));
+  CHECK_FALSE(at::allclose(awake(options, larger)->encode(contexts)[0], first));
+}
+
 TEST_CASE("GraphNet: the adjacency is a bias that learns from zero") {
   NetworkShape shape = graph_shape(4);
   shape.adjacency = at::eye(4);
