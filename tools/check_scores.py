@@ -6,9 +6,10 @@
 Fair and plain CRPS come from the PyPI package `scores`, the energy score from `scoringrules`
 (divided by the root of the number of observed values, as skipcast defines it), the fair energy
 score, RMSE and MAE of the ensemble mean from numpy. On a grid a value counts by its cell's area,
-the cosine of its latitude at mean 1 (within a quarter of a degree of a pole, that of 89.75). Each is compared with the attribute of that
-name at every forecast variable. Prints one line a score; exit code 0 when all agree to the
-relative tolerance, 1 when one does not or the file has nothing to check, 2 for a wrong request.
+the cosine of its latitude at mean 1 (within a quarter of a degree of a pole, that of 89.75). Each is
+compared with the attribute of that name at every forecast variable. Prints one line a score; exit
+code 0 when all agree to the relative tolerance, 1 when one does not or the file has nothing to
+check, 2 for a wrong request.
 Needs the Python environment of tools/setup.
 """
 import argparse

@@ -13,6 +13,7 @@
 #include "engine/networks/attachment.h"
 #include "engine/training/training_job.h"
 #include "engine/training/validation.h"
+#include "retrieval/encoders/evenly_spread.h"
 
 namespace skipcast::engine {
 namespace {
@@ -166,7 +167,7 @@ Result<TransferReport> run(const SeriesStore& from, const SeriesStore& to, const
     SKIPCAST_TRY(std::shared_ptr<Network> network, moved(*other, task, shape));
     parts.others.push_back(std::move(network));
   }
-  const auto origins = evenly_spaced(held_out, task.training.validation_windows);
+  const auto origins = retrieval::evenly_spaced(held_out, task.training.validation_windows);
   const ValidationScores scores = validate(parts, *dataset, origins);
   SKIPCAST_TRY_OK(save_model(to, parts,
                              {{"transferred_from", source.fingerprint},

@@ -15,6 +15,7 @@
 #include "engine/data/dataset.h"
 #include "engine/data/sampled_store.h"
 #include "engine/data/target_space.h"
+#include "retrieval/encoders/evenly_spread.h"
 #include "retrieval/scaling/slots.h"
 
 namespace skipcast::engine {
@@ -38,16 +39,6 @@ constexpr double kYearsDays = 1.5 * 365;
 constexpr int64_t kSlotValues = 2;  // that the training part has of a slot, at least
 constexpr int64_t kTableBytes = int64_t{64} << 20;  // of a base: less is always allowed
 constexpr int64_t kTableValueBytes = 20;            // while it is fitted
-
-std::vector<int64_t> thinned(const std::vector<int64_t>& origins, int64_t most) {
-  const auto count = static_cast<int64_t>(origins.size());
-  if (count <= most) return origins;
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < most; ++i) {
-    chosen.push_back(origins[static_cast<size_t>(i * (count - 1) / (most - 1))]);
-  }
-  return chosen;
-}
 
 double days_of(const storage::TimeAxis& axis, int64_t states) {
   if (states < 2) return 0;
@@ -143,8 +134,10 @@ Result<std::unique_ptr<Judge>> Judge::make(const storage::SeriesStore& store, co
   auto judge = std::make_unique<Judge>();
   const storage::TimeAxis& axis = store.schema().axis;
   judge->split_ = split;
-  judge->fit_ = thinned(part_origins(axis, task, split, Part::kTrain), kFitWindows);
-  judge->judged_ = thinned(part_origins(axis, task, split, Part::kValidation), kJudgeWindows);
+  judge->fit_ =
+      retrieval::evenly_spaced(part_origins(axis, task, split, Part::kTrain), kFitWindows);
+  judge->judged_ =
+      retrieval::evenly_spaced(part_origins(axis, task, split, Part::kValidation), kJudgeWindows);
   if (judge->fit_.empty() || judge->judged_.empty()) return std::unique_ptr<Judge>();
   SampledStore::Sample sample{.variables = variable_numbers(store, task),
                               .states = split.validation_end};

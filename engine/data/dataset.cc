@@ -86,11 +86,19 @@ at::Tensor scale_of(const retrieval::Normalizer& normalizer, int64_t targets) {
   return at::from_blob(data, {targets, normalizer.places()}, at::kFloat);
 }
 
+// The targets' climatology per slot about its mean over slots, [slots, V, P], in double.
+at::Tensor centred_base(const retrieval::Normalizer& normalizer, int64_t targets) {
+  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
+  return base - base.mean(0, true);
+}
+at::Tensor deviation_over_slots(const at::Tensor& centred) {  // [V, P]
+  return centred.square().mean(0).sqrt();
+}
+
 // The targets' climatology per slot, at mean 0 and deviation 1 over slots: [slots, V, P].
 at::Tensor base_table(const retrieval::Normalizer& normalizer, int64_t targets) {
-  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
-  const at::Tensor centred = base - base.mean(0, true);
-  const at::Tensor deviation = centred.square().mean(0, true).sqrt().clamp_min(1e-6);
+  const at::Tensor centred = centred_base(normalizer, targets);
+  const at::Tensor deviation = deviation_over_slots(centred).clamp_min(1e-6);
   return (centred / deviation).to(at::kFloat).contiguous().clone();
 }
 
@@ -338,9 +346,12 @@ int64_t Dataset::states() const { return data_->states; }
 int64_t Dataset::places() const { return data_->places; }
 at::Device Dataset::device() const { return data_->device; }
 bool Dataset::resident() const { return data_->filled.device() == data_->device; }
+const Task& Dataset::task() const { return data_->task; }
+const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
+const storage::SeriesStore& Dataset::store() const { return *data_->store; }
+
 at::Tensor base_size(const retrieval::Normalizer& normalizer, int64_t targets) {
-  const at::Tensor base = base_by_slot(normalizer, targets).to(at::kDouble);
-  const at::Tensor deviation = (base - base.mean(0, true)).square().mean(0).sqrt();
+  const at::Tensor deviation = deviation_over_slots(centred_base(normalizer, targets));
   return (deviation / scale_of(normalizer, targets)).to(at::kFloat).contiguous();
 }
 
@@ -349,9 +360,5 @@ at::Tensor area_weights(const Dataset& dataset) {
   if (weights.empty()) return {};
   return at::tensor(weights, at::kDouble).to(at::kFloat).to(dataset.device());
 }
-
-const Task& Dataset::task() const { return data_->task; }
-const retrieval::Normalizer& Dataset::normalizer() const { return *data_->normalizer; }
-const storage::SeriesStore& Dataset::store() const { return *data_->store; }
 
 }  // namespace skipcast::engine

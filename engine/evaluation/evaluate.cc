@@ -12,6 +12,7 @@
 #include "engine/evaluation/baselines.h"
 #include "engine/evaluation/evaluation_file.h"
 #include "engine/forecast/policy_forecast.h"
+#include "retrieval/encoders/evenly_spread.h"
 
 namespace skipcast::engine {
 namespace {
@@ -278,11 +279,8 @@ std::vector<int64_t> observed_of(const Forecaster& forecaster, std::vector<int64
 }
 
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max) {
-  const std::vector<int64_t> strided = strided_origins(forecaster, part);
-  const auto count = static_cast<int64_t>(strided.size());
-  const int64_t wanted = windows_max > 0 ? std::min(windows_max, count) : count;
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < wanted; ++i) chosen.push_back(strided[i * count / wanted]);
+  std::vector<int64_t> chosen = strided_origins(forecaster, part);
+  if (windows_max > 0) chosen = retrieval::evenly_spread(chosen, windows_max);
   return observed_of(forecaster, std::move(chosen));
 }
 

@@ -63,8 +63,8 @@ std::vector<int64_t> observed_of(const Forecaster& forecaster, std::vector<int64
 std::vector<int64_t> scored_origins(const Forecaster& forecaster, Part part, int64_t windows_max);
 
 // kUsage: no candidates, zero members, a part without windows (says why), no such row to save
-// (lists them). Errors of forecasts
-// name the candidate. Validation queries set the guard's band. kInterrupted when progress says so.
+// (lists them). Errors of forecasts name the candidate. Validation queries set the guard's band.
+// kInterrupted when progress says so.
 Result<Evaluation> evaluate(Forecaster& forecaster, const EvaluateRequest& request);
 
 std::string nfe_text(const CandidateScores& scores);  // "3 +1": a member's, + shared by all

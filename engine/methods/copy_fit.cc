@@ -9,6 +9,7 @@
 
 #include "engine/keys/analog_keys.h"
 #include "engine/training/validation.h"
+#include "retrieval/encoders/evenly_spread.h"
 
 namespace skipcast::engine {
 namespace {
@@ -70,7 +71,7 @@ Status CopyFit::prepare() {
                                        request_.compute));
   const storage::Schema& schema = store_.schema();
   std::vector<int64_t> origins = part_origins(schema.axis, task_, base_.parts.split, Part::kTrain);
-  std::vector<int64_t> held_out = evenly_spaced(
+  std::vector<int64_t> held_out = retrieval::evenly_spaced(
       part_origins(schema.axis, task_, base_.parts.split, Part::kValidation), kValidationWindows);
   if (origins.empty() || held_out.empty()) {
     return bad_input(

@@ -25,6 +25,7 @@
 #include "engine/keys/metric_score.h"
 #include "engine/methods/method_table.h"
 #include "engine/training/validation.h"
+#include "retrieval/encoders/evenly_spread.h"
 
 namespace skipcast::engine {
 namespace {
@@ -145,8 +146,8 @@ Status LearnedMetricMethod::make_half(std::span<const int64_t> origins, double f
                                       Half& half) {
   half.origins.assign(origins.begin(), origins.end());
   const AnchorSource source = {*dataset_, *features_, scales_, {context_, forecast_}, guard_};
-  SKIPCAST_TRY(half.anchors,
-               make_anchors(source, evenly_spaced(origins, kAnchorsHalf), part(from, to)));
+  SKIPCAST_TRY(half.anchors, make_anchors(source, retrieval::evenly_spaced(origins, kAnchorsHalf),
+                                          part(from, to)));
   return {};
 }
 
@@ -158,7 +159,8 @@ Status LearnedMetricMethod::prepare(const TrainingState*) {
   SKIPCAST_TRY(forecast_, keys_->index({.key = KeyKind::kForecast}));
   features_ = std::make_shared<MetricFeatures>(*dataset_, means);
   objective_ = std::make_unique<MetricObjective>(*features_);
-  scales_ = group_scales(*features_, evenly_spaced(fit_origins(*model_, *dataset_), kScaleWindows));
+  scales_ = group_scales(*features_,
+                         retrieval::evenly_spaced(fit_origins(*model_, *dataset_), kScaleWindows));
   guard_ = guard_for(*model_, {.tuning_band = true});
   std::vector<int64_t> all =
       part_origins(store_.schema().axis, model_->task(), model_->split(), Part::kValidation);
@@ -232,7 +234,7 @@ Result<Judgement> LearnedMetricMethod::judge() const {
                index_of(metric_of(gained_ ? weights_[0] : start_weights(*features_))));
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
   judged.windows_per_second = double(learned->rows()) / std::max(1e-9, seconds);
-  const std::vector<int64_t> origins = evenly_spaced(second_.origins, kHeldOut);
+  const std::vector<int64_t> origins = retrieval::evenly_spaced(second_.origins, kHeldOut);
   judged.windows = static_cast<int64_t>(origins.size());
   const auto worth = [&](const retrieval::AnalogIndex& index, double from) {
     return key_worth(*dataset_, index, guard_, origins, part(from, from + 0.05));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "engine/data/data_choices.h"
@@ -45,23 +46,8 @@ uint64_t seed_of(uint64_t seed, int64_t number) {
   return storage::mix_bits(seed + static_cast<uint64_t>(number)) >> 12;
 }
 
-// The states that the checkpoint to be resumed was begun with, else those there are: a training
-// that goes on chooses what it chose.
-int64_t states_of(const storage::SeriesStore& store, const TrainRequest& request,
-                  const std::string& checkpoint) {
-  if (!request.resume) return store.size();
-  const Result<Checkpoint> begun = read_checkpoint(checkpoint);
-  return begun.ok() ? std::min(begun->state.split.states, store.size()) : store.size();
-}
-
-// The task with all its options: those of the checkpoint that is resumed, else planned.
-Status choose_options(const storage::SeriesStore& store, const TrainRequest& request, Task& task) {
-  if (request.resume) {
-    SKIPCAST_TRY(const Task before,
-                 checkpoint_task(store, model_paths(store, task.name).checkpoint));
-    take_planned(before, task);
-    return {};
-  }
+// The task with the options that a plan chooses.
+Status plan_options(const storage::SeriesStore& store, const TrainRequest& request, Task& task) {
   Task each = task;  // of several networks
   each.training.minutes /= static_cast<double>(task.training.networks);
   SKIPCAST_TRY(const TrainingPlan plan, plan_training(store, each, request));
@@ -78,13 +64,23 @@ class NetworkMethod : public Method {
   Result<TrainingOrigin> open() override {
     SKIPCAST_TRY(const Task asked, task_of(store_, request_));
     const std::string checkpoint = model_paths(store_, asked.name).checkpoint;
-    const Split split = split_of(asked, states_of(store_, request_, checkpoint));
-    SKIPCAST_TRY(DataChoices chosen, choose_from_data(store_, asked, split));
+    std::optional<Checkpoint> begun;  // what goes on chooses what it chose
+    int64_t states = store_.size();
+    if (request_.resume) {
+      SKIPCAST_TRY(begun, read_checkpoint(checkpoint));
+      states = std::min(begun->state.split.states, states);
+    }
+    SKIPCAST_TRY(DataChoices chosen, choose_from_data(store_, asked, split_of(asked, states)));
     task_ = std::move(chosen.task);
     choices_ = std::move(chosen.lines);
     for (const std::string& line : choices_) tell(request_.progress, {0, "choose", line});
-    networks_ = std::max<int64_t>(1, task_.training.networks);
-    SKIPCAST_TRY_OK(choose_options(store_, request_, task_));
+    networks_ = task_.training.networks;
+    if (begun) {
+      SKIPCAST_TRY(const Task before, checkpoint_task(store_, *begun, checkpoint));
+      take_planned(before, task_);
+    } else {
+      SKIPCAST_TRY_OK(plan_options(store_, request_, task_));
+    }
     return TrainingOrigin{.task = task_,
                           .split = split_of(task_, store_.size()),
                           .checkpoint = checkpoint,

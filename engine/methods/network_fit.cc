@@ -9,6 +9,7 @@
 #include "engine/data/folds.h"
 #include "engine/training/cost_model.h"
 #include "engine/training/validation.h"
+#include "retrieval/encoders/evenly_spread.h"
 
 namespace skipcast::engine {
 
@@ -36,7 +37,7 @@ Status NetworkFit::build(std::optional<int64_t> fold) {
         "task {}: {} states are too few for its split; {} training and {} validation windows",
         task.name, parts_.split.states, origins.size(), held_out.size()));
   }
-  validation_origins_ = evenly_spaced(held_out, task.training.validation_windows);
+  validation_origins_ = retrieval::evenly_spaced(held_out, task.training.validation_windows);
   if (fold) {
     origins = fold_origins(task, parts_.split, origins, *fold);
   } else {

@@ -12,8 +12,7 @@
 
 namespace skipcast::engine {
 
-NetworkShape shape_of(const Task& task, const storage::Places& places,
-                      const retrieval::Normalizer& normalizer, const TargetSpace& target) {
+NetworkShape shape_of(const Task& task, const storage::Places& places, bool by_slot) {
   NetworkShape shape;
   shape.context_states = task.spec.context_states;
   shape.future_states = task.spec.future_states;
@@ -21,14 +20,19 @@ NetworkShape shape_of(const Task& task, const storage::Places& places,
   shape.context_variables = static_cast<int64_t>(task.context_variables.size());
   shape.places = places.count();
   shape.calendar = calendar_features(task);
-  if (normalizer.slots() > 1) {
-    shape.base_states = task.spec.span();
-    shape.base_size = base_size(normalizer, shape.variables);
-  }
+  if (by_slot) shape.base_states = task.spec.span();
   if (places.kind == storage::PlacesKind::kGrid) {
     shape.rows = static_cast<int64_t>(places.lat.size());
     shape.columns = static_cast<int64_t>(places.lon.size());
   }
+  return shape;
+}
+
+NetworkShape shape_of(const Task& task, const storage::Places& places,
+                      const retrieval::Normalizer& normalizer, const TargetSpace& target) {
+  const bool by_slot = normalizer.slots() > 1;
+  NetworkShape shape = shape_of(task, places, by_slot);
+  if (by_slot) shape.base_size = base_size(normalizer, shape.variables);
   if (!places.adjacency.empty()) {
     auto* data = const_cast<float*>(places.adjacency.data());  // cloned at once
     shape.adjacency = at::from_blob(data, {shape.places, shape.places}, at::kFloat).clone();

@@ -41,6 +41,10 @@ struct NetworkShape {
 NetworkShape shape_of(const Task& task, const storage::Places& places,
                       const retrieval::Normalizer& normalizer, const TargetSpace& target);
 
+// What of it is known before anything is fitted: no adjacency, base sizes and described places.
+// `by_slot`: the base differs between slots.
+NetworkShape shape_of(const Task& task, const storage::Places& places, bool by_slot);
+
 class Attachment;  // engine/networks/attachment.h
 
 inline constexpr int64_t kTokensMin = 32;  // rows x places of a batch

@@ -15,6 +15,9 @@
 #include "storage/files/json_document.h"
 
 namespace skipcast::engine {
+// For nlohmann's conversions.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ExpectedGain, over, windows, percent, low, high)
+
 namespace {
 
 using nlohmann::json;
@@ -34,24 +37,6 @@ Policy policy_of(const json& object) {
   object.at("distance_k").get_to(policy.distance_k);
   policy.metric_fingerprint = object.value("metric_fingerprint", "");
   return policy;
-}
-
-json gain_json(const ExpectedGain& gain) {
-  return {{"over", gain.over},
-          {"windows", gain.windows},
-          {"percent", gain.percent},
-          {"low", gain.low},
-          {"high", gain.high}};
-}
-
-ExpectedGain gain_from(const json& object) {
-  ExpectedGain gain;
-  object.at("over").get_to(gain.over);
-  object.at("windows").get_to(gain.windows);
-  object.at("percent").get_to(gain.percent);
-  object.at("low").get_to(gain.low);
-  object.at("high").get_to(gain.high);
-  return gain;
 }
 
 // A policy without the key was written by hand, or by an older version.
@@ -155,7 +140,7 @@ std::string to_json(const Policy& policy) {
   if (!policy.copies.empty()) all["copies"] = policy.copies;
   if (uses_metric(policy)) all["metric_fingerprint"] = policy.metric_fingerprint;
   if (policy.depth.on()) all["depth"] = rule_json(policy.depth);
-  if (policy.expected.windows > 0) all["expected_gain"] = gain_json(policy.expected);
+  if (policy.expected.windows > 0) all["expected_gain"] = policy.expected;
   all["crc32c"] = storage::json_checksum(all);
   return all.dump(2) + "\n";
 }
@@ -176,7 +161,7 @@ Result<Policy> policy_from_json(std::string_view text) {
       SKIPCAST_TRY(policy.measure, measure_from(object["measure"].get<std::string>()));
     }
     if (object.contains("copies")) object["copies"].get_to(policy.copies);
-    if (object.contains("expected_gain")) policy.expected = gain_from(object["expected_gain"]);
+    if (object.contains("expected_gain")) object["expected_gain"].get_to(policy.expected);
     if (object.contains("depth")) {
       SKIPCAST_TRY(policy.depth, rule_from_json(object["depth"]));
     }

@@ -117,8 +117,8 @@ Result<Checkpoint> read_checkpoint(const std::string& path) {
   return checkpoint;
 }
 
-Result<Task> checkpoint_task(const storage::SeriesStore& store, const std::string& path) {
-  SKIPCAST_TRY(const Checkpoint checkpoint, read_checkpoint(path));
+Result<Task> checkpoint_task(const storage::SeriesStore& store, const Checkpoint& checkpoint,
+                             const std::string& path) {
   Result<Task> task = task_from_json(checkpoint.owner.task, store.schema().places.kind);
   if (!task.ok()) return data_loss(path + " does not say what it was trained for");
   return task;

@@ -58,8 +58,9 @@ std::string checkpoint_path(const storage::SeriesStore& store, const std::string
 Status write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 // kNotFound when there is none, kDataLoss when it is damaged, kUnsupported when it is newer.
 Result<Checkpoint> read_checkpoint(const std::string& path);
-// The task that a checkpoint was made with. Errors of read_checkpoint(); kDataLoss when it is none.
-Result<Task> checkpoint_task(const storage::SeriesStore& store, const std::string& path);
+// The task that the checkpoint at `path` was made with; kDataLoss when it is none.
+Result<Task> checkpoint_task(const storage::SeriesStore& store, const Checkpoint& checkpoint,
+                             const std::string& path);
 // Copies a tensor of the checkpoint; kDataLoss unless it has the same shape and type.
 Status restore(const Checkpoint& checkpoint, const std::string& name, at::Tensor to);
 

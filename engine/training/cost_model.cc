@@ -49,21 +49,9 @@ double nominal_flops_a_second(int64_t threads, bool gpu) {
 }
 
 NetworkShape planning_shape(const Task& task, const storage::Schema& schema) {
-  NetworkShape shape;
-  shape.context_states = task.spec.context_states;
-  shape.future_states = task.spec.future_states;
-  shape.variables = static_cast<int64_t>(task.variables.size());
-  shape.context_variables = static_cast<int64_t>(task.context_variables.size());
-  shape.places = schema.places.count();
-  shape.calendar = calendar_features(task);
   const bool by_slot =
       task.base != retrieval::Base::kMean && retrieval::slot_count(schema.axis, task.base) > 1;
-  if (by_slot) shape.base_states = task.spec.span();
-  if (schema.places.kind == storage::PlacesKind::kGrid) {
-    shape.rows = static_cast<int64_t>(schema.places.lat.size());
-    shape.columns = static_cast<int64_t>(schema.places.lon.size());
-  }
-  return shape;
+  return shape_of(task, schema.places, by_slot);
 }
 
 }  // namespace skipcast::engine

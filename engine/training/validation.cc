@@ -7,6 +7,7 @@
 
 #include "engine/networks/denoisers.h"
 #include "engine/training/cost_model.h"
+#include "retrieval/encoders/evenly_spread.h"
 #include "retrieval/scaling/slots.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
@@ -97,17 +98,6 @@ at::Tensor ensembles(const ModelParts& parts, const Dataset& dataset, const Cont
 
 }  // namespace
 
-std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t count) {
-  const int64_t available = static_cast<int64_t>(origins.size());
-  if (available <= count) return {origins.begin(), origins.end()};
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t at = count == 1 ? available / 2 : i * (available - 1) / (count - 1);
-    chosen.push_back(origins[static_cast<size_t>(at)]);
-  }
-  return chosen;
-}
-
 ValidationScores validate(const ModelParts& parts, const Dataset& dataset,
                           std::span<const int64_t> origins) {
   const at::NoGradGuard no_grad;
@@ -156,12 +146,13 @@ std::vector<std::vector<int64_t>> by_slot(const storage::TimeAxis& axis, retriev
 ValidationScores score_ensembles(const Dataset& dataset, std::span<const int64_t> origins,
                                  const std::function<at::Tensor(int64_t)>& members) {
   const at::NoGradGuard no_grad;
-  const at::Tensor areas = area_weights(dataset);
+  at::Tensor areas = area_weights(dataset);
+  if (areas.defined()) areas = areas.cpu();
   Sums physical;
   for (const int64_t origin : origins) {
     const at::Tensor observed = dataset.observed(origin);
     const at::Tensor mask = observed.isnan().logical_not().to(at::kFloat);
-    physical.add(members(origin), observed, areas.defined() ? mask * areas.cpu() : mask);
+    physical.add(members(origin), observed, areas.defined() ? mask * areas : mask);
   }
   return physical_scores(dataset, origins, physical);
 }
@@ -170,7 +161,7 @@ ValidationScores validate_climatology(const Dataset& dataset, const Split& split
                                       std::span<const int64_t> origins) {
   const storage::TimeAxis& axis = dataset.store().schema().axis;
   const std::vector<int64_t> all = part_origins(axis, dataset.task(), split, Part::kTrain);
-  const std::vector<int64_t> spread = evenly_spaced(all, kSlotMembersMax);
+  const std::vector<int64_t> spread = retrieval::evenly_spaced(all, kSlotMembersMax);
   const retrieval::Base bases[] = {retrieval::Base::kSlotOfWeek, retrieval::Base::kSlotOfDay};
   std::vector<std::vector<std::vector<int64_t>>> slots;
   for (const retrieval::Base base : bases) slots.push_back(by_slot(axis, base, all));

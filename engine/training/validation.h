@@ -24,9 +24,6 @@ struct ValidationScores {
   double spread_skill = 0;  // normalised units
 };
 
-// `count` of the origins, evenly spaced, first and last included (all when there are fewer).
-std::vector<int64_t> evenly_spaced(std::span<const int64_t> origins, int64_t count);
-
 // 8 members by DPM-Solver++(2M) with 6 evaluations from sigma_max, noise keyed by the task's seed
 // and the origin: the same network gives the same scores.
 ValidationScores validate(const ModelParts& parts, const Dataset& dataset,

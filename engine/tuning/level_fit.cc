@@ -11,6 +11,7 @@
 
 #include "engine/tuning/plans.h"
 #include "engine/tuning/variations.h"
+#include "retrieval/encoders/evenly_spread.h"
 #include "samplers/noise.h"
 #include "samplers/schedule.h"
 #include "samplers/solvers/solvers.h"
@@ -137,11 +138,7 @@ std::vector<Setting> with_lists(const Setting& base, const std::vector<Setting>&
 
 LevelFitter::LevelFitter(Forecaster& forecaster, const FitOptions& options)
     : forecaster_(forecaster), options_(options) {
-  const auto count = static_cast<int64_t>(options.origins.size());
-  const int64_t wanted = std::min(count, kFitWindows);
-  options_.origins.clear();
-  for (int64_t i = 0; i < wanted; ++i)
-    options_.origins.push_back(options.origins[i * count / wanted]);
+  options_.origins = retrieval::evenly_spread(options.origins, kFitWindows);
   options_.members = std::min(options.members, kFitMembers);
 }
 

@@ -329,12 +329,11 @@ Result<TuneReport> tune(Forecaster& forecaster, const TuneRequest& request) {
   if (named.name.empty()) {
     named.name = std::filesystem::path(forecaster.model().task().name).stem().string();
   }
-  for (int64_t* count : {&named.windows, &named.confirm_windows}) {
-    const WindowRole role =
-        count == &named.windows ? WindowRole::kChoosing : WindowRole::kConfirming;
-    const auto drawn = drawn_origins(forecaster, Part::kValidation, draw_of(named, role));
-    *count = std::min(*count, static_cast<int64_t>(drawn.size()));
-  }
+  const auto drawn = [&](WindowRole role) {
+    return std::ssize(drawn_origins(forecaster, Part::kValidation, draw_of(named, role)));
+  };
+  named.windows = drawn(WindowRole::kChoosing);
+  named.confirm_windows = drawn(WindowRole::kConfirming);
   if (named.windows < 1) {
     return usage(fmt::format("task {} has no observed window in its validation part",
                              forecaster.model().task().name));

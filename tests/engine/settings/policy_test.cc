@@ -11,13 +11,13 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/gaussian_city.h"
+#include "tests/support/settings.h"
 #include "tests/support/skip.h"
 #include "tests/support/torch_doctest.h"
 
 namespace skipcast::tests {
 namespace {
 
-using engine::Alignment;
 using engine::ArchiveMode;
 using engine::KeyKind;
 using engine::Policy;
@@ -26,16 +26,6 @@ using engine::StartKind;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Setting analog(double sigma, int64_t steps) {
-  Setting options = {.steps = steps};
-  options.start = {
-      .kind = StartKind::kAnalog, .key = KeyKind::kForecast, .alignment = Alignment::kResidual};
-  options.depth.entry_sigma = sigma;
-  return options;
-}
-
-Setting cold(int64_t steps) { return {.start = {.kind = StartKind::kCold}, .steps = steps}; }
-
 Policy two_bins() {
   Policy policy = {.name = "p",
                    .task = "ar",
@@ -43,7 +33,7 @@ Policy two_bins() {
                    .model_fingerprint = "00000000000000a1"};
   policy.validation_crps = 0.1 + 0.2;
   policy.expected = {"cold", 200, 1.0 / 3, -0.1, 0.7};
-  policy.bins = {{1.5, analog(1.0 / 3, 3)}, {kInfinity, cold(4)}};
+  policy.bins = {{1.5, analog_setting(1.0 / 3, 3)}, {kInfinity, cold_setting(4)}};
   policy.bins[0].options.start.decay_tau = 6;
   return policy;
 }
@@ -231,7 +221,7 @@ TEST_CASE("Policy: measures a query's analogs, and a rule of depth changes where
 
   Policy policy = archive.policy();
   policy.measure = engine::Measure::kDisagreement;
-  policy.bins = {{kInfinity, analog(1, 3)}};
+  policy.bins = {{kInfinity, analog_setting(1, 3)}};
   policy.distance_key = KeyKind::kContext;
   policy.depth = {.center = *spread, .width = 1, .shift = 0.5, .sigma_min = 0.02, .sigma_max = 80};
   const engine::ForecastRequest base = {.members = 6, .seed = 3};
