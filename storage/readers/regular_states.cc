@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <limits>
 #include <utility>
@@ -14,8 +15,9 @@ constexpr size_t kLookaheadStates = 256;
 constexpr size_t kLookaheadBytes = size_t{64} << 20;
 constexpr int64_t kAnyGapStatesMax = 1'000'000;
 constexpr int64_t kStateValuesMax = int64_t{1} << 28;
-constexpr int64_t kDay = 86400;
-constexpr int64_t kTimeMin = -62135596800, kTimeMax = 253402300799;  // years 1..9999
+constexpr int64_t kMonthSecondsMin = int64_t{28} * 86400;
+constexpr double kLatitudeMax = 90 + 1e-4, kLongitudeMax = 360 + 1e-4;  // in float32, too
+constexpr int64_t kTimeMin = -62135596800, kTimeMax = 253402300799;     // years 1..9999
 
 int64_t month_of(int64_t time_s) {
   const CalendarTime time = calendar_time(time_s);
@@ -25,6 +27,10 @@ int64_t month_of(int64_t time_s) {
 int64_t first_of_month(int64_t month) {
   const int64_t year = month >= 0 ? month / 12 : -((11 - month) / 12);
   return from_civil(static_cast<int32_t>(year), static_cast<int32_t>(month - year * 12 + 1), 1, 0);
+}
+
+bool is_first_of_month(const TimedState& state) {
+  return state.time_s == first_of_month(month_of(state.time_s));
 }
 
 class RegularReader : public StateReader {
@@ -54,6 +60,7 @@ class RegularReader : public StateReader {
   int64_t pending_index_ = 0;
   int64_t next_index_ = -1;  // -1 before the first state
   int64_t gap_states_ = 0;
+  bool firsts_ = false;  // months were found, not asked for: every state is the first of its own
   Status late_failure_;  // met by look_ahead(): told after the states before it
   Status failure_;       // met behind the last state handed out: told by the next call
 };
@@ -83,7 +90,7 @@ Status RegularReader::look_ahead() {
 }
 
 // The step of an axis the recipe leaves open: the smallest difference seen; in whole months when
-// every difference lasts as long as months do and no month comes twice.
+// every state is the first moment of its month.
 Status RegularReader::find_step() {
   TimeAxis& axis = schema_.axis;
   if (axis.step_s > 0 || axis.step_months > 0) return {};
@@ -95,13 +102,13 @@ Status RegularReader::find_step() {
     longest = std::max(longest, now - before);
     months = std::min(months, month_of(now) - month_of(before));
   }
+  firsts_ = std::all_of(ahead_.begin(), ahead_.end(), is_first_of_month);
   if (longest == 0) {
     return bad_input(states_->position(ahead_.front()) +
                      ": the step of the time axis cannot be "
                      "told from a single time; give \"time\": {\"step\": ...} in a recipe");
   }
-  const bool weeks = shortest == longest && shortest % (7 * kDay) == 0 && ahead_.size() > 2;
-  if (shortest >= 28 * kDay && months >= 1 && !weeks) {
+  if (firsts_ && months >= 1) {
     axis.step_months = static_cast<int32_t>(std::min<int64_t>(months, 12000));
   } else {
     axis.step_s = shortest;
@@ -124,6 +131,27 @@ Status RegularReader::place_start() {
   return {};
 }
 
+// Positions that no place on Earth has are numbers misread, not places.
+Status check_positions(const Places& places) {
+  for (size_t k = 0; k < places.lat.size(); ++k) {
+    if (!(std::abs(places.lat[k]) <= kLatitudeMax)) {
+      return bad_input(
+          fmt::format("the latitude of index {} is {}, but must lie within -90 and "
+                      "90 degrees; correct it, or leave positions out",
+                      k, places.lat[k]));
+    }
+  }
+  for (size_t k = 0; k < places.lon.size(); ++k) {
+    if (!(std::abs(places.lon[k]) <= kLongitudeMax)) {
+      return bad_input(
+          fmt::format("the longitude of index {} is {}, but must lie within -360 and "
+                      "360 degrees; correct it, or leave positions out",
+                      k, places.lon[k]));
+    }
+  }
+  return {};
+}
+
 Status RegularReader::prepare() {
   if (schema_.state_values() <= 0 || schema_.state_values() > kStateValuesMax) {
     return bad_input(fmt::format("{}: {} variables at {} places are too many for a state, or none",
@@ -137,6 +165,10 @@ Status RegularReader::prepare() {
     return bad_input(states_->position(ahead_.front()) + ": " + axis.message());
   }
   SKIPCAST_TRY_OK(place_start());
+  const Status positions = check_positions(schema_.places);
+  if (!positions.ok()) {
+    return bad_input(states_->position(ahead_.front()) + ": " + positions.message());
+  }
   const Status valid = validate(schema_);
   if (!valid.ok()) return bad_input(states_->position(ahead_.front()) + ": " + valid.message());
   return load_pending();
@@ -144,15 +176,23 @@ Status RegularReader::prepare() {
 
 Result<int64_t> RegularReader::index_of(const TimedState& state) const {
   const TimeAxis& axis = schema_.axis;
-  const int64_t time = axis.step_months > 0 ? first_of_month(month_of(state.time_s)) : state.time_s;
+  const bool months = axis.step_months > 0;
+  if (months && firsts_ && !is_first_of_month(state)) {
+    return bad_input(fmt::format(
+        "{}: the time {} is not the first of its month, as all before it are; give \"time\": "
+        "{{\"step\": \"1 month\"}} in a recipe if any moment of a month stands for it",
+        states_->position(state), format_time(state.time_s)));
+  }
+  const int64_t time = months ? first_of_month(month_of(state.time_s)) : state.time_s;
   Result<int64_t> index = axis.index_of(time);
   if (index.ok()) return index;
-  return bad_input(
-      fmt::format("{}: {}; the step is {}, so correct the time or give another "
-                  "\"time\": {{\"step\": ...}} in the recipe",
-                  states_->position(state), index.status().message(),
-                  axis.step_months > 0 ? fmt::format("{} months", axis.step_months)
-                                       : fmt::format("{} s", axis.step_s)));
+  const bool long_step = !months && axis.step_s >= kMonthSecondsMin;
+  return bad_input(fmt::format(
+      "{}: {}; the step is {}, so correct the time or give another \"time\": {{\"step\": ...}} in "
+      "the recipe{}",
+      states_->position(state), index.status().message(),
+      months ? fmt::format("{} months", axis.step_months) : fmt::format("{} s", axis.step_s),
+      long_step ? ", such as \"1 month\"" : ""));
 }
 
 Status RegularReader::check_order(const TimedState& state, int64_t index) const {

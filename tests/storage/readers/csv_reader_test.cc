@@ -85,9 +85,9 @@ TEST_CASE("Wide CSV: the smallest step of the first states counts, not the first
   CHECK(read.states == 5);
 }
 
-TEST_CASE("Wide CSV: monthly stamps make calendar months, four-weekly ones do not") {
+TEST_CASE("Wide CSV: firsts of months make calendar months, other steps of 28 to 32 days do not") {
   const ReadStates months =
-      read_wide("t,a\n2016-01-15,1\n2016-02-15,2\n2016-03-16,3\n2016-05-15,5\n");
+      read_wide("t,a\n2016-01-01,1\n2016-02-01,2\n2016-03-01,3\n2016-05-01,5\n");
   REQUIRE(months.status.ok());
   CHECK(months.schema.axis.step_months == 1);
   CHECK(months.schema.axis.start_s == 1451606400);
@@ -96,6 +96,12 @@ TEST_CASE("Wide CSV: monthly stamps make calendar months, four-weekly ones do no
   const ReadStates weeks = read_wide("t,a\n2016-01-15,1\n2016-02-12,2\n2016-03-11,3\n");
   REQUIRE(weeks.status.ok());
   CHECK(weeks.schema.axis.step_s == 28 * 86400);
+  const ReadStates thirty = read_wide("t,a\n2001-03-31,1\n2001-04-30,2\n2001-05-30,3\n");
+  REQUIRE(thirty.status.ok());
+  CHECK(thirty.schema.axis.step_s == 30 * 86400);
+  CHECK(thirty.schema.axis.start_s == 985996800);
+  check_failure(read_wide("t,a\n2016-01-15,1\n2016-02-15,2\n2016-03-16,3\n").status,
+                Code::kBadInput, {"line 3", "\"1 month\""});
 }
 
 TEST_CASE("Wide CSV: a recipe gives every variable its columns and files") {

@@ -144,8 +144,11 @@ TEST_CASE("NetCDF: files of consecutive times in any order, gaps filled") {
 
 TEST_CASE("NetCDF: monthly means become calendar months") {
   TempDir dir;
-  const ReadStates days = read_states({write_grid(
-      dir.file("m.nc"), {.times = {15.5, 45, 74.5, 105}, .units = "days since 2013-01-01"})});
+  const std::string middles = write_grid(
+      dir.file("m.nc"), {.times = {15.5, 45, 74.5, 105}, .units = "days since 2013-01-01"});
+  check_failure(read_states({middles}).status, Code::kBadInput, {"m.nc", "\"1 month\""});
+  const ReadStates days =
+      read_states({middles}, write_text(dir.file("r.json"), R"({"time": {"step": "1 month"}})"));
   REQUIRE(days.status.ok());
   CHECK(days.schema.axis.step_months == 1);
   CHECK(days.schema.axis.start_s == 1356998400);
