@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <utility>
 
 #include "storage/formats/cf_time.h"
 #include "storage/formats/number_text.h"
+#include "storage/formats/time_format.h"
 #include "storage/readers/cell_value.h"
 
 namespace skipcast::storage {
@@ -28,19 +28,6 @@ std::string lower(std::string_view text) {
 // The separator in a sentence.
 std::string named(char separator) {
   return separator == '\t' ? "a tab" : shown(std::string_view(&separator, 1));
-}
-
-// strptime() with a pattern from the recipe; the whole text must fit.
-Result<int64_t> parse_with_format(const std::string& text, const std::string& format) {
-  std::tm parts{};
-  parts.tm_mday = 1;
-  const char* rest = strptime(text.c_str(), format.c_str(), &parts);
-  if (!rest || *rest != '\0') {
-    return bad_input(shown(text) + " does not fit the time format " + shown(format) +
-                     "; correct the cell or \"time\": {\"format\": ...} in the recipe");
-  }
-  return from_civil(parts.tm_year + 1900, parts.tm_mon + 1, 1, 0) + (parts.tm_mday - 1) * 86400 +
-         parts.tm_hour * 3600 + parts.tm_min * 60 + std::min(parts.tm_sec, 59);
 }
 
 }  // namespace
@@ -126,7 +113,7 @@ std::string CsvTable::position(size_t column) const {
 }
 
 Result<int64_t> CsvTable::parse_time_cell(std::string_view text) const {
-  if (!time_.format.empty()) return parse_with_format(std::string(text), time_.format);
+  if (!time_.format.empty()) return parse_formatted_time(std::string(text), time_.format);
   if (time_.units.empty()) return parse_time(text);
   const std::optional<double> number = parse_number(text);
   if (!number) return bad_input(shown(text) + " is not a number of \"" + time_.units + "\"");

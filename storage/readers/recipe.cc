@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "storage/files/json_document.h"
+#include "storage/formats/time_format.h"
 #include "storage/readers/open_formats.h"
 #include "storage/readers/recipe_fields.h"
 
@@ -72,6 +73,13 @@ Status read_time(const Json& object, const std::string& file, TimeRecipe& time) 
   fields.number("utc_offset_hours", offset_hours);
   if (std::abs(offset_hours) > 26) fields.fail("utc_offset_hours", "is not within a day");
   time.utc_offset_s = std::llround(offset_hours * 3600);
+  if (!time.format.empty()) {
+    const Status format = check_time_format(time.format);
+    if (!format.ok()) fields.fail("format", "cannot be used: " + format.message());
+    if (has_offset(time.format) && time.utc_offset_s != 0) {
+      fields.fail("utc_offset_hours", "stands beside a format whose %z says the offset; drop one");
+    }
+  }
   return fields.finish();
 }
 

@@ -17,11 +17,12 @@
 // files      names with * and ?, used when a folder is given in place of files.
 // separator  csv: one character, default ","; "header": false when there is no header row
 //            (columns are then "1", "2", ...; transposed files have none by default).
-// time       "column": "name" of ISO times ("format": strptime pattern for others, "units":
-//            "hours since 2013-01-01" for numbers), or "columns": year, month, day, hour, minute,
-//            second columns (1 to 6, in order), or "array" (npz, "units" for numbers); and "step":
-//            "10 min", "1 h", "1 d", "1 month", seconds as a number; found from the first states
-//            when left out. Inputs without times give "start" and "step". Monthly states count
+// time       "column": "name" of ISO times ("format": strptime pattern for others, with a year; an
+//            offset %z is applied; "units": "hours since 2013-01-01" for numbers), or "columns":
+//            year, month, day, hour, minute, second columns (1 to 6, in order), or "array" (npz,
+//            "units" for numbers); and "step": "10 min", "1 h", "1 d", "1 month", seconds as a
+//            number; found from the first states when left out (months where every state is the
+//            first of its own). Inputs without times give "start" and "step". Monthly states count
 //            for their month and are stored at its first second. "utc_offset_hours": 8 when the
 //            file's clock is eight hours ahead of UTC and you want UTC (default: times as written).
 // sessions   {"states": 108, "weekdays_only": true}: daily sessions; needs time.start.

@@ -121,6 +121,9 @@ TEST_CASE("Bad recipe: times that contradict each other") {
   check_bad(R"({"time": {"start": "soon", "step": "1 h"}})", {"time.start", "soon"});
   check_bad(R"({"time": {"start": "2016-01-01"}})", {"time.step"});
   check_bad(R"({"time": {"column": "t", "columns": ["y"]}})", {"column"});
+  check_bad(R"({"time": {"column": "t", "format": "%Y %Z"}})", {"time.format", "%z"});
+  check_bad(R"({"time": {"column": "t", "format": "%Y %z", "utc_offset_hours": 1}})",
+            {"time.utc_offset_hours", "%z"});
   check_bad(R"({"time": {"column": "t", "format": "%Y", "units": "days since 2016-01-01"}})",
             {"time.units", "\"format\""});
   check_bad(R"({"time": {"utc_offset_hours": 27}})", {"time.utc_offset_hours", "within a day"});
