@@ -12,19 +12,21 @@
 
 #include "tools/commands/command_line.h"
 #include "tools/terminal/interrupt.h"
+#include "tools/terminal/output.h"
 
 namespace skipcast::tools {
 namespace {
 
-int report(const Status& status, const Invocation& invocation) {
+int report(Status status, const Invocation& invocation) {
+  if (status.ok()) status = flush_answer();
   if (status.ok()) return 0;
   if (invocation.json && !invocation.answered) {
     const nlohmann::json error = {{"code", code_name(status.code())},
                                   {"message", status.message()}};
     print_json(nlohmann::json{{"error", error}});
   }
-  std::fflush(stdout);
-  fmt::print(stderr, "skipcast: {}\n", status.message());
+  static_cast<void>(flush_answer());  // the failure to tell is the first one
+  say(fmt::format("skipcast: {}\n", status.message()));
   return exit_code(status);
 }
 
@@ -36,10 +38,10 @@ int run(int argc, char** argv) {
   if (!status.ok()) return report(status, invocation);
   if (!text.empty()) {
     fmt::print("{}", text);
-    return 0;
+    return report({}, invocation);
   }
   if (!invocation.run) {
-    fmt::print(stderr, "{}", program->help());
+    say(program->help());
     return exit_code(usage(""));
   }
   watch_for_interrupt();
@@ -48,9 +50,13 @@ int run(int argc, char** argv) {
 
 // Last resort for what a library threw past its adapter: its first line, not its stack.
 int report_exception(const std::exception& error) {
+  const Status answer = flush_answer();
   const std::string text = error.what();
-  fmt::print(stderr, "skipcast: unexpected failure: {} (please report it with the command line)\n",
-             text.substr(0, text.find('\n')));
+  say(answer.ok()
+          ? fmt::format(
+                "skipcast: unexpected failure: {} (please report it with the command line)\n",
+                text.substr(0, text.find('\n')))
+          : fmt::format("skipcast: {}\n", answer.message()));
   return 1;
 }
 
@@ -58,10 +64,11 @@ int report_exception(const std::exception& error) {
 }  // namespace skipcast::tools
 
 int main(int argc, char** argv) {
+  skipcast::tools::guard_streams();
   try {
     return skipcast::tools::run(argc, argv);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "skipcast: out of memory; ask for fewer members or a smaller network\n");
+    skipcast::tools::say("skipcast: out of memory; ask for fewer members or a smaller network\n");
     return 1;
   } catch (const std::exception& error) {
     return skipcast::tools::report_exception(error);

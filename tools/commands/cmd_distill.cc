@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "tools/commands/training_flags.h"
+#include "tools/terminal/output.h"
 
 namespace skipcast::tools {
 namespace {
@@ -23,7 +24,7 @@ void add_train_encoder(CLI::App& program, Invocation& invocation) {
   add_memory_option(*command, flags->request.memory_bytes);
   command->callback([flags, &invocation] {
     invocation.run = [flags, &invocation] {
-      fmt::print(stderr, "note: train-encoder is now  skipcast {}\n", kMetricVerb);
+      say(fmt::format("note: train-encoder is now  skipcast {}\n", kMetricVerb));
       return run_training(*flags, kMetricVerb, invocation);
     };
   });

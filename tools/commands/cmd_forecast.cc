@@ -17,6 +17,7 @@
 #include "tools/commands/forecast_flags.h"
 #include "tools/commands/forecast_report.h"
 #include "tools/figures/forecast_plot.h"
+#include "tools/terminal/output.h"
 #include "tools/terminal/progress_bar.h"
 
 namespace skipcast::tools {
@@ -89,7 +90,7 @@ Result<Made> make(engine::Forecaster& forecaster, const ForecastArguments& argum
   options.statistics = arguments.statistics;
   if (arguments.policy.empty()) {
     for (const std::string& idle : idle_flags(*arguments.command, options)) {
-      fmt::print(stderr, "note: {}\n", idle);
+      say(fmt::format("note: {}\n", idle));
     }
     SKIPCAST_TRY_OK(forecaster.prepare(options));
     SKIPCAST_TRY(engine::Forecast forecast, forecaster.forecast(origin, options));

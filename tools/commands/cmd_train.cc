@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "tools/commands/training_flags.h"
+#include "tools/terminal/output.h"
 
 namespace skipcast::tools {
 namespace {
@@ -46,9 +47,9 @@ Status run_train(TrainArguments arguments, const Invocation& invocation) {
   SKIPCAST_TRY_OK(choose_method(arguments));
   const bool copies = arguments.one_step || arguments.conditioned;
   if (copies) {
-    fmt::print(stderr, "note: train --{} is now  skipcast {}\n",
-               arguments.one_step ? "finisher" : "informed",
-               arguments.one_step ? "distill" : "adapt");
+    say(fmt::format("note: train --{} is now  skipcast {}\n",
+                    arguments.one_step ? "finisher" : "informed",
+                    arguments.one_step ? "distill" : "adapt"));
   }
   return run_training(arguments.flags, copies ? "" : "train", invocation);
 }

@@ -77,15 +77,18 @@ void ProgressBar::draw(const ProgressStep& step, double now) {
   const double done = fraction - began_fraction_;
   const double left_s = done > 0 ? (now - began_s_) * (1 - fraction) / done : -1;
   const std::string detail = step.detail.substr(0, kDetailLetters);
+  std::string line;
   if (!options_.terminal) {
-    fmt::print(options_.out, "{} {:3.0f} %, {} left  {}\n", step.what, 100 * fraction,
-               clock_text(left_s), detail);
+    line = fmt::format("{} {:3.0f} %, {} left  {}\n", step.what, 100 * fraction, clock_text(left_s),
+                       detail);
   } else {
     const auto cells = static_cast<size_t>(fraction * kBarCells);
-    fmt::print(options_.out, "\r{:<9} [{:<{}}] {:3.0f} %  {} left  {}\x1b[K", step.what,
-               std::string(cells, '#'), kBarCells, 100 * fraction, clock_text(left_s), detail);
+    line =
+        fmt::format("\r{:<9} [{:<{}}] {:3.0f} %  {} left  {}\x1b[K", step.what,
+                    std::string(cells, '#'), kBarCells, 100 * fraction, clock_text(left_s), detail);
     line_open_ = true;
   }
+  std::fputs(line.c_str(), options_.out);  // where it cannot be written, the work goes on
   std::fflush(options_.out);
 }
 
