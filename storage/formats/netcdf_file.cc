@@ -157,6 +157,16 @@ std::string NcFile::text(const NcVariable* variable, const char* attribute) cons
   return trimmed(std::move(out));
 }
 
+std::optional<NcAttribute> NcFile::attribute(const NcVariable& variable,
+                                             const char* attribute) const {
+  nc_type type = NC_NAT;
+  size_t length = 0;
+  if (nc_inq_att(id_, variable.id, attribute, &type, &length) != NC_NOERR) return std::nullopt;
+  NcVariable typed;
+  set_type(type, typed);
+  return NcAttribute{typed.kind, typed.item_bytes, typed.is_float, static_cast<int64_t>(length)};
+}
+
 std::vector<double> NcFile::numbers(const NcVariable& variable, const char* attribute) const {
   nc_type type = NC_NAT;
   size_t length = 0;
@@ -184,17 +194,44 @@ Status NcFile::read(const NcVariable& variable, const std::vector<size_t>& start
 }
 
 Result<std::vector<double>> NcFile::read_vector(const NcVariable& variable) const {
-  const bool fits = variable.dimensions.size() == 1 && variable.kind == NcKind::kNumber;
+  const bool single = variable.dimensions.empty();
+  const bool fits = variable.dimensions.size() <= 1 && variable.kind == NcKind::kNumber;
   const auto length =
-      fits ? static_cast<size_t>(dimensions_[static_cast<size_t>(variable.dimensions[0])].length)
-           : 0;
+      fits && !single
+          ? static_cast<size_t>(dimensions_[static_cast<size_t>(variable.dimensions[0])].length)
+          : 1;
   if (!fits || length > kVectorMax) {
     return bad_input(
         fmt::format("{}, variable {}: is not a list of numbers", path_, variable.name));
   }
   std::vector<double> out;
-  SKIPCAST_TRY_OK(read(variable, {0}, {length}, out));
+  if (single) {
+    SKIPCAST_TRY_OK(read(variable, {}, {}, out));
+  } else {
+    SKIPCAST_TRY_OK(read(variable, {0}, {length}, out));
+  }
   return out;
+}
+
+Result<std::string> NcFile::read_text(const NcVariable& variable) const {
+  const std::string where = "variable " + variable.name;
+  if (variable.kind == NcKind::kString && variable.dimensions.empty()) {
+    char* value = nullptr;
+    SKIPCAST_TRY_OK(check(nc_get_var_string(id_, variable.id, &value), where));
+    std::string out = value ? value : "";
+    nc_free_string(1, &value);
+    return trimmed(std::move(out));
+  }
+  const bool fits = variable.kind == NcKind::kCharacter && variable.dimensions.size() == 1;
+  const auto length =
+      fits ? static_cast<size_t>(dimensions_[static_cast<size_t>(variable.dimensions[0])].length)
+           : 0;
+  if (!fits || length > kAttributeMax) {
+    return bad_input(fmt::format("{}, {}: is not one text", path_, where));
+  }
+  std::string bytes(length, '\0');
+  SKIPCAST_TRY_OK(check(nc_get_var_text(id_, variable.id, bytes.data()), where));
+  return trimmed(std::move(bytes));
 }
 
 Result<std::vector<std::string>> NcFile::read_texts(const NcVariable& variable) const {

@@ -33,6 +33,14 @@ struct NcVariable {
   std::vector<int> dimensions;  // indices into NcFile::dimensions()
 };
 
+// What stands behind an attribute's name.
+struct NcAttribute {
+  NcKind kind = NcKind::kOther;  // a text is kCharacter or kString
+  int32_t item_bytes = 0;        // numbers
+  bool is_float = false;
+  int64_t length = 0;  // of a text in characters: in bytes
+};
+
 class NcFile {
  public:
   // kNotFound: no such file; kBadInput: not NetCDF, or damaged.
@@ -48,6 +56,7 @@ class NcFile {
 
   // Attributes; variable nullptr = global. "" or empty when absent or of another kind.
   std::string text(const NcVariable* variable, const char* attribute) const;
+  std::optional<NcAttribute> attribute(const NcVariable& variable, const char* attribute) const;
   std::vector<double> numbers(const NcVariable& variable, const char* attribute) const;
   // States a chunk along `dimension` (position in variable.dimensions), 1 when contiguous.
   int64_t chunk_length(const NcVariable& variable, size_t dimension) const;
@@ -55,10 +64,12 @@ class NcFile {
   // The hyperslab start, count (one a dimension) as raw numbers, row-major.
   Status read(const NcVariable& variable, const std::vector<size_t>& start,
               const std::vector<size_t>& count, std::vector<double>& out) const;
-  // A whole one-dimensional number variable of at most 16 Mi elements.
+  // A whole number variable of at most one dimension and 16 Mi elements.
   Result<std::vector<double>> read_vector(const NcVariable& variable) const;
   // A one-dimensional string or two-dimensional character variable.
   Result<std::vector<std::string>> read_texts(const NcVariable& variable) const;
+  // A string variable without dimensions or a one-dimensional character variable.
+  Result<std::string> read_text(const NcVariable& variable) const;
 
  private:
   NcFile(int id, std::string path) : id_(id), path_(std::move(path)) {}

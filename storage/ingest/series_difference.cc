@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "storage/ingest/ingest.h"
+#include "storage/schema/position.h"
 
 namespace skipcast::storage {
 namespace {
@@ -46,7 +47,7 @@ std::string axis_difference(const std::vector<double>& ours, const std::vector<d
                        theirs.size());
   }
   for (size_t k = 0; k < ours.size(); ++k) {
-    if (ours[k] == theirs[k]) continue;
+    if (same_position(ours[k], theirs[k])) continue;
     return fmt::format("{}[{}] is {} in the archive, but {} in the input", name, k, ours[k],
                        theirs[k]);
   }

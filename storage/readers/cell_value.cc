@@ -56,7 +56,19 @@ Result<float> ValueRule::from_text(std::string_view cell) const {
 }
 
 Result<float> ValueRule::from_number(double number) const {
-  if (std::isnan(number) || holds(recipe_.missing.numbers, number)) return kMissing;
+  return holds(recipe_.missing.numbers, number) ? kMissing : value_of(number);
+}
+
+Result<float> ValueRule::from_single(double number) const {
+  const auto& markers = recipe_.missing.numbers;
+  const bool missing = std::any_of(markers.begin(), markers.end(), [&](double marker) {
+    return static_cast<float>(number) == static_cast<float>(marker);
+  });
+  return missing ? kMissing : value_of(number);
+}
+
+Result<float> ValueRule::value_of(double number) const {
+  if (std::isnan(number)) return kMissing;
   const auto value = static_cast<float>(plain_ ? number : number * recipe_.scale + recipe_.offset);
   if (std::isfinite(value)) return value;
   return bad_input(

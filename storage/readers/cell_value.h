@@ -20,9 +20,12 @@ class ValueRule {
   Result<float> from_text(std::string_view cell) const;
   // The value of a number that a binary file holds. kBadInput when it is infinite.
   Result<float> from_number(double number) const;
+  // The same of a number of a float32 array, whose markers are float32 too.
+  Result<float> from_single(double number) const;
 
  private:
   bool is_missing(std::string_view cell) const;
+  Result<float> value_of(double number) const;
 
   const VariableRecipe recipe_;
   const bool plain_;  // scale 1, offset 0

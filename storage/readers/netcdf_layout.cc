@@ -78,20 +78,94 @@ std::string text_of(double number) {
   return whole ? fmt::format("{}", static_cast<int64_t>(number)) : fmt::format("{}", number);
 }
 
-Result<std::vector<std::string>> station_names(const NcFile& file, int id) {
-  const NcVariable* best = nullptr;
+// Whether a variable holds a text for each element of a dimension.
+bool is_text_of(const NcVariable& variable, int id) {
+  if (variable.dimensions.empty() || variable.dimensions[0] != id) return false;
+  return variable.kind == NcKind::kString
+             ? variable.dimensions.size() == 1
+             : variable.kind == NcKind::kCharacter && variable.dimensions.size() == 2;
+}
+
+// What names the places along a dimension: by its role, its standard name, or as the only text;
+// null where nothing does.
+Result<const NcVariable*> names_variable(const NcFile& file, int id) {
+  const NcVariable *named = nullptr, *role = nullptr;
+  std::vector<const NcVariable*> texts;
   for (const NcVariable& variable : file.variables()) {
-    const bool text = variable.kind == NcKind::kString
-                          ? variable.dimensions.size() == 1
-                          : variable.kind == NcKind::kCharacter && variable.dimensions.size() == 2;
     if (variable.dimensions.empty() || variable.dimensions[0] != id) continue;
-    const bool role = file.text(&variable, "cf_role") == "timeseries_id";
-    if (role || (text && !best)) best = &variable;
+    const bool text = is_text_of(variable, id);
+    const bool list = text || (variable.kind == NcKind::kNumber && variable.dimensions.size() == 1);
+    const std::string standard = file.text(&variable, "standard_name");
+    if (list && file.text(&variable, "cf_role") == "timeseries_id") role = &variable;
+    if (list && standard == "platform_name") named = &variable;
+    if (list && standard == "platform_id" && !named) named = &variable;
+    if (text) texts.push_back(&variable);
   }
-  if (!best) best = coordinate_of(file, id);
+  if (role) return role;
+  if (named) return named;
+  if (texts.size() > 1) {
+    return bad_input(fmt::format(
+        "{}: both {} and {} could name the places along {}; mark the one that does with the "
+        "attribute cf_role = \"timeseries_id\" (ncatted)",
+        file.path(), texts[0]->name, texts[1]->name, dimension(file, id).name));
+  }
+  return texts.empty() ? coordinate_of(file, id) : texts[0];
+}
+
+// Whether a dimension is one of places, even where there is only one.
+bool lists_places(const NcFile& file, int id) {
+  if (is_one_of(dimension(file, id).name, {"station", "stations", "place", "site", "sensor"}))
+    return true;
+  const auto& all = file.variables();
+  return std::any_of(all.begin(), all.end(), [&](const NcVariable& variable) {
+    if (is_text_of(variable, id)) return true;
+    const bool line =
+        variable.dimensions == std::vector<int>{id} && &variable != coordinate_of(file, id);
+    return line && (file.text(&variable, "cf_role") == "timeseries_id" ||
+                    is_latitude(file, variable) || is_longitude(file, variable));
+  });
+}
+
+// Whether a dimension is of something else than places: heights, members, versions of the data.
+bool is_no_place(const NcFile& file, int id) {
+  if (is_one_of(dimension(file, id).name, {"expver",
+                                           "level",
+                                           "lev",
+                                           "levels",
+                                           "plev",
+                                           "pressure",
+                                           "pressure_level",
+                                           "isobaricInhPa",
+                                           "height",
+                                           "altitude",
+                                           "depth",
+                                           "number",
+                                           "member",
+                                           "members",
+                                           "ensemble",
+                                           "ensemble_member",
+                                           "ens",
+                                           "realization",
+                                           "quantile",
+                                           "percentile",
+                                           "band",
+                                           "step",
+                                           "bnds",
+                                           "nv"}))
+    return true;
+  const NcVariable* coordinate = coordinate_of(file, id);
+  if (!coordinate) return false;
+  return file.text(coordinate, "axis") == "Z" || !file.text(coordinate, "positive").empty() ||
+         is_one_of(file.text(coordinate, "standard_name"),
+                   {"realization", "air_pressure", "height", "altitude", "depth",
+                    "model_level_number", "forecast_period"});
+}
+
+Result<std::vector<std::string>> station_names(const NcFile& file, int id) {
+  SKIPCAST_TRY(const NcVariable* const best, names_variable(file, id));
   if (!best) return std::vector<std::string>();
   if (best->kind != NcKind::kNumber) return file.read_texts(*best);
-  SKIPCAST_TRY(const std::vector<double> numbers, file.read_vector(*best));
+  SKIPCAST_TRY(const std::vector<double> numbers, read_values(file, *best));
   std::vector<std::string> names;
   names.reserve(numbers.size());
   for (const double number : numbers) names.push_back(text_of(number));
@@ -104,8 +178,30 @@ Result<Places> grid_of(const NcFile& file, const NcField& field) {
   const auto& ids = field.variable.dimensions;
   const NcVariable* lat = coordinate_of(file, ids[static_cast<size_t>(field.layout.lat)]);
   const NcVariable* lon = coordinate_of(file, ids[static_cast<size_t>(field.layout.lon)]);
-  SKIPCAST_TRY(places.lat, file.read_vector(*lat));
-  SKIPCAST_TRY(places.lon, file.read_vector(*lon));
+  SKIPCAST_TRY(places.lat, read_values(file, *lat));
+  SKIPCAST_TRY(places.lon, read_values(file, *lon));
+  return places;
+}
+
+// The name and position that variables without dimensions give the only place.
+Result<Places> place_alone(const NcFile& file, Places places) {
+  for (const NcVariable& variable : file.variables()) {
+    const size_t rank = variable.kind == NcKind::kCharacter ? 1 : 0;
+    if (variable.dimensions.size() != rank) continue;
+    const std::string standard = file.text(&variable, "standard_name");
+    const bool names = file.text(&variable, "cf_role") == "timeseries_id" ||
+                       is_one_of(standard, {"platform_name", "platform_id"});
+    if (names && variable.kind != NcKind::kOther && variable.kind != NcKind::kNumber) {
+      SKIPCAST_TRY(const std::string name, file.read_text(variable));
+      if (!name.empty()) places.names = {name};
+    }
+    if (variable.kind != NcKind::kNumber) continue;
+    const bool lat = is_latitude(file, variable);
+    if (!lat && !is_longitude(file, variable)) continue;
+    SKIPCAST_TRY(std::vector<double> value, read_values(file, variable));
+    (lat ? places.lat : places.lon) = std::move(value);
+  }
+  if (places.lat.size() != places.lon.size()) places.lat.clear(), places.lon.clear();
   return places;
 }
 
@@ -113,7 +209,7 @@ Result<Places> graph_of(const NcFile& file, const NcField& field) {
   Places places;
   if (field.layout.place < 0) {
     name_places(1, places);
-    return places;
+    return place_alone(file, places);
   }
   const int id = field.variable.dimensions[static_cast<size_t>(field.layout.place)];
   SKIPCAST_TRY(places.names, station_names(file, id));
@@ -121,9 +217,9 @@ Result<Places> graph_of(const NcFile& file, const NcField& field) {
   for (const NcVariable& variable : file.variables()) {
     if (variable.dimensions != std::vector<int>{id} || variable.kind != NcKind::kNumber) continue;
     if (is_latitude(file, variable)) {
-      SKIPCAST_TRY(places.lat, file.read_vector(variable));
+      SKIPCAST_TRY(places.lat, read_values(file, variable));
     } else if (is_longitude(file, variable)) {
-      SKIPCAST_TRY(places.lon, file.read_vector(variable));
+      SKIPCAST_TRY(places.lon, read_values(file, variable));
     }
   }
   if (places.lat.size() != places.lon.size()) places.lat.clear(), places.lon.clear();
@@ -158,9 +254,26 @@ Result<NcTimeAxis> find_time_axis(const NcFile& file, const std::string& recipe_
   const NcVariable& variable = *found[0];
   const Result<CfTime> units =
       CfTime::parse(file.text(&variable, "units"), file.text(&variable, "calendar"));
-  if (units.ok()) return NcTimeAxis{variable, variable.dimensions[0], *units};
+  if (units.ok()) {
+    SKIPCAST_TRY(NcPacking packing, packing_of(file, variable));
+    return NcTimeAxis{variable, variable.dimensions[0], *units, std::move(packing)};
+  }
   return bad_input(
       fmt::format("{}, variable {}: {}", file.path(), variable.name, units.status().message()));
+}
+
+Status check_not_ragged(const NcFile& file) {
+  for (const NcVariable& variable : file.variables()) {
+    for (const char* attribute : {"sample_dimension", "instance_dimension"}) {
+      if (file.text(&variable, attribute).empty()) continue;
+      return bad_input(fmt::format(
+          "{}: the stations' series lie one after the other along one dimension (a ragged array: "
+          "{} has the attribute {}); skipcast needs time x station, so make that first (xarray: "
+          "one series a station, then concat)",
+          file.path(), variable.name, attribute));
+    }
+  }
+  return {};
 }
 
 Result<NcLayout> lay_out(const NcFile& file, const NcTimeAxis& time, const NcVariable& variable) {
@@ -171,6 +284,7 @@ Result<NcLayout> lay_out(const NcFile& file, const NcTimeAxis& time, const NcVar
   if (variable.kind != NcKind::kNumber)
     return fault("does not hold numbers; pick another with --var");
   int others = 0;
+  SKIPCAST_TRY_OK(check_not_ragged(file));
   for (size_t k = 0; k < variable.dimensions.size(); ++k) {
     const int id = variable.dimensions[k], at = static_cast<int>(k);
     const NcVariable* coordinate = coordinate_of(file, id);
@@ -182,7 +296,12 @@ Result<NcLayout> lay_out(const NcFile& file, const NcTimeAxis& time, const NcVar
       layout.lat = at;
     else if (coordinate && is_longitude(file, *coordinate))
       layout.lon = at;
-    else if (dimension(file, id).length != 1)
+    else if (is_no_place(file, id) && dimension(file, id).length != 1)
+      return fault(
+          fmt::format("its dimension {} is none of places; select one of it first (ncks "
+                      "-d {},0, or ncwa for a mean)",
+                      dimension(file, id).name, dimension(file, id).name));
+    else if (dimension(file, id).length != 1 || (others == 0 && lists_places(file, id)))
       layout.place = at, ++others;
   }
   if (layout.time < 0) return fault("has no time dimension; pick another with --var");

@@ -8,6 +8,7 @@
 
 #include "storage/formats/cf_time.h"
 #include "storage/formats/netcdf_file.h"
+#include "storage/formats/netcdf_packing.h"
 #include "storage/schema/schema.h"
 #include "storage/status.h"
 
@@ -31,6 +32,7 @@ struct NcTimeAxis {
   NcVariable variable;
   int dimension = -1;
   CfTime units;
+  NcPacking packing;
 };
 
 // kBadInput when no coordinate has units "... since ...", several do (and none is called time),
@@ -39,6 +41,9 @@ Result<NcTimeAxis> find_time_axis(const NcFile& file, const std::string& recipe_
 
 // How `variable` lies, or a kBadInput sentence why it cannot be a series of states.
 Result<NcLayout> lay_out(const NcFile& file, const NcTimeAxis& time, const NcVariable& variable);
+
+// kBadInput for a file whose stations' series lie one after the other (CF 9.3.3, 9.3.4).
+Status check_not_ragged(const NcFile& file);
 
 // All variables that fit, coordinates and bounds left out.
 std::vector<NcField> fields_of(const NcFile& file, const NcTimeAxis& time);

@@ -16,6 +16,7 @@
 #include "storage/readers/open_formats.h"
 #include "storage/readers/place_sources.h"
 #include "storage/readers/regular_states.h"
+#include "storage/schema/position.h"
 
 namespace skipcast::storage {
 namespace {
@@ -58,6 +59,7 @@ int dimension_at(const NcField& field, int position) {
 
 Status check_same_places(const NcFile& file, const std::vector<NcField>& fields) {
   if (fields.empty()) {
+    SKIPCAST_TRY_OK(check_not_ragged(file));
     return bad_input(file.path() +
                      ": no variable has a time dimension and places (a grid of lat and "
                      "lon, or one dimension of stations); ncdump -h shows what is inside");
@@ -85,7 +87,8 @@ Result<OpenFile> open_file(const std::string& path, const std::string& time_name
   SKIPCAST_TRY(open.fields, choose_fields(*open.file, open.time, names));
   SKIPCAST_TRY_OK(check_same_places(*open.file, open.fields));
   for (const NcField& field : open.fields) {
-    open.packings.push_back(packing_of(*open.file, field.variable));
+    SKIPCAST_TRY(NcPacking packing, packing_of(*open.file, field.variable));
+    open.packings.push_back(std::move(packing));
   }
   open.states = open.file->dimensions()[static_cast<size_t>(open.time.dimension)].length;
   return open;
@@ -120,9 +123,10 @@ class NetcdfStates : public TimedStates {
   const int64_t utc_offset_s_;
   const Places places_;
   std::vector<ValueRule> rules_;
+  std::vector<std::vector<double>> markers_;  // the recipe's, as they stand in the file
   std::vector<std::string> names_;
-  std::vector<std::string> units_;        // of the first file's variables
-  std::vector<std::string> first_names_;  // of the first file's places
+  std::vector<std::string> units_;  // of the first file's variables
+  Places first_places_;
   bool flip_ = false;
   size_t file_ = 0;  // the open file's number + 1
   OpenFile open_;
@@ -139,18 +143,22 @@ NetcdfStates::NetcdfStates(std::vector<std::string> files, const Recipe& recipe,
       time_name_(recipe.time.columns.empty() ? "" : recipe.time.columns[0]),
       utc_offset_s_(recipe.time.utc_offset_s),
       places_(schema.places) {
-  for (const VariableRecipe& variable : recipe.variables) rules_.emplace_back(variable);
+  for (VariableRecipe variable : recipe.variables) {
+    markers_.push_back(std::exchange(variable.missing.numbers, {}));
+    rules_.emplace_back(variable);
+  }
 }
 
 // Every file must have the first one's grid or stations and units.
 Status NetcdfStates::check_places() {
   SKIPCAST_TRY(Places places, places_of(*open_.file, open_.fields.front()));
   if (flip_) std::reverse(places.lat.begin(), places.lat.end());
-  if (file_ == 1) first_names_ = places.names;  // a recipe may give places_ others
-  const bool same =
-      places.count() == places_.count() && places.kind == places_.kind &&
-      (places.kind == PlacesKind::kGraph ? places.names == first_names_
-                                         : places.lat == places_.lat && places.lon == places_.lon);
+  if (file_ == 1) first_places_ = places;  // a recipe may give places_ others
+  const auto agree = [](const std::vector<double>& a, const std::vector<double>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_position);
+  };
+  const bool same = places.kind == first_places_.kind && places.names == first_places_.names &&
+                    agree(places.lat, first_places_.lat) && agree(places.lon, first_places_.lon);
   if (same) return {};
   return bad_input(fmt::format(
       "{}: has other places than {}, or in another order; ingest it into an archive of its own",
@@ -162,6 +170,7 @@ Status NetcdfStates::open_next() {
   ++file_;
   state_ = slab_first_ = slab_count_ = 0;
   for (size_t v = 0; v < open_.fields.size(); ++v) {
+    open_.packings[v].add_missing(markers_[v]);
     const std::string units = open_.file->text(&open_.fields[v].variable, "units");
     if (file_ == 1) units_.push_back(units);
     if (units == units_[v]) continue;
@@ -215,8 +224,8 @@ Status NetcdfStates::load_times(int64_t count) {
   SKIPCAST_TRY_OK(open_.file->read(open_.time.variable, {static_cast<size_t>(state_)},
                                    {static_cast<size_t>(count)}, raw));
   times_.clear();
-  for (const double value : raw) {
-    const Result<int64_t> time = open_.time.units.to_seconds(value);
+  for (const double number : raw) {
+    const Result<int64_t> time = open_.time.units.to_seconds(open_.time.packing.unpack(number));
     if (!time.ok()) {
       return bad_input(fmt::format(
           "{}, variable {}, time index {}: {}", files_[file_ - 1], open_.time.variable.name,
@@ -313,7 +322,7 @@ Result<std::vector<std::string>> in_time_order(const Sources& sources,
       return bad_input(path + ": its time dimension has length 0; leave it out");
     std::vector<double> first;
     SKIPCAST_TRY_OK(open.file->read(open.time.variable, {0}, {1}, first));
-    const Result<int64_t> time = open.time.units.to_seconds(first[0]);
+    const Result<int64_t> time = open.time.units.to_seconds(open.time.packing.unpack(first[0]));
     if (!time.ok()) {
       return bad_input(fmt::format("{}, variable {}, time index 0: {}", path,
                                    open.time.variable.name, time.status().message()));

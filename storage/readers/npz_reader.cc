@@ -72,9 +72,12 @@ int64_t NpzStates::element(const RowArray& array, int64_t place) const {
 
 Status NpzStates::take(const Slice& slice, const ValueRule& rule, float* out) {
   const RowArray& array = arrays_[slice.array];
+  const NpyType& type = array.npy->header().type;
+  const bool single = type.kind == 'f' && type.item_bytes == 4;
   for (int64_t place = 0; place < array.places; ++place) {
     const int64_t at = slice.offset + element(array, place);
-    const Result<float> value = rule.from_number(array.row[static_cast<size_t>(at)]);
+    const double number = array.row[static_cast<size_t>(at)];
+    const Result<float> value = single ? rule.from_single(number) : rule.from_number(number);
     if (!value.ok()) {
       return bad_input(fmt::format("{}, time index {}, element {}: {}", array.npy->position(),
                                    state_, at, value.status().message()));

@@ -91,13 +91,10 @@ TEST_CASE("NetCDF: bytes have no fill value by default, and may be unsigned by a
   CHECK(read_states({Pair(dir.file("n.nc"), NC_UBYTE).close({255, 2, 3, 4})}).at(0, 0, 0) == 255);
 }
 
-TEST_CASE(
-    "NetCDF: values outside valid_min and valid_max are missing, broken packing is not used") {
+TEST_CASE("NetCDF: values outside valid_min and valid_max are missing") {
   const ReadStates read = read_pair([](Pair& pair) {
     pair.out.number(pair.v, "valid_min", NC_FLOAT, {2});
     pair.out.number(pair.v, "valid_max", NC_FLOAT, {3});
-    pair.out.number(pair.v, "scale_factor", NC_DOUBLE, {std::nan("")});
-    pair.out.text(pair.v, "add_offset", "none");
   });
   REQUIRE(read.status.ok());
   CHECK(std::isnan(read.at(0, 0, 0)));
@@ -126,6 +123,89 @@ TEST_CASE("NetCDF: places are named by texts, else by numbers, else by their ord
     pair.out.put(ids, {11, 12});
   });
   CHECK(role.schema.places.names == Names{"11", "12"});
+}
+
+TEST_CASE("NetCDF: of several texts the one with a standard name is the places', else none") {
+  const auto two_texts = [](bool standard) {
+    return [standard](Pair& pair) {
+      const int kinds = pair.out.var("kind", NC_STRING, {pair.station});
+      const int names = pair.out.var("label", NC_STRING, {pair.station});
+      if (standard) pair.out.text(names, "standard_name", "platform_name");
+      pair.out.put_strings(kinds, {"urban", "rural"});
+      pair.out.put_strings(names, {"north", "south"});
+    };
+  };
+  const ReadStates named = read_pair(two_texts(true));
+  REQUIRE(named.status.ok());
+  CHECK(named.schema.places.names == std::vector<std::string>{"north", "south"});
+  check_failure(read_pair(two_texts(false)).status, Code::kBadInput, {"kind", "label", "cf_role"});
+}
+
+TEST_CASE("NetCDF: other stations, one a file, are other places") {
+  TempDir dir;
+  const auto write = [&](const std::string& name, double day, double lat) {
+    NcWriter out(dir.file(name + ".nc"));
+    const int time = out.dim("time", 2), station = out.dim("station", 1), len = out.dim("len", 6);
+    const int times = out.var("time", NC_INT, {time}), v = out.var("v", NC_FLOAT, {time, station});
+    const int names = out.var("name", NC_CHAR, {station, len});
+    const int lats = out.var("lat", NC_DOUBLE, {station}),
+              lons = out.var("lon", NC_DOUBLE, {station});
+    out.text(times, "units", "days since 2016-01-01");
+    out.text(names, "cf_role", "timeseries_id");
+    out.put(times, {day, day + 1}), out.put(v, {1, 2}), out.put(lats, {lat}), out.put(lons, {10});
+    out.put_chars(names, (name + "      ").substr(0, 6));
+    return out.close();
+  };
+  const std::string north = write("north", 0, 60), south = write("south", 2, 40);
+  const ReadStates alone = read_states({north});
+  REQUIRE(alone.status.ok());
+  CHECK(alone.schema.places.names == std::vector<std::string>{"north"});
+  CHECK(alone.schema.places.lat == std::vector<double>{60});
+  check_failure(read_states({north, south}).status, Code::kBadInput, {"south.nc", "other places"});
+}
+
+TEST_CASE("NetCDF: a position without a dimension is the only place's") {
+  TempDir dir;
+  const auto write = [&](const std::string& name, double day, double lat) {
+    NcWriter out(dir.file(name));
+    const int time = out.dim("time", 2), len = out.dim("len", 5);
+    const int times = out.var("time", NC_INT, {time}), v = out.var("v", NC_FLOAT, {time});
+    const int title = out.var("station_name", NC_CHAR, {len});
+    const int lats = out.var("lat", NC_DOUBLE, {}), lons = out.var("lon", NC_DOUBLE, {});
+    out.text(times, "units", "days since 2016-01-01");
+    out.text(title, "standard_name", "platform_name");
+    out.put(times, {day, day + 1}), out.put(v, {1, 2}), out.put(lats, {lat}), out.put(lons, {10});
+    out.put_chars(title, "tower");
+    return out.close();
+  };
+  const std::string first = write("a.nc", 0, 60), moved = write("b.nc", 2, 40);
+  const ReadStates alone = read_states({first});
+  REQUIRE(alone.status.ok());
+  CHECK(alone.schema.places.names == std::vector<std::string>{"tower"});
+  CHECK(alone.schema.places.lat == std::vector<double>{60});
+  CHECK(alone.schema.places.lon == std::vector<double>{10});
+  check_failure(read_states({first, moved}).status, Code::kBadInput, {"b.nc", "other places"});
+}
+
+TEST_CASE("NetCDF: versions, levels, members and ragged arrays are no places") {
+  TempDir dir;
+  for (const char* name : {"expver", "level", "number"}) {
+    NcWriter out(dir.file("x.nc"));
+    const int time = out.dim("time", 2), other = out.dim(name, 2);
+    const int times = out.var("time", NC_INT, {time}), v = out.var("v", NC_FLOAT, {time, other});
+    out.text(times, "units", "days since 2016-01-01");
+    out.put(times, {0, 1}), out.put(v, {1, 2, 3, 4});
+    check_failure(read_states({out.close()}, "", {"v"}).status, Code::kBadInput, {name, "ncks"});
+  }
+  NcWriter out(dir.file("ragged.nc"));
+  const int obs = out.dim("obs", 2), station = out.dim("station", 1);
+  const int times = out.var("time", NC_INT, {obs}), v = out.var("v", NC_FLOAT, {obs});
+  const int sizes = out.var("row_size", NC_INT, {station});
+  out.text(times, "units", "days since 2016-01-01");
+  out.text(sizes, "sample_dimension", "obs");
+  out.put(times, {0, 1}), out.put(v, {1, 2}), out.put(sizes, {2});
+  check_failure(read_states({out.close()}, "", {"v"}).status, Code::kBadInput,
+                {"row_size", "ragged"});
 }
 
 TEST_CASE("NetCDF: a quality letter a station is no name of it") {

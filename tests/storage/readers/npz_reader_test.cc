@@ -51,6 +51,22 @@ TEST_CASE("NPZ: states, names, adjacency and missing markers from arrays") {
   CHECK(read.at(2, 0, 1) == 6.0F);
 }
 
+TEST_CASE("NPZ: a missing marker is compared in the array's own type") {
+  TempDir dir;
+  const std::string recipe =
+      write_text(dir.file("r.json"), R"({"time": {"start": "2016-01-01", "step": "1 h"},
+    "variables": [{"name": "v", "source": "v", "missing": [-99.9]}]})");
+  const auto read = [&](const std::string& bytes) {
+    return read_states({write_npz(dir.file("a.npz"), {{"v", bytes}})}, recipe);
+  };
+  for (const ReadStates& states : {read(npy<float>("<f4", "(2, 2)", {1.5F, -99.9F, 2.5F, 3.5F})),
+                                   read(npy<double>("<f8", "(2, 2)", {1.5, -99.9, 2.5, 3.5}))}) {
+    REQUIRE(states.status.ok());
+    CHECK(states.at(0, 0, 0) == 1.5F);
+    CHECK(std::isnan(states.at(0, 0, 1)));
+  }
+}
+
 TEST_CASE("NPZ: every number type, byte order and scale") {
   const auto both = [](const ReadStates& read) {
     REQUIRE(read.status.ok());
