@@ -37,9 +37,9 @@ Status flush_answer() {
   const bool failed = std::fflush(stdout) != 0;
   const int why = errno;
   if (!failed && std::ferror(stdout) == 0) return {};
-  return io_error(fmt::format(
-      "standard output cannot be written{}; the answer above is incomplete, ask again",
-      failed && why != 0 ? fmt::format(" ({})", std::strerror(why)) : ""));
+  return io_error(
+      fmt::format("standard output cannot be written{}; the answer above is incomplete, ask again",
+                  failed && why != 0 ? fmt::format(" ({})", std::strerror(why)) : ""));
 }
 
 }  // namespace skipcast::tools

@@ -44,13 +44,12 @@ const double kNan = std::nan("");
 }  // namespace
 
 TEST_CASE("Packing: markers and limits of another float type count in the variable's own") {
-  check_values(
-      NC_FLOAT, {-999.9, 1e20, 99.9, 120},
-      [](NcWriter& out, int v) {
-        out.number(v, "missing_value", NC_DOUBLE, {-999.9, 1e20});
-        out.number(v, "valid_range", NC_DOUBLE, {0, 99.9});
-      },
-      {kNan, kNan, double{99.9F}, kNan});
+  check_values(NC_FLOAT, {-999.9, 1e20, 99.9, 120},
+               [](NcWriter& out, int v) {
+                 out.number(v, "missing_value", NC_DOUBLE, {-999.9, 1e20});
+                 out.number(v, "valid_range", NC_DOUBLE, {0, 99.9});
+               },
+               {kNan, kNan, double{99.9F}, kNan});
 }
 
 TEST_CASE("Packing: limits of the type of the packing are in unpacked units") {
@@ -66,24 +65,21 @@ TEST_CASE("Packing: limits of the type of the packing are in unpacked units") {
 }
 
 TEST_CASE("Packing: markers of unsigned numbers in either sign, limits too") {
-  check_values(
-      NC_BYTE, {-1, 5, -56, 0},
-      [](NcWriter& out, int v) {
-        out.text(v, "_Unsigned", "true");
-        out.number(v, "missing_value", NC_SHORT, {255});
-        out.number(v, "valid_range", NC_SHORT, {0, 200});
-      },
-      {kNan, 5, 200, 0});
-  check_values(
-      NC_UBYTE, {255, 5}, [](NcWriter& out, int v) { out.text(v, "_Unsigned", "false"); },
-      {-1, 5});
+  check_values(NC_BYTE, {-1, 5, -56, 0},
+               [](NcWriter& out, int v) {
+                 out.text(v, "_Unsigned", "true");
+                 out.number(v, "missing_value", NC_SHORT, {255});
+                 out.number(v, "valid_range", NC_SHORT, {0, 200});
+               },
+               {kNan, 5, 200, 0});
+  check_values(NC_UBYTE, {255, 5}, [](NcWriter& out, int v) { out.text(v, "_Unsigned", "false"); },
+               {-1, 5});
 }
 
 TEST_CASE("Packing: float32 attributes unpack short numbers in float32, as numpy does") {
-  check_values(
-      NC_SHORT, {5000, 5025},
-      [](NcWriter& out, int v) { out.number(v, "scale_factor", NC_FLOAT, {0.01F}); },
-      {double{50.0F}, double{50.25F}});
+  check_values(NC_SHORT, {5000, 5025},
+               [](NcWriter& out, int v) { out.number(v, "scale_factor", NC_FLOAT, {0.01F}); },
+               {double{50.0F}, double{50.25F}});
 }
 
 TEST_CASE("Packing: an attribute of the wrong kind or length is refused, by its name") {
@@ -91,12 +87,13 @@ TEST_CASE("Packing: an attribute of the wrong kind or length is refused, by its 
     check_failure(values_of(NC_SHORT, {1, 2}, define).status(), Code::kBadInput,
                   {"v.nc", "variable v", name});
   };
-  for (const char* name : {"scale_factor", "add_offset", "missing_value", "valid_min",
-                           "valid_max", "valid_range"}) {
+  for (const char* name :
+       {"scale_factor", "add_offset", "missing_value", "valid_min", "valid_max", "valid_range"}) {
     fails(name, [&](NcWriter& out, int v) { out.text(v, name, "0.5"); });
   }
-  fails("scale_factor",
-        [](NcWriter& out, int v) { out.number(v, "scale_factor", NC_DOUBLE, {1, 2}); });
+  fails("scale_factor", [](NcWriter& out, int v) {
+    out.number(v, "scale_factor", NC_DOUBLE, {1, 2});
+  });
   fails("add_offset",
         [](NcWriter& out, int v) { out.number(v, "add_offset", NC_DOUBLE, {std::nan("")}); });
   fails("valid_range", [](NcWriter& out, int v) { out.number(v, "valid_range", NC_SHORT, {1}); });
@@ -132,8 +129,7 @@ TEST_CASE("Packing: applies to coordinates and times; what no place on Earth has
 TEST_CASE("Packing: the recipe's markers stand in the file, packed or float32") {
   TempDir dir;
   const std::string recipe = write_text(
-      dir.file("r.json"),
-      R"({"variables": [{"name": "v", "missing": [-32768, -99.9, 273]}]})");
+      dir.file("r.json"), R"({"variables": [{"name": "v", "missing": [-32768, -99.9, 273]}]})");
   const auto read = [&](nc_type type, const std::vector<double>& raw, bool packed) {
     NcWriter out(dir.file("v.nc"));
     const int time = out.dim("time", 2), station = out.dim("station", 2);

@@ -57,11 +57,10 @@ TEST_CASE("Output: words that cannot be written to standard error do not stop th
 }
 
 TEST_CASE("Output: a limit of the file size is an error, and the archive stays") {
-  const ProgramRun run =
-      run_program({"sh", "-c",
-                   "ulimit -f 1; " + std::string(SKIPCAST_PROGRAM) +
-                       " ingest small.skc --recipe recipe.json city.csv"},
-                  {.folder = city().folder});
+  const ProgramRun run = run_program({"sh", "-c",
+                                      "ulimit -f 1; " + std::string(SKIPCAST_PROGRAM) +
+                                          " ingest small.skc --recipe recipe.json city.csv"},
+                                     {.folder = city().folder});
   CHECK(run.exit_code == 1);
   CHECK(run.err.find("skipcast: ") != std::string::npos);
 }
